@@ -1,0 +1,203 @@
+#include "common/base/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace sluice {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+  ~Descriptor() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return descriptor_; }
+  bool valid() const { return descriptor_ >= 0; }
+
+ private:
+  const int descriptor_;
+};
+
+Status SystemError(std::string_view doing, const std::string& path, int error) {
+  const std::string message = absl::StrCat("cannot ", ToAbsl(doing), " ", path, ": ", strerror(error));
+  switch (error) {
+    case ENOENT:
+      return NamedError(StatusCode::kNotFound, "no-file", message);
+    case EEXIST:
+      return NamedError(StatusCode::kAlreadyExists, "file-exists", message);
+    case EACCES:
+    case EPERM:
+      return NamedError(StatusCode::kPermissionDenied, "file-not-permitted", message);
+    case ENOSPC:
+    case EDQUOT:
+      return NamedError(StatusCode::kResourceExhausted, "disk-full", message);
+    default:
+      return NamedError(StatusCode::kUnknown, "disk-error", message);
+  }
+}
+
+StatusOr<std::string> ReadAll(int descriptor, const std::string& path, size_t bytes_max) {
+  std::string content;
+  char buffer[16384];
+  while (true) {
+    const ssize_t count = read(descriptor, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError("read", path, errno);
+    if (count == 0) return content;
+    content.append(buffer, static_cast<size_t>(count));
+    if (content.size() > bytes_max) {
+      return NamedError(StatusCode::kResourceExhausted, "file-too-large",
+                        absl::StrCat(path, " is larger than the ", bytes_max, " bytes allowed for it"));
+    }
+  }
+}
+
+Status WriteAll(int descriptor, const std::string& path, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t count = write(descriptor, content.data(), content.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return SystemError("write", path, errno);
+    content.remove_prefix(static_cast<size_t>(count));
+  }
+  if (fsync(descriptor) != 0) return SystemError("sync", path, errno);
+  return absl::OkStatus();
+}
+
+std::string FolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+Status SyncFolder(const std::string& path) {
+  const Descriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder.valid()) return SystemError("open", path, errno);
+  if (fsync(folder.get()) != 0) return SystemError("sync", path, errno);
+  return absl::OkStatus();
+}
+
+// Writes `path`'s content under a name that only this process uses, ready to be renamed or linked.
+StatusOr<std::string> WriteBeside(const std::string& path, std::string_view content,
+                                  FileAccess access) {
+  const std::string beside = absl::StrCat(path, ".", getpid(), ".partial");
+  unlink(beside.c_str());
+  const mode_t mode = access == FileAccess::kOwnerOnly ? 0600 : 0644;
+  const Descriptor file(
+      open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!file.valid()) return SystemError("create", beside, errno);
+  Status written = WriteAll(file.get(), beside, content);
+  if (written.ok() && fchmod(file.get(), mode) != 0) {
+    written = SystemError("set the mode of", beside, errno);
+  }
+  if (!written.ok()) {
+    unlink(beside.c_str());
+    return written;
+  }
+  return beside;
+}
+
+}  // namespace
+
+StatusOr<std::string> SystemFiles::Read(const std::string& path, size_t bytes_max) const {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return SystemError("open", path, errno);
+  return ReadAll(file.get(), path, bytes_max);
+}
+
+StatusOr<std::string> SystemFiles::ReadPrivate(const std::string& path, size_t bytes_max) const {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.valid()) {
+    if (errno == ELOOP) {
+      return NamedError(StatusCode::kPermissionDenied, "file-too-open",
+                        absl::StrCat(path, " is a symbolic link; give the file itself"));
+    }
+    return SystemError("open", path, errno);
+  }
+  struct stat facts {};
+  if (fstat(file.get(), &facts) != 0) return SystemError("look at", path, errno);
+  if (!S_ISREG(facts.st_mode)) {
+    return NamedError(StatusCode::kPermissionDenied, "file-too-open",
+                      absl::StrCat(path, " is not a regular file"));
+  }
+  if (facts.st_uid != geteuid() && facts.st_uid != 0) {
+    return NamedError(StatusCode::kPermissionDenied, "file-too-open",
+                      absl::StrCat(path, " belongs to another user (uid ", facts.st_uid, ")"));
+  }
+  if ((facts.st_mode & 077) != 0) {
+    return NamedError(StatusCode::kPermissionDenied, "file-too-open",
+                      absl::StrCat(path, " may be used by group or others; run: chmod 600 ", path));
+  }
+  return ReadAll(file.get(), path, bytes_max);
+}
+
+Status SystemFiles::Replace(const std::string& path, std::string_view content, FileAccess access) {
+  SLUICE_ASSIGN_OR_RETURN(const std::string beside, WriteBeside(path, content, access));
+  if (rename(beside.c_str(), path.c_str()) != 0) {
+    const Status failed = SystemError("replace", path, errno);
+    unlink(beside.c_str());
+    return failed;
+  }
+  return SyncFolder(FolderOf(path));
+}
+
+Status SystemFiles::Create(const std::string& path, std::string_view content, FileAccess access) {
+  SLUICE_ASSIGN_OR_RETURN(const std::string beside, WriteBeside(path, content, access));
+  // link(2) refuses an existing name, which rename(2) would replace.
+  const int linked = link(beside.c_str(), path.c_str());
+  const int error = errno;
+  unlink(beside.c_str());
+  if (linked != 0) return SystemError("create", path, error);
+  return SyncFolder(FolderOf(path));
+}
+
+Status SystemFiles::MakeFolder(const std::string& path) {
+  std::string made;
+  for (const auto& part : std::filesystem::path(path)) {
+    made = made.empty() ? part.string() : (std::filesystem::path(made) / part).string();
+    if (made.empty() || made == "/") continue;
+    if (mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
+      return SystemError("make the folder", made, errno);
+    }
+  }
+  return absl::OkStatus();
+}
+
+Status SystemFiles::Remove(const std::string& path) {
+  if (unlink(path.c_str()) != 0) return SystemError("remove", path, errno);
+  return absl::OkStatus();
+}
+
+StatusOr<std::vector<std::string>> SystemFiles::List(const std::string& path) const {
+  DIR* folder = opendir(path.c_str());
+  if (folder == nullptr) return SystemError("list", path, errno);
+  std::vector<std::string> names;
+  while (const dirent* entry = readdir(folder)) {
+    const std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(name);
+  }
+  closedir(folder);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+StatusOr<uint64_t> SystemFiles::FreeBytes(const std::string& path) const {
+  struct statvfs facts {};
+  if (statvfs(path.c_str(), &facts) != 0) return SystemError("look at", path, errno);
+  return static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
+}
+
+}  // namespace sluice
