@@ -1,0 +1,82 @@
+// One SQLite database under one owner.
+//
+//   SLUICE_ASSIGN_OR_RETURN(auto database, Database::Open(files, {.path = "ledger.db"}));
+//   SLUICE_RETURN_IF_ERROR(database->Migrate(kMigrations));
+//   SLUICE_ASSIGN_OR_RETURN(Transaction transaction, database->Begin());
+//   ... statements ...
+//   SLUICE_RETURN_IF_ERROR(transaction.Commit());  // durable when it returns OK
+//
+// Owned by one thread at a time: it may be handed over, never shared. Failures have the names in
+// README.md. Statements and transactions must not outlive their database.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/store/statement.h"
+
+struct sqlite3;
+
+namespace sluice::store {
+
+// Rolls back when it goes without Commit(), so that an early return leaves nothing half done.
+class Transaction {
+ public:
+  Transaction(Transaction&& other) noexcept;
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+
+  // OK: on the disk. An error: nothing of the transaction was kept.
+  Status Commit();
+
+ private:
+  friend class Database;
+  explicit Transaction(sqlite3* connection) : connection_(connection) {}
+  sqlite3* connection_;  // null when it is over
+};
+
+class Database {
+ public:
+  struct Options {
+    std::string path;
+    // Keeps every other process out for as long as the database is open. Only a reader beside
+    // the owner, as for a backup, does without.
+    bool exclusive = true;
+  };
+
+  // Opens the file, or makes it (0600). After an unclean stop it is checked as a whole first.
+  static StatusOr<std::unique_ptr<Database>> Open(Files& files, const Options& options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  // Brings the schema up to date: migrations[i] leads from version i to i + 1, each in a
+  // transaction of its own. Those that have run are never changed, only added to.
+  Status Migrate(std::span<const std::string_view> migrations);
+
+  // Runs statements that give no rows. `sql` is our own text, never built from input.
+  Status Execute(const std::string& sql);
+
+  // `sql` is one statement with ?1, ?2, ... where values go.
+  StatusOr<Statement> Prepare(std::string_view sql);
+
+  // Takes the write lock at once. One transaction at a time: a second Begin() is our bug.
+  StatusOr<Transaction> Begin();
+
+  // Rows that the latest INSERT, UPDATE or DELETE changed.
+  int64_t ChangedRows() const;
+
+ private:
+  explicit Database(sqlite3* connection) : connection_(connection) {}
+  Status Prove(bool stopped_uncleanly);
+  StatusOr<std::string> Pragma(const std::string& pragma);
+
+  sqlite3* connection_;
+};
+
+}  // namespace sluice::store
