@@ -18,13 +18,13 @@ class HttpTransport {
   // is a success here; redirects are not followed. The request is sent at most once.
   //
   // Fails by name, always with scheme, host and path in the message, never with a query:
-  //   InvalidArgument     bad-url, plain-http-refused
+  //   InvalidArgument     bad-url, bad-header, plain-http-refused
   //   Unavailable         dns-failed, connect-failed, connect-timeout, tls-failed, connection-cut,
-  //                       idle-timeout
+  //                       idle-timeout, not-http
   //   DeadlineExceeded    http-timeout
-  //   FailedPrecondition  tls-untrusted
+  //   FailedPrecondition  tls-untrusted, ca-file-unreadable
   //   ResourceExhausted   response-too-large
-  //   Internal            body-too-short (the source ended early)
+  //   Internal            body-wrong-length (the source broke its promise)
   //   Cancelled           cancelled: `stop` was requested; within 100 ms even when the network
   //                       stands still, unless a source or sink is blocking
   // or with the status that a source or sink returned.
