@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <utility>
 
@@ -90,10 +91,11 @@ Status SyncFolder(const std::string& path) {
   return absl::OkStatus();
 }
 
-// Writes `path`'s content under a name that only this process uses, ready to be renamed or linked.
+// Writes `path`'s content under a name that only this call uses, ready to be renamed or linked.
 StatusOr<std::string> WriteBeside(const std::string& path, std::string_view content,
                                   FileAccess access) {
-  const std::string beside = absl::StrCat(path, ".", getpid(), ".partial");
+  static std::atomic<uint64_t> calls{0};  // two threads may replace the same file
+  const std::string beside = absl::StrCat(path, ".", getpid(), "-", ++calls, ".partial");
   unlink(beside.c_str());
   const mode_t mode = access == FileAccess::kOwnerOnly ? 0600 : 0644;
   const Descriptor file(

@@ -15,8 +15,10 @@ Secret::Secret(Secret&& other) noexcept : value_(other.value_) {
   other.value_.clear();
 }
 
+// Not a swap: of two short strings it exchanges the used part only, and the rest would stay behind.
 Secret& Secret::operator=(Secret other) noexcept {
-  value_.swap(other.value_);
+  Wipe(value_);
+  value_ = other.value_;
   return *this;
 }
 
