@@ -31,6 +31,8 @@ class ControlSender {
   // Fills in session and sequence. A session that has ended meanwhile is fine: the message is
   // dropped, as it would be on a connection that breaks a moment later.
   virtual void Send(SessionId session, v1::ControlMessage message) = 0;
+  // Ends a session after what was sent to it; OnSessionClosed() does not follow.
+  virtual void Close(SessionId session) = 0;
 };
 
 // What the coordinator's logic is told. All calls come on the loop's thread.

@@ -25,7 +25,7 @@ struct CurveIdentity {
 using PeerDirectory = std::function<std::optional<Peer>(std::string_view curve_key)>;
 
 // Listens for ZAP requests on a thread of its own until destroyed; every listening socket of the
-// process asks it. An unknown key is told to come back later (300), since it may be admitted soon.
+// process asks it.
 class Network {
  public:
   // Internal "zap-self-test" if a client with an unknown key is let in.
