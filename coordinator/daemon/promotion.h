@@ -1,0 +1,232 @@
+// One promotion's state machine, as pure functions: no I/O, no clock, no knowledge of who is
+// connected. The ledger's entries of a promotion, applied in their order, always give its state.
+//
+// Events, and what each does. "Undo" is set once by the first cause and never changes its kind but
+// where a step order was refused.
+//
+//   event                       legal in                            then
+//   OrderRecorded               nothing yet                         RECORDED
+//   SourceReported ACCEPTED     brings the statement                see below
+//     SENDING, SENT             once routes are chosen
+//     REFUSED FAILED CANCELLED  any but an ended source             Undo by failure, unless every
+//                                                                   target is uploaded already
+//   TargetReported ACCEPTED     brings the seal offer               see below
+//     TRANSFERRING              once routes are chosen
+//     UPLOADED                  with the order's digest             another digest: Undo by failure
+//     ACTIVATING, ACTIVE        once activation was released
+//     VERIFIED                  likewise; before it only if nothing had to be done (it runs already)
+//     an end (REFUSED...STUCK)  any but an ended target             Undo by failure
+//     UPLOADED with an error    an activate order was refused there WAITING again
+//     VERIFIED with an error    a rollback order was refused there  DONE again
+//     any with an error         a cancel order was refused there    goes on
+//                               (of several targets one refused:    Undo by failure; STUCK)
+//   RoutesChosen, NoPathFound   NeedsRoutes()                       TRANSFERRING; Undo by failure
+//   StepOrdered activate        not ended, not activating by itself barrier may open
+//     cancel                    not ended, no Undo yet              Undo by cancel
+//     rollback                  DONE, STUCK                         Undo by rollback
+//
+// The promotion's state follows from its jobs (predecessors are all states above it in a column):
+//
+//   RECORDED      somebody has not accepted yet
+//   TRANSFERRING  all accepted, not all uploaded
+//   WAITING       all uploaded, and an activate order is still to come
+//   ACTIVATING    the barrier has opened: activation may begin everywhere
+//   DONE          all verified                      (leaves only by a rollback order)
+//   UNDOING       Undo is set and a target has not ended
+//   FAILED        Undo by failure, all ended        CANCELLED    Undo by cancel, all ended
+//   ROLLED_BACK   Undo by rollback, all ended       STUCK        Undo, all ended, one needs hands
+//
+// The source never holds up an end: it changes nothing in its foundation. What is still open there
+// is closed by its wish (wish.h) whenever its agent is connected.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/status.h"
+
+namespace sluice::v1 {
+// The words of the protocol are those of the machine (proto/sluice/v1/control.proto).
+enum PromotionState : int;
+enum SourceState : int;
+enum TargetState : int;
+enum WaitingFor : int;
+}  // namespace sluice::v1
+
+namespace sluice::coordinator {
+
+// What the machine needs of the order, and what lists show of it.
+struct PromotionTerms {
+  struct Target {
+    std::string foundation;
+    std::string reference;  // canonical, with the app
+    bool operator==(const Target&) const = default;
+  };
+  std::string source_foundation;
+  std::string source;  // canonical app reference
+  std::vector<Target> targets;
+  std::string sha256;  // of the droplet, hexadecimal
+  uint64_t size_bytes = 0;
+  std::string strategy;
+  bool activate = true;  // by itself, once all are uploaded
+  bool operator==(const PromotionTerms&) const = default;
+};
+
+// How the bytes get to one target: one of the two agents dials the other.
+struct ChosenRoute {
+  uint32_t target_index = 0;
+  bool source_dials = false;
+  std::string endpoint;  // what to dial
+  bool operator==(const ChosenRoute&) const = default;
+};
+
+struct TransferProgress {
+  uint64_t bytes_done = 0;
+  uint64_t bytes_total = 0;
+  uint64_t bytes_sent = 0;
+  uint64_t bytes_again = 0;
+  uint64_t milliseconds = 0;
+  std::string phase;
+  bool operator==(const TransferProgress&) const = default;
+};
+
+// Envelopes are kept as the bytes that were signed.
+struct OrderRecorded {
+  std::string promotion;
+  std::string order_sha256;  // of the payload, hexadecimal
+  std::string envelope;
+  std::string operator_name;
+  PromotionTerms terms;
+};
+
+struct SourceReported {
+  uint64_t revision = 0;
+  v1::SourceState state{};
+  Status error;
+  std::string statement;
+  TransferProgress progress;
+  std::vector<std::string> warnings;
+};
+
+struct TargetReported {
+  uint32_t target_index = 0;
+  uint64_t revision = 0;
+  v1::TargetState state{};
+  v1::WaitingFor waiting_for{};
+  Status error;
+  std::string seal_offer;
+  std::string receipt;
+  std::string droplet_guid;
+  std::string reported_sha256;
+  std::string previous_droplet_guid;
+  std::string path;
+  TransferProgress progress;
+  std::vector<std::string> warnings;
+};
+
+struct RoutesChosen {
+  std::vector<ChosenRoute> routes;  // one for each target that needs the bytes
+};
+
+struct NoPathFound {
+  Status error;
+};
+
+enum class StepAction { kActivate, kCancel, kRollback };
+
+struct StepOrdered {
+  StepAction action = StepAction::kActivate;
+  std::string order_sha256;
+  std::string envelope;
+  std::string operator_name;
+};
+
+struct Event {
+  absl::Time at;
+  std::variant<OrderRecorded, SourceReported, TargetReported, RoutesChosen, NoPathFound, StepOrdered>
+      what;
+};
+
+struct SourceJob {
+  uint64_t revision = 0;  // of the last report, 0 before the first
+  v1::SourceState state{};
+  Status error;
+  std::string statement;
+  TransferProgress progress;
+  std::vector<std::string> warnings;
+  bool operator==(const SourceJob&) const = default;
+};
+
+struct TargetJob {
+  uint64_t revision = 0;
+  v1::TargetState state{};
+  v1::WaitingFor waiting_for{};
+  Status error;
+  std::string seal_offer;
+  std::string receipt;
+  std::string droplet_guid;
+  std::string reported_sha256;
+  std::string previous_droplet_guid;
+  std::string path;
+  TransferProgress progress;
+  std::vector<std::string> warnings;
+  bool asked_again = false;  // stuck, and a rollback order has asked for another attempt
+  bool operator==(const TargetJob&) const = default;
+};
+
+struct Step {
+  std::string order_sha256;
+  std::string envelope;
+  bool operator==(const Step&) const = default;
+};
+
+enum class UndoKind { kFailure, kCancel, kRollback };
+
+struct Promotion {
+  std::string id;  // empty: nothing recorded yet
+  std::string order_sha256;
+  std::string order;  // envelope
+  std::string operator_name;
+  PromotionTerms terms;
+  absl::Time created;
+  absl::Time changed;
+  v1::PromotionState state{};
+
+  SourceJob source;
+  std::vector<TargetJob> targets;       // as in the terms
+  std::vector<ChosenRoute> routes;      // empty until chosen
+  std::optional<Step> activate_step;    // the activate order, once there is one
+  bool activation_released = false;     // all were uploaded and activation was wanted
+  std::optional<UndoKind> undo;
+  std::optional<Step> undo_step;        // the cancel or rollback order
+  Status own_failure;                   // found by the coordinator, not reported by an agent
+  uint64_t events = 0;                  // how many were applied
+  std::vector<std::string> step_orders; // digests of all step orders that had effect
+  bool operator==(const Promotion&) const = default;
+};
+
+// The promotion after `event`. On an error nothing has changed: FailedPrecondition
+// "report-repeated", "report-out-of-order", "promotion-ended", "promotion-ending",
+// "promotion-activates-itself", "promotion-not-done", "promotion-exists", "routes-not-wanted";
+// InvalidArgument "report-without-evidence", "no-such-target"; NotFound "no-promotion".
+StatusOr<Promotion> Apply(const Promotion& promotion, const Event& event);
+
+// All have accepted and somebody needs the bytes, but how they get there is not chosen yet.
+bool NeedsRoutes(const Promotion& promotion);
+
+// DONE, FAILED, CANCELLED, ROLLED_BACK or STUCK.
+bool Ended(const Promotion& promotion);
+
+// Of all failures the one to act on: wrong bytes before refusals before states before what may
+// pass by itself; a cancelled job is only the echo of another's failure. OK when there is none.
+Status Cause(const Promotion& promotion);
+
+// Why it is in this state and what comes next, in one line for people.
+std::string Reason(const Promotion& promotion);
+
+}  // namespace sluice::coordinator

@@ -1,0 +1,87 @@
+#include "coordinator/daemon/wish.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "coordinator/daemon/job_states.h"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::coordinator {
+namespace {
+
+std::string StepOrder(const std::optional<Step>& step) {
+  return step ? step->envelope : std::string();
+}
+
+std::optional<Wish> SourceWish(const Promotion& promotion) {
+  if (IsEnd(promotion.source.state)) return std::nullopt;
+  Wish wish;
+  wish.foundation = promotion.terms.source_foundation;
+  wish.role = v1::JOB_ROLE_SOURCE;
+  if (promotion.undo) {
+    // After a rollback the source's part is history: what it sent was right.
+    if (promotion.undo == UndoKind::kRollback) return std::nullopt;
+    wish.step = v1::JOB_STEP_CANCEL;
+    wish.step_order = StepOrder(promotion.undo_step);
+    return wish;
+  }
+  if (Ended(promotion)) return std::nullopt;
+  if (promotion.routes.empty()) {
+    wish.step = v1::JOB_STEP_ACCEPT;
+    return wish;
+  }
+  wish.step = v1::JOB_STEP_TRANSFER;
+  wish.routes = promotion.routes;
+  for (const ChosenRoute& route : promotion.routes) {
+    wish.seal_offers.push_back(promotion.targets[route.target_index].seal_offer);
+  }
+  return wish;
+}
+
+std::optional<Wish> TargetWish(const Promotion& promotion, uint32_t index) {
+  const TargetJob& job = promotion.targets[index];
+  if (Ended(promotion) || (IsEnd(job.state) && !job.asked_again)) return std::nullopt;
+  Wish wish;
+  wish.foundation = promotion.terms.targets[index].foundation;
+  wish.role = v1::JOB_ROLE_TARGET;
+  wish.target_index = index;
+  if (promotion.undo) {
+    wish.step = promotion.undo == UndoKind::kCancel ? v1::JOB_STEP_CANCEL : v1::JOB_STEP_UNDO;
+    wish.step_order = StepOrder(promotion.undo_step);
+    return wish;
+  }
+  if (job.state == v1::TARGET_STATE_VERIFIED) return std::nullopt;
+  wish.statement = promotion.source.statement;
+  if (promotion.activation_released) {
+    wish.step = v1::JOB_STEP_ACTIVATE;
+    wish.step_order = StepOrder(promotion.activate_step);
+    return wish;
+  }
+  if (HasUploaded(job.state)) return std::nullopt;
+  const auto route = std::find_if(
+      promotion.routes.begin(), promotion.routes.end(),
+      [index](const ChosenRoute& candidate) { return candidate.target_index == index; });
+  if (route == promotion.routes.end()) {
+    wish.step = v1::JOB_STEP_ACCEPT;
+    wish.statement.clear();  // so that its coming does not look like another wish
+    return wish;
+  }
+  wish.step = v1::JOB_STEP_TRANSFER;
+  wish.routes = {*route};
+  return wish;
+}
+
+}  // namespace
+
+std::vector<Wish> Wishes(const Promotion& promotion) {
+  std::vector<Wish> wishes;
+  if (promotion.id.empty()) return wishes;
+  if (auto wish = SourceWish(promotion)) wishes.push_back(*std::move(wish));
+  for (uint32_t index = 0; index < promotion.targets.size(); ++index) {
+    if (auto wish = TargetWish(promotion, index)) wishes.push_back(*std::move(wish));
+  }
+  return wishes;
+}
+
+}  // namespace sluice::coordinator
