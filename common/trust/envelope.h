@@ -41,7 +41,7 @@ struct Envelope {
 
 struct VerifiedPayload {
   std::string payload;
-  std::vector<crypto::VerifyingKey> signers;  // distinct, in the order of `allowed`
+  std::vector<crypto::VerifyingKey> signers;  // distinct, sorted
 };
 
 // "DSSEv1 LEN(type) type LEN(payload) payload": what is signed.

@@ -21,7 +21,6 @@ namespace sluice::trust {
 inline constexpr absl::Duration kOrderLifeMax = absl::Hours(24);
 inline constexpr size_t kOrderTargetsMax = 64;
 inline constexpr size_t kReasonBytesMax = 1024;
-inline constexpr size_t kGuidBytesMax = 64;
 
 enum class Strategy { kRolling, kCanary, kRestart };
 std::string_view StrategyName(Strategy strategy);

@@ -80,8 +80,9 @@ class SpacePattern {
 
  private:
   std::string text_;
-  std::string foundation_;    // parts still encoded: names are encoded to be compared, so that
-  std::string organization_;  // only a pattern's own '*' is a wildcard
+  // Decoded, with a NUL for each wildcard: a name's own characters are never mistaken for one.
+  std::string foundation_;
+  std::string organization_;
   std::string space_;
 };
 

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -79,13 +78,9 @@ class JsonReader {
 
   std::string String(std::string_view field, size_t bytes_max = kJsonStringBytesMax);
   std::string OptionalString(std::string_view field, size_t bytes_max = kJsonStringBytesMax);
-  // A string for which `parse` gives OK; its message is recorded otherwise.
-  template <typename T>
-  std::optional<T> Parsed(std::string_view field,
-                          const std::function<StatusOr<T>(std::string_view)>& parse) {
-    const std::string text = String(field);
-    return Checked(field, parse(text));
-  }
+  // A string without control characters: safe to print on one line.
+  std::string Line(std::string_view field, size_t bytes_max = kJsonStringBytesMax);
+  std::string OptionalLine(std::string_view field, size_t bytes_max = kJsonStringBytesMax);
   std::string OneOf(std::string_view field, const std::vector<std::string_view>& choices);
   // Exactly `bytes` bytes in lower-case hexadecimal, returned as text.
   std::string Hex(std::string_view field, size_t bytes);
@@ -104,9 +99,10 @@ class JsonReader {
   // The names of all fields of this object; they count as read.
   std::vector<std::string> FieldNames();
 
-  // Records a mistake of the caller's own finding.
+  // Records a mistake of the caller's own finding, unless one of that field is known already.
   void Mistake(std::string_view field, std::string_view what);
-  // The value, or nothing and the status recorded as a mistake.
+  // The value, or nothing and the status recorded as a mistake: for what the caller parses out of a
+  // string field itself.
   template <typename T>
   std::optional<T> Checked(std::string_view field, StatusOr<T> value) {
     if (value.ok()) return *std::move(value);
