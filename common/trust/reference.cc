@@ -61,9 +61,16 @@ bool IsPrintableUtf8(std::string_view text) {
   return true;
 }
 
+// `text` as it may be printed: what is not plain text is encoded, what is too long is cut.
+std::string Shown(std::string_view text) {
+  constexpr size_t kShownMax = 300;
+  const std::string cut(text.substr(0, kShownMax));
+  return IsPrintableUtf8(cut) ? cut : PercentEncode(cut);
+}
+
 Status Bad(const Form& form, std::string_view text, std::string_view why) {
   return NamedError(StatusCode::kInvalidArgument, "bad-reference",
-                    absl::StrCat("'", ToAbsl(text), "' is no ", ToAbsl(form.name), ": ",
+                    absl::StrCat("'", Shown(text), "' is no ", ToAbsl(form.name), ": ",
                                  ToAbsl(why), "; write ", ToAbsl(form.shape), ", for example ",
                                  ToAbsl(form.example)));
 }
@@ -163,8 +170,7 @@ bool IsFoundationPattern(std::string_view text) {
 StatusOr<FoundationName> ParseFoundationName(std::string_view text) {
   if (IsFoundationName(text)) return FoundationName(std::string(text));
   return NamedError(StatusCode::kInvalidArgument, "bad-reference",
-                    absl::StrCat("'", ToAbsl(text.substr(0, kFoundationNameLengthMax + 1)),
-                                 "' is no foundation's name: 1 to 63 of a-z, 0-9 and '-'"));
+                    absl::StrCat("'", Shown(text), "' is no foundation's name: 1 to 63 of a-z, 0-9 and '-'"));
 }
 
 StatusOr<AppReference> AppReference::Parse(std::string_view text, ReferenceForm form) {
@@ -224,8 +230,7 @@ StatusOr<SpacePattern> SpacePattern::Parse(std::string_view text) {
     }
   }
   return NamedError(StatusCode::kInvalidArgument, "bad-pattern",
-                    absl::StrCat("'", ToAbsl(text.substr(0, kCloudFoundryNameBytesMax)),
-                                 "' is no pattern of spaces; write FOUNDATION:ORG/SPACE with '*' for "
+                    absl::StrCat("'", Shown(text), "' is no pattern of spaces; write FOUNDATION:ORG/SPACE with '*' for "
                                  "any characters, for example prod-*:acme/*"));
 }
 
