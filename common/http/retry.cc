@@ -49,7 +49,11 @@ std::optional<absl::Duration> RetryAfter(const HttpHeaders& headers, absl::Time 
 
 namespace {
 
-bool WorthAnotherAttempt(const StatusOr<HttpResponse>& result) {
+bool WorthAnotherAttempt(const StatusOr<HttpResponse>& result, Repeat repeat) {
+  if (repeat == Repeat::kIfNotTaken) {
+    return result.ok() ? result->status == 429
+                       : IsTransientFailure(result.status()) && !MayHaveBeenSent(result.status());
+  }
   return result.ok() ? IsTransientStatus(result->status) : IsTransientFailure(result.status());
 }
 
@@ -69,11 +73,11 @@ std::optional<absl::Duration> DelayAfter(const StatusOr<HttpResponse>& result, i
 }  // namespace
 
 StatusOr<HttpResponse> PerformWithRetry(HttpTransport& transport, const HttpRequest& request,
-                                        const RetryPolicy& policy, Random& random,
+                                        Repeat repeat, const RetryPolicy& policy, Random& random,
                                         const Clock& clock, Waiter& waiter, std::stop_token stop) {
   for (int attempt = 1;; ++attempt) {
     StatusOr<HttpResponse> result = transport.Perform(request, stop);
-    if (attempt >= policy.attempts_max || !WorthAnotherAttempt(result)) return result;
+    if (attempt >= policy.attempts_max || !WorthAnotherAttempt(result, repeat)) return result;
     const std::optional<absl::Duration> delay =
         DelayAfter(result, attempt, policy, random, clock);
     if (!delay) return result;

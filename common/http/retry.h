@@ -34,12 +34,17 @@ std::optional<absl::Duration> RetryAfter(const HttpHeaders& headers, absl::Time 
 // An IMF-fixdate ("Sun, 06 Nov 1994 08:49:37 GMT"), as in Date and Retry-After.
 std::optional<absl::Time> ParseHttpDate(std::string_view text);
 
-// Performs an idempotent request with neither source nor sink until it gets an answer that is not
-// transient, or attempts run out: then the last answer or failure is returned as it came. Waits
-// for Retry-After where one is given and within retry_after_max; beyond it the answer is returned
-// at once. `random` is used by this thread only while the call lasts.
+enum class Repeat {
+  kAfterAnyTransient,  // the request may take effect twice without harm
+  kIfNotTaken,         // only after 429 and failures before the first byte was sent
+};
+
+// Performs a request with neither source nor sink until it gets an answer that is not transient,
+// or attempts run out: then the last answer or failure is returned as it came. Waits for
+// Retry-After where one is given and within retry_after_max; beyond it the answer is returned at
+// once. `random` is used by this thread only while the call lasts.
 StatusOr<HttpResponse> PerformWithRetry(HttpTransport& transport, const HttpRequest& request,
-                                        const RetryPolicy& policy, Random& random,
+                                        Repeat repeat, const RetryPolicy& policy, Random& random,
                                         const Clock& clock, Waiter& waiter, std::stop_token stop);
 
 }  // namespace sluice::http
