@@ -1,0 +1,153 @@
+// What a command line asks for, checked as far as it can be without any file or network.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/status.h"
+
+namespace sluice::cli {
+
+enum class OutputFormat { kTable, kJson };
+
+struct GlobalArguments {
+  OutputFormat output = OutputFormat::kTable;
+  bool color = true;
+  std::optional<std::string> config_file;
+};
+
+// How long a command waits for a promotion, and whether it waits at all.
+struct WaitArguments {
+  bool detach = false;
+  std::optional<absl::Duration> timeout;
+};
+
+struct PromoteArguments {
+  std::string source;   // FOUNDATION:ORG/SPACE/APP
+  std::string target;   // FOUNDATION:ORG/SPACE[/APP]
+  std::string droplet;  // "" for the current one, a guid, or "sha256:HEX"
+  std::string strategy = "rolling";
+  std::string id;  // "" for a fresh one
+  std::string reason;
+  absl::Duration startup_timeout = absl::Minutes(5);
+  bool create = false;
+  bool activate = true;
+  bool dry_run = false;
+  bool yes = false;
+  WaitArguments wait;
+};
+
+struct ActivateArguments {
+  std::string id;
+  std::string reason;
+  bool yes = false;
+  WaitArguments wait;
+};
+
+struct CancelArguments {
+  std::string id;
+  std::string reason;
+  WaitArguments wait;
+};
+
+struct RollbackArguments {
+  std::string id;
+  std::string reason;
+  bool force = false;
+  bool yes = false;
+  WaitArguments wait;
+};
+
+struct PromotionsArguments {
+  std::string app;
+  std::string state;
+};
+
+struct PromotionArguments {
+  std::string id;
+};
+
+struct WatchArguments {
+  std::string id;
+  std::optional<absl::Duration> timeout;
+};
+
+struct FoundationsArguments {};
+
+struct AppsArguments {
+  std::string scope;  // FOUNDATION:ORG[/SPACE]
+};
+
+struct DropletsArguments {
+  std::string app;
+};
+
+struct KeygenArguments {
+  std::string kind;  // "root" or "operator"
+  std::string name;
+  std::string file;  // "" for NAME.key
+};
+
+struct TrustInitArguments {
+  std::string federation;
+  std::string root_key_file;
+  std::string coordinator_card_file;
+  std::string document_file;
+  absl::Duration life;
+};
+
+struct TrustAddOperatorArguments {
+  std::string card_file;
+  std::vector<std::string> grants;  // ACTIONS@PATTERN
+  std::string root_key_file;
+  std::string document_file;
+  std::optional<absl::Duration> life;  // nothing: until when it held before
+};
+
+struct TrustAddFoundationArguments {
+  std::string name;
+  std::string card_file;
+  std::string root_key_file;
+  std::string document_file;
+  std::optional<absl::Duration> life;  // nothing: until when it held before
+};
+
+struct TrustShowArguments {
+  std::string document_file;  // "" for the configured one
+};
+
+struct VersionArguments {};
+
+struct CompletionArguments {
+  std::string shell;
+};
+
+// The text that was asked for with help or --help, as the whole answer.
+struct HelpArguments {
+  std::string text;
+};
+
+using Command =
+    std::variant<PromoteArguments, ActivateArguments, CancelArguments, RollbackArguments,
+                 PromotionsArguments, PromotionArguments, WatchArguments, FoundationsArguments,
+                 AppsArguments, DropletsArguments, KeygenArguments, TrustInitArguments,
+                 TrustAddOperatorArguments, TrustAddFoundationArguments, TrustShowArguments,
+                 VersionArguments, CompletionArguments, HelpArguments>;
+
+struct Arguments {
+  GlobalArguments global;
+  Command command;
+};
+
+// `words` is the command line without the program's name. InvalidArgument "bad-arguments", or a
+// more telling name, with a message of at most two lines that says what to write instead.
+StatusOr<Arguments> ParseArguments(const std::vector<std::string>& words);
+
+// The format that a command line asks for, even when the rest of it is wrong: errors are shown in
+// it, too.
+OutputFormat RequestedOutput(const std::vector<std::string>& words);
+
+}  // namespace sluice::cli

@@ -1,0 +1,209 @@
+// The command line as an operator mistypes it: each mistake is told on one line, with what to write.
+#include "coordinator/cli/arguments.h"
+
+#include <algorithm>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "common/base/testing/status_matchers.h"
+#include "coordinator/cli/command_table.h"
+#include "gtest/gtest.h"
+
+namespace sluice::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+const std::string kSource = "dev:acme/payments/checkout";
+const std::string kTarget = "prod:acme/payments";
+
+// The words of an example, whose only quotes are single ones.
+Words WordsOf(std::string_view example) {
+  Words words;
+  bool quoted = false;
+  std::string word;
+  for (const char c : example) {
+    if (c == '\'') {
+      quoted = !quoted;
+    } else if (c == ' ' && !quoted) {
+      words.push_back(word);
+      word.clear();
+    } else {
+      word += c;
+    }
+  }
+  words.push_back(word);
+  words.erase(words.begin());  // "sluice"
+  return words;
+}
+
+template <typename Command>
+Command Parsed(const Words& words) {
+  const StatusOr<Arguments> arguments = ParseArguments(words);
+  EXPECT_THAT(arguments, IsOk());
+  return std::get<Command>(arguments.value().command);
+}
+
+TEST(ArgumentsTest, PromoteTakesSourceTargetAndEveryFlag) {
+  const auto promote = Parsed<PromoteArguments>(
+      {"promote", kSource, kTarget, "--droplet", "11111111-0000-4000-8000-000000000002", "--create",
+       "--no-activate", "--strategy", "restart", "--startup-timeout", "90s", "--id", "CHG-7",
+       "--reason", "because --this", "--yes", "--timeout", "10m"});
+  EXPECT_EQ(promote.source, kSource);
+  EXPECT_EQ(promote.target, kTarget);
+  EXPECT_EQ(promote.droplet, "11111111-0000-4000-8000-000000000002");
+  EXPECT_TRUE(promote.create);
+  EXPECT_FALSE(promote.activate);
+  EXPECT_EQ(promote.strategy, "restart");
+  EXPECT_EQ(promote.startup_timeout, absl::Seconds(90));
+  EXPECT_EQ(promote.id, "CHG-7");
+  EXPECT_EQ(promote.reason, "because --this");
+  EXPECT_TRUE(promote.yes);
+  EXPECT_EQ(promote.wait.timeout, absl::Minutes(10));
+}
+
+TEST(ArgumentsTest, FlagsMayStandBeforeBetweenAndAfterTheWordsOfACommand) {
+  for (const Words& words : {Words{"--output", "json", "promote", kSource, kTarget, "--yes"},
+                             Words{"promote", "--yes", kSource, "--output=json", kTarget},
+                             Words{"promote", kSource, kTarget, "--yes", "--output", "json"}}) {
+    const StatusOr<Arguments> arguments = ParseArguments(words);
+    ASSERT_THAT(arguments, IsOk());
+    EXPECT_EQ(arguments->global.output, OutputFormat::kJson);
+    EXPECT_TRUE(std::get<PromoteArguments>(arguments->command).yes);
+  }
+}
+
+TEST(ArgumentsTest, TheNameOfACommandMayBeThatOfSomethingElse) {
+  EXPECT_EQ(Parsed<KeygenArguments>({"keygen", "operator", "watch"}).name, "watch");
+  EXPECT_EQ(Parsed<PromotionArguments>({"promotion", "help"}).id, "help");
+}
+
+struct Mistake {
+  Words words;
+  std::string name;
+  std::string says;
+};
+
+TEST(ArgumentsTest, EveryMistakeIsToldByItsNameOnOneLine) {
+  const std::string long_id(65, 'x');
+  const std::vector<Mistake> mistakes = {
+      {{}, "no-command", "'sluice help'"},
+      {{"promte"}, "unknown-command", "promte"},
+      {{"--bogus"}, "unknown-flag", "--bogus"},
+      {{"trust"}, "no-command", "'sluice help trust'"},
+      {{"trust", "ini"}, "unknown-command", "'sluice trust ini'"},
+      {{"promote"}, "bad-arguments", "needs SOURCE"},
+      {{"promote", kSource}, "bad-arguments", "needs TARGET"},
+      {{"promote", "", kTarget}, "bad-arguments", "needs SOURCE"},
+      {{"promote", kSource, kTarget, "third"}, "bad-arguments", "third"},
+      {{"promote", kSource, kTarget, "--bogus"}, "unknown-flag", "--bogus"},
+      {{"promote", kSource, kTarget, "--strategy"}, "bad-arguments", "--strategy takes one value"},
+      {{"promote", kSource, kTarget, "--id", "a", "--id", "b"}, "bad-arguments", "--id takes one"},
+      {{"promote", kSource, kTarget, "--strategy", "canary"}, "bad-arguments", "rolling, restart"},
+      {{"promote", kSource, kTarget, "--droplet", "sha256:ABC"}, "bad-droplet", "64 lower-case"},
+      {{"promote", kSource, kTarget, "--droplet", "a/b"}, "bad-droplet", "guid"},
+      {{"promote", kSource, kTarget, "--droplet", ""}, "bad-droplet", "guid"},
+      {{"promote", kSource, kTarget, "--timeout", "soon"}, "bad-duration", "90s"},
+      {{"promote", kSource, kTarget, "--timeout", "-1s"}, "bad-duration", "90s"},
+      {{"promote", kSource, kTarget, "--timeout", "0.5s"}, "bad-duration", "from 1s"},
+      {{"promote", kSource, kTarget, "--startup-timeout", "25h"}, "bad-duration", "24h"},
+      {{"promote", kSource, kTarget, "--detach", "--timeout", "1m"}, "bad-arguments", "--detach"},
+      {{"promote", kSource, kTarget, "--id", ""}, "bad-promotion-id", "--id"},
+      {{"promote", kSource, kTarget, "--id", long_id}, "bad-promotion-id", "64"},
+      {{"promote", kSource, kTarget, "--id", "a b"}, "bad-promotion-id", "letters"},
+      {{"promote", kSource, kTarget, "--reason", std::string(513, 'x')}, "bad-arguments", "512"},
+      {{"promote", kSource, kTarget, "--output", "yaml"}, "bad-arguments", "table, json"},
+      {{"watch"}, "bad-arguments", "needs ID"},
+      {{"watch", "../etc"}, "bad-promotion-id", "ID"},
+      {{"activate", "a/b"}, "bad-promotion-id", "ID"},
+      {{"cancel", "a", "b"}, "bad-arguments", "b"},
+      {{"cancel", "a", "--yes"}, "unknown-flag", "--yes"},
+      {{"rollback"}, "bad-arguments", "needs ID"},
+      {{"promotion"}, "bad-arguments", "needs ID"},
+      {{"promotions", "--state", "finished"}, "bad-arguments", "rolled_back"},
+      {{"promotions", "extra"}, "bad-arguments", "extra"},
+      {{"foundations", "dev"}, "bad-arguments", "dev"},
+      {{"apps"}, "bad-arguments", "needs SCOPE"},
+      {{"droplets"}, "bad-arguments", "needs APP"},
+      {{"keygen"}, "bad-arguments", "needs KIND"},
+      {{"keygen", "agent", "x"}, "bad-arguments", "root, or operator"},
+      {{"keygen", "operator"}, "bad-arguments", "NAME"},
+      {{"keygen", "operator", "a b"}, "bad-arguments", "letters"},
+      {{"trust", "init", "--federation", "acme"}, "bad-arguments", "needs --root-key"},
+      {{"trust", "add-operator", "--document", "d", "--root-key", "k", "--grant", "read@*:*/*"},
+       "bad-arguments",
+       "needs CARD"},
+      {{"trust", "add-operator", "c", "--document", "d", "--root-key", "k"},
+       "bad-arguments",
+       "needs --grant"},
+      {{"trust", "add-foundation", "prod"}, "bad-arguments", "needs CARD"},
+      {{"trust", "show", "--life", "1h"}, "unknown-flag", "--life"},
+      {{"completion", "tcsh"}, "bad-arguments", "bash, zsh or fish"},
+      {{"help", "promte"}, "unknown-command", "sluice help"},
+      {{"version", "--short"}, "unknown-flag", "--short"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const StatusOr<Arguments> arguments = ParseArguments(mistake.words);
+    SCOPED_TRACE(absl::StrCat("'", absl::StrJoin(mistake.words, "' '"), "'"));
+    EXPECT_THAT(arguments, StatusIs(StatusCode::kInvalidArgument));
+    EXPECT_THAT(arguments, HasErrorName(mistake.name));
+    EXPECT_THAT(std::string(arguments.status().message()), HasSubstr(mistake.says));
+    EXPECT_FALSE(absl::StrContains(arguments.status().message(), "\n"));
+  }
+}
+
+TEST(ArgumentsTest, EveryCommandHasHelpWithUsageFlagsAndExamples) {
+  for (const CommandDescription& command : CommandTable()) {
+    SCOPED_TRACE(command.name);
+    Words words = absl::StrSplit(ToAbsl(command.name), ' ');
+    words.push_back("--help");
+    const std::string text = Parsed<HelpArguments>(words).text;
+    EXPECT_THAT(text, HasSubstr(absl::StrCat("Usage: sluice ", ToAbsl(command.name))));
+    EXPECT_THAT(text, HasSubstr("Examples:\n"));
+    for (const FlagDescription& flag : command.flags) {
+      EXPECT_THAT(text, HasSubstr(std::string(flag.name)));
+    }
+    for (const ExampleDescription& example : command.examples) {
+      EXPECT_THAT(text, HasSubstr(std::string(example.command)));
+    }
+    EXPECT_FALSE(command.examples.empty());
+    // The same by the other way to ask.
+    words.pop_back();
+    words.insert(words.begin(), "help");
+    EXPECT_EQ(Parsed<HelpArguments>(words).text, text);
+  }
+}
+
+TEST(ArgumentsTest, EveryExampleOfTheHelpIsACommandLineThatParses) {
+  for (const CommandDescription& command : CommandTable()) {
+    for (const ExampleDescription& example : command.examples) {
+      if (!absl::StartsWith(ToAbsl(example.command), "sluice ")) continue;  // "source <(…"
+      EXPECT_THAT(ParseArguments(WordsOf(example.command)), IsOk()) << example.command;
+    }
+  }
+}
+
+TEST(ArgumentsTest, HelpIsGivenEvenBesideMistakes) {
+  EXPECT_THAT(Parsed<HelpArguments>({"promote", "--strategy", "canary", "--help"}).text,
+              HasSubstr("Usage: sluice promote"));
+  EXPECT_THAT(Parsed<HelpArguments>({"--help"}).text, HasSubstr("Usage: sluice COMMAND"));
+  EXPECT_THAT(Parsed<HelpArguments>({"help"}).text, HasSubstr("Exit codes"));
+  EXPECT_THAT(Parsed<HelpArguments>({"trust", "--help"}).text, HasSubstr("trust add-foundation"));
+}
+
+TEST(ArgumentsTest, TheRequestedFormatIsKnownEvenWhenTheRestIsWrong) {
+  EXPECT_EQ(RequestedOutput({"promte", "--output", "json"}), OutputFormat::kJson);
+  EXPECT_EQ(RequestedOutput({"--output=json"}), OutputFormat::kJson);
+  EXPECT_EQ(RequestedOutput({"promote", "--output", "yaml"}), OutputFormat::kTable);
+  EXPECT_EQ(RequestedOutput({"promote", "--output"}), OutputFormat::kTable);
+  EXPECT_EQ(RequestedOutput({"--", "--output", "json"}), OutputFormat::kTable);
+}
+
+}  // namespace
+}  // namespace sluice::cli

@@ -1,0 +1,233 @@
+#include "coordinator/cli/command_table.h"
+
+namespace sluice::cli {
+namespace {
+
+using Flags = std::vector<FlagDescription>;
+
+constexpr std::string_view kReasonHelp = "Why, for the record: a change number, a sentence";
+
+Flags With(Flags flags, const Flags& more) {
+  flags.insert(flags.end(), more.begin(), more.end());
+  return flags;
+}
+
+Flags WaitFlags() {
+  return {{"--detach", "", "End as soon as it is recorded; 'sluice watch ID' shows how it goes on"},
+          {"--timeout", "T", "Wait so long, as in 90s or 10m; then exit 6, and it goes on"}};
+}
+
+Flags DocumentFlags() {
+  return {{"--document", "FILE", "The trust document to change", {}, true},
+          {"--root-key", "FILE", "The trust root's key file, which signs the result", {}, true},
+          {"--life", "T", "Let it hold so long from now, as in 8760h (default: as before)"}};
+}
+
+PositionalDescription PromotionId() {
+  return {"ID", "The promotion's id, or any unique beginning of it"};
+}
+
+CommandDescription Promote() {
+  return {
+      "promote",
+      "Promote an app's droplet, byte for byte, to another foundation",
+      "Asks the agents of both foundations for a plan, shows it with the droplet's digest, and asks "
+      "before it signs the order. Nothing changes at the target before the droplet is stored there "
+      "and its digest confirmed.",
+      {{"SOURCE", "App reference, FOUNDATION:ORG/SPACE/APP"},
+       {"TARGET", "FOUNDATION:ORG/SPACE for the same app name, or FOUNDATION:ORG/SPACE/APP"}},
+      With({{"--droplet", "GUID|sha256:HEX", "This droplet of the app instead of its current one"},
+            {"--create", "", "Create the app if the target does not have it"},
+            {"--no-activate", "", "Stop when uploaded; 'sluice activate ID' does the rest"},
+            {"--strategy", "S", "How a running app gets the droplet", {"rolling", "restart"}},
+            {"--startup-timeout", "T", "How long the app may take to get healthy (default: 5m)"},
+            {"--id", "ID", "Your key for this promotion: the same again watches the same one"},
+            {"--reason", "TEXT", kReasonHelp},
+            {"--dry-run", "", "Show the plan and end"},
+            {"--yes", "", "Do not ask"}},
+           WaitFlags()),
+      {{"sluice promote dev:acme/payments/checkout prod:acme/payments", "the current droplet"},
+       {"sluice promote dev:acme/payments/checkout prod:acme/payments --no-activate --yes",
+        "upload now, activate in the change window"},
+       {"sluice promote dev:acme/payments/checkout prod:acme/payments --dry-run --output json",
+        "only the plan, for a script"}}};
+}
+
+std::vector<CommandDescription> StepCommands() {
+  return {
+      {"activate",
+       "Activate a promotion that was made with --no-activate",
+       "Its droplet must be uploaded at every target.",
+       {PromotionId()},
+       With({{"--reason", "TEXT", kReasonHelp}, {"--yes", "", "Do not ask"}}, WaitFlags()),
+       {{"sluice activate 5f1c", "by the beginning of its id"}}},
+      {"cancel",
+       "Cancel a promotion and put back what it changed",
+       "",
+       {PromotionId()},
+       With({{"--reason", "TEXT", kReasonHelp}}, WaitFlags()),
+       {{"sluice cancel 5f1c", "takes effect within two seconds"}}},
+      {"rollback",
+       "Put back the droplets that ran before a promotion",
+       "Uses the droplets that are still stored at the targets: no byte is moved.",
+       {PromotionId()},
+       With({{"--force", "", "Even if somebody has pushed since, whose work is then replaced"},
+             {"--reason", "TEXT", kReasonHelp},
+             {"--yes", "", "Do not ask"}},
+            WaitFlags()),
+       {{"sluice rollback 5f1c --reason INC-88", "undo a promotion that is done"}}},
+      {"promotions",
+       "List promotions, newest first",
+       "",
+       {},
+       {{"--app", "REF", "Only those from or to this app reference"},
+        {"--state",
+         "S",
+         "Only those in this state",
+         {"recorded", "transferring", "waiting", "activating", "done", "undoing", "failed",
+          "cancelled", "rolled_back", "stuck"}}},
+       {{"sluice promotions --app prod:acme/payments/checkout --state done", "what went there"}}},
+      {"promotion",
+       "Show everything about one promotion",
+       "",
+       {PromotionId()},
+       {},
+       {{"sluice promotion 5f1c --output json", "with its ledger entries and receipts"}}},
+      {"watch",
+       "Watch a promotion until it ends or waits for somebody",
+       "Interrupting it never stops the promotion.",
+       {PromotionId()},
+       {{"--timeout", "T", "Watch so long, as in 90s or 10m; then exit 6, and it goes on"}},
+       {{"sluice watch 5f1c --timeout 10m", "for ten minutes at most"}}},
+  };
+}
+
+std::vector<CommandDescription> ReadCommands() {
+  return {
+      {"foundations",
+       "Show every foundation: its agent, login, roles, clock and problems",
+       "",
+       {},
+       {},
+       {{"sluice foundations", "a row for each"}}},
+      {"apps",
+       "List the apps of an organization or a space",
+       "",
+       {{"SCOPE", "FOUNDATION:ORG or FOUNDATION:ORG/SPACE"}},
+       {},
+       {{"sluice apps dev:acme/payments", "one space"}}},
+      {"droplets",
+       "List the droplets of an app, newest first",
+       "",
+       {{"APP", "App reference, FOUNDATION:ORG/SPACE/APP"}},
+       {},
+       {{"sluice droplets dev:acme/payments/checkout", "with their digests and origins"}}},
+  };
+}
+
+std::vector<CommandDescription> TrustCommands() {
+  return {
+      {"keygen",
+       "Make a key file, readable by its owner only",
+       "An operator's key also gets a public card, NAME.card, for 'sluice trust add-operator'. A "
+       "root's public key is printed: it goes into everybody's configuration as trust.roots.",
+       {{"KIND", "root, or operator", {"root", "operator"}},
+        {"NAME", "Whose it is, and the file's name unless --file is given"}},
+       {{"--file", "FILE", "Where to write it (default: NAME.key)"}},
+       {{"sluice keygen root acme", "writes acme.key; keep it offline"},
+        {"sluice keygen operator maria", "writes maria.key and maria.card"}}},
+      {"trust init",
+       "Write the first trust document of a federation",
+       "Refuses to overwrite a file.",
+       {},
+       {{"--federation", "NAME", "What all foundations together are called", {}, true},
+        {"--root-key", "FILE", "The trust root's key file, which signs it", {}, true},
+        {"--coordinator-card", "FILE", "What 'sluice-coordinator keygen' wrote", {}, true},
+        {"--document", "FILE", "Where to write it", {}, true},
+        {"--life", "T", "How long it holds from now, as in 8760h (default: a year)"}},
+       {{"sluice trust init --federation acme --root-key acme.key --coordinator-card "
+         "coordinator.card --document trust.json",
+         "version 1"}}},
+      {"trust add-operator",
+       "Add an operator and what that operator may do",
+       "A grant is ACTIONS@PATTERN: actions separated by commas (read, promote, activate, cancel, "
+       "rollback), a pattern FOUNDATION:ORG/SPACE in which * stands for anything within one part.",
+       {{"CARD", "The operator's card"}},
+       With({{"--grant", "ACTIONS@PATTERN", "May be given several times", {}, true, true}},
+            DocumentFlags()),
+       {{"sluice trust add-operator maria.card --grant 'read@*:acme/*' --grant "
+         "'promote,activate,cancel,rollback@prod:acme/payments' --document trust.json --root-key "
+         "acme.key",
+         "the version rises by one"}}},
+      {"trust add-foundation",
+       "Add a foundation with its agent's keys",
+       "",
+       {{"NAME", "The foundation's name"}, {"CARD", "What 'sluice-agent keygen' wrote there"}},
+       DocumentFlags(),
+       {{"sluice trust add-foundation prod prod.card --document trust.json --root-key acme.key",
+         "the version rises by one"}}},
+      {"trust show",
+       "Show a trust document",
+       "Its signature is checked against the configured roots.",
+       {},
+       {{"--document", "FILE", "This one instead of the configured trust.document"}},
+       {{"sluice trust show", "who may do what where"}}},
+  };
+}
+
+std::vector<CommandDescription> OwnCommands() {
+  return {
+      {"version", "Print the version", "", {}, {}, {{"sluice version", "for a bug report"}}},
+      {"completion",
+       "Print a script that completes commands in your shell",
+       "",
+       {{"SHELL", "bash, zsh or fish", {"bash", "zsh", "fish"}}},
+       {},
+       {{"source <(sluice completion bash)", "for this shell"}}},
+      {"help",
+       "Show help on a command",
+       "",
+       {{"COMMAND", "The command", {}, true}, {"SUBCOMMAND", "One of its group", {}, true}},
+       {},
+       {{"sluice help promote", "the same as sluice promote --help"}}},
+  };
+}
+
+std::vector<CommandDescription> MakeTable() {
+  std::vector<CommandDescription> table = {Promote()};
+  for (const auto& part : {StepCommands(), ReadCommands(), TrustCommands(), OwnCommands()}) {
+    table.insert(table.end(), part.begin(), part.end());
+  }
+  return table;
+}
+
+}  // namespace
+
+const std::vector<CommandDescription>& CommandTable() {
+  static const auto& table = *new std::vector<CommandDescription>(MakeTable());
+  return table;
+}
+
+const std::vector<FlagDescription>& GlobalFlags() {
+  static const auto& flags = *new std::vector<FlagDescription>{
+      {"--output", "FORMAT", "How to print data (default: table)", {"table", "json"}},
+      {"--no-color", "", "No color, even on a terminal"},
+      {"--config", "FILE", "Configuration (default: ~/.config/sluice/config.yaml)"},
+      {"--help", "", "Show help and end"}};
+  return flags;
+}
+
+const std::vector<GroupDescription>& GroupTable() {
+  static const auto& groups = *new std::vector<GroupDescription>{
+      {"trust", "Make and show the trust document, which says who may do what"}};
+  return groups;
+}
+
+const CommandDescription* FindCommand(std::string_view name) {
+  for (const CommandDescription& command : CommandTable()) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+}  // namespace sluice::cli

@@ -1,0 +1,161 @@
+#include "coordinator/cli/rendering/progress.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/clock.h"
+#include "coordinator/cli/rendering/text.h"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr absl::Duration kRateWindow = absl::Seconds(10);
+constexpr absl::Duration kRateSpanLeast = absl::Milliseconds(500);
+constexpr size_t kSamplesMax = 256;
+constexpr int kBarColumns = 20;
+constexpr uint64_t kPercent = 100;
+
+bool Ended(v1::TargetState state) {
+  switch (state) {
+    case v1::TARGET_STATE_VERIFIED:
+    case v1::TARGET_STATE_REFUSED:
+    case v1::TARGET_STATE_FAILED:
+    case v1::TARGET_STATE_CANCELLED:
+    case v1::TARGET_STATE_ROLLED_BACK:
+    case v1::TARGET_STATE_STUCK:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string StateText(const v1::TargetDetail& target) {
+  const std::string waiting = WaitingName(target.waiting_for());
+  if (!waiting.empty()) return absl::StrCat("waiting for ", waiting);
+  return StateName(target.state());
+}
+
+uint64_t Percent(const TargetProgress& target) {
+  if (target.bytes_total == 0) return 0;
+  return std::min(target.bytes_done, target.bytes_total) * kPercent / target.bytes_total;
+}
+
+// State, amounts, rate, time left, path, retries: what both forms say after the target's name.
+std::string Details(const TargetProgress& target) {
+  std::vector<std::string> parts = {Printable(target.state)};
+  const bool moving = target.bytes_total > 0 && !target.ended;
+  if (moving) {
+    parts.push_back(absl::StrCat(Percent(target), "%"));
+    parts.push_back(absl::StrCat(FormatBytes(target.bytes_done), " of ",
+                                 FormatBytes(target.bytes_total)));
+  }
+  if (moving && target.bytes_done < target.bytes_total && target.bytes_per_second > 0) {
+    parts.push_back(FormatRate(target.bytes_per_second));
+    if (const auto left = TimeLeft(target)) {
+      parts.push_back(absl::StrCat(FormatSeconds(*left), " left"));
+    }
+  }
+  if (!target.phase.empty() && !target.ended) parts.push_back(Printable(target.phase));
+  if (!target.path.empty()) parts.push_back(Printable(target.path));
+  if (target.retries > 0) parts.push_back(absl::StrCat("retry ", target.retries));
+  return absl::StrJoin(parts, "  ");
+}
+
+std::string Cut(const std::string& text, int width) {
+  if (width <= 0 || DisplayWidth(text) <= static_cast<size_t>(width)) return text;
+  std::string out;
+  size_t columns = 0;
+  for (size_t i = 0; i < text.size() && columns < static_cast<size_t>(width);) {
+    size_t next = i + 1;
+    while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xC0) == 0x80) ++next;
+    out += text.substr(i, next - i);
+    ++columns;
+    i = next;
+  }
+  return out;
+}
+
+std::string Bar(const TargetProgress& target) {
+  const int full = target.bytes_total == 0
+                       ? (target.ended ? kBarColumns : 0)
+                       : static_cast<int>(Percent(target) * kBarColumns / kPercent);
+  return absl::StrCat("[", std::string(static_cast<size_t>(full), '#'),
+                      std::string(static_cast<size_t>(kBarColumns - full), '.'), "]");
+}
+
+}  // namespace
+
+void ProgressTracker::Update(const v1::PromotionDetail& detail, absl::Duration now) {
+  const auto count = static_cast<size_t>(detail.targets_size());
+  targets_.resize(std::max(targets_.size(), count));
+  histories_.resize(targets_.size());
+  for (size_t i = 0; i < count; ++i) {
+    const v1::TargetDetail& from = detail.targets(static_cast<int>(i));
+    TargetProgress& target = targets_[i];
+    target.target = from.target();
+    target.state = StateText(from);
+    target.ended = Ended(from.state());
+    if (!from.path().empty()) target.path = from.path();
+    if (target.bytes_total == 0 && from.path() != "stored") target.bytes_total = detail.size_bytes();
+    if (from.has_progress()) Take(i, from.progress(), now);
+  }
+}
+
+void ProgressTracker::Update(const v1::JobProgress& progress, absl::Duration now) {
+  if (progress.role() == v1::JOB_ROLE_SOURCE || progress.target_index() >= targets_.size()) return;
+  Take(progress.target_index(), progress.progress(), now);
+}
+
+void ProgressTracker::Take(size_t index, const v1::Progress& progress, absl::Duration now) {
+  TargetProgress& target = targets_[index];
+  History& history = histories_[index];
+  if (!progress.phase().empty()) target.phase = progress.phase();
+  if (progress.bytes_total() > 0) target.bytes_total = progress.bytes_total();
+  const uint64_t bytes = progress.bytes_done();
+  if (bytes < history.last_bytes) {
+    if (!history.retrying) ++target.retries;
+    history.retrying = true;
+    history.samples.clear();  // what was measured before says nothing about now
+  }
+  if (bytes >= target.bytes_done) history.retrying = false;
+  history.last_bytes = bytes;
+  target.bytes_done = std::max(target.bytes_done, bytes);
+  history.samples.emplace_back(now, bytes);
+  while (history.samples.size() > kSamplesMax ||
+         (history.samples.size() > 2 && now - history.samples.front().first > kRateWindow)) {
+    history.samples.pop_front();
+  }
+  const absl::Duration span = now - history.samples.front().first;
+  if (span < kRateSpanLeast) return;
+  target.bytes_per_second =
+      static_cast<double>(bytes - history.samples.front().second) / absl::ToDoubleSeconds(span);
+}
+
+std::optional<absl::Duration> TimeLeft(const TargetProgress& target) {
+  if (target.bytes_per_second <= 0 || target.bytes_done >= target.bytes_total) return std::nullopt;
+  return absl::Seconds(static_cast<double>(target.bytes_total - target.bytes_done) /
+                       target.bytes_per_second);
+}
+
+std::string RenderBars(const std::vector<TargetProgress>& targets, int width, bool color) {
+  std::string out;
+  for (const TargetProgress& target : targets) {
+    std::string line = Cut(absl::StrCat(Printable(target.target), " ", Bar(target), " ",
+                                        Details(target)),
+                           width);
+    if (color && target.ended) {
+      const bool good = target.state == "verified";
+      line = absl::StrCat(good ? "\x1b[32m" : "\x1b[31m", line, "\x1b[0m");
+    }
+    absl::StrAppend(&out, line, "\n");
+  }
+  return out;
+}
+
+std::string RenderProgressLine(const TargetProgress& target, absl::Time now) {
+  return absl::StrCat(sluice::FormatTime(now), "  ", Printable(target.target), "  ", Details(target), "\n");
+}
+
+}  // namespace sluice::cli

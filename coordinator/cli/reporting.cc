@@ -1,0 +1,142 @@
+#include "coordinator/cli/reporting.h"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/cli/rendering/promotion_json.h"
+#include "coordinator/cli/rendering/text.h"
+
+namespace sluice::cli {
+namespace {
+
+// Which failure of several is the cause and not its echo.
+int Weight(StatusCode code) {
+  switch (code) {
+    case StatusCode::kDataLoss:
+      return 5;
+    case StatusCode::kPermissionDenied:
+    case StatusCode::kUnauthenticated:
+      return 4;
+    case StatusCode::kCancelled:
+      return 0;
+    case StatusCode::kUnavailable:
+      return 1;
+    default:
+      return 3;
+  }
+}
+
+const v1::TargetDetail* WorstTarget(const v1::PromotionDetail& detail) {
+  const v1::TargetDetail* worst = nullptr;
+  int worst_weight = -1;
+  for (const v1::TargetDetail& target : detail.targets()) {
+    if (!target.has_error()) continue;
+    const int stuck = target.state() == v1::TARGET_STATE_STUCK ? 10 : 0;
+    const int weight = stuck + Weight(static_cast<StatusCode>(target.error().code()));
+    if (weight > worst_weight) {
+      worst = &target;
+      worst_weight = weight;
+    }
+  }
+  return worst;
+}
+
+// The cause as the targets tell it, else as the coordinator sums it up.
+Status Failure(const v1::PromotionDetail& detail, std::string_view what, std::string_view name) {
+  const v1::TargetDetail* target = WorstTarget(detail);
+  std::string message = absl::StrCat("promotion ", detail.summary().id(), " ", ToAbsl(what));
+  StatusCode code = StatusCode::kFailedPrecondition;
+  std::string cause_name(name);
+  if (target != nullptr) {
+    absl::StrAppend(&message, " at ", target->target(), ": ", target->error().message());
+    if (!target->error().name().empty()) cause_name = target->error().name();
+    const auto refusal = static_cast<StatusCode>(target->error().code());
+    // A refused order is a question of rights; every other failure is one of the promotion.
+    if (refusal == StatusCode::kDataLoss || (target->state() == v1::TARGET_STATE_REFUSED &&
+                                             ExitCode(Status(refusal, "")) == kExitNotAllowed)) {
+      code = refusal;
+    }
+  } else if (!detail.summary().reason().empty()) {
+    absl::StrAppend(&message, ": ", detail.summary().reason());
+  }
+  return NamedError(code, cause_name, message);
+}
+
+std::string WaitingText(const v1::PromotionDetail& detail) {
+  const std::string& id = detail.summary().id();
+  for (const v1::TargetDetail& target : detail.targets()) {
+    const std::string waiting = WaitingName(target.waiting_for());
+    if (!waiting.empty() && waiting != "activate") {
+      return absl::StrCat("promotion ", id, " waits for ", waiting);
+    }
+  }
+  return absl::StrCat("promotion ", id, " is uploaded and waits; go on with: sluice activate ", id);
+}
+
+}  // namespace
+
+int ExitCodeOf(const Status& status) {
+  const std::string name = ErrorName(status);
+  if (name == "interrupted") return kExitInterrupted;
+  if (name == "timeout-passed") return kExitTimeout;
+  if (name == "needs-hands") return kExitNeedsHands;
+  if (name == "waiting") return kExitWaiting;
+  if (name == "no-file") return kExitBadInput;  // a file of the operator's, not a thing of CF's
+  // Somebody else's limit, not --timeout: a foundation that does not answer.
+  if (absl::IsDeadlineExceeded(status)) return kExitUnreachable;
+  return ExitCode(status);
+}
+
+void ReportError(Terminal& terminal, OutputFormat output, const Status& status) {
+  if (output == OutputFormat::kJson) {
+    const nlohmann::json error = {{"error",
+                                   {{"code", absl::StatusCodeToString(status.code())},
+                                    {"name", ErrorName(status)},
+                                    {"message", std::string(status.message())},
+                                    {"exit", ExitCodeOf(status)}}}};
+    terminal.Note(JsonLine(error));
+    return;
+  }
+  std::string text;
+  std::string line;
+  // Mistakes of a file come one a line; each line is made printable by itself.
+  for (const char c : absl::StrCat(Describe(status), "\n")) {
+    if (c != '\n') {
+      line += c;
+      continue;
+    }
+    absl::StrAppend(&text, text.empty() ? "sluice: " : "  ", Printable(line), "\n");
+    line.clear();
+  }
+  terminal.Note(text);
+}
+
+Status OutcomeOf(const v1::PromotionDetail& detail, Aim aim) {
+  switch (detail.summary().state()) {
+    case v1::PROMOTION_STATE_DONE:
+      if (aim == Aim::kDone) return absl::OkStatus();
+      return NamedError(StatusCode::kFailedPrecondition, "promotion-done",
+                        absl::StrCat("promotion ", detail.summary().id(), " is done",
+                                     aim == Aim::kCancelled ? "; undo it with: sluice rollback "
+                                                            : " still; look at: sluice promotion ",
+                                     detail.summary().id()));
+    case v1::PROMOTION_STATE_CANCELLED:
+      if (aim == Aim::kCancelled) return absl::OkStatus();
+      return Failure(detail, "was cancelled", "cancelled");
+    case v1::PROMOTION_STATE_ROLLED_BACK:
+      if (aim == Aim::kRolledBack) return absl::OkStatus();
+      return Failure(detail, "was rolled back", "rolled-back");
+    case v1::PROMOTION_STATE_WAITING:
+      return NamedError(StatusCode::kFailedPrecondition, "waiting", WaitingText(detail));
+    case v1::PROMOTION_STATE_STUCK: {
+      const Status failure = Failure(detail, "is stuck", "");
+      return NamedError(StatusCode::kFailedPrecondition, "needs-hands",
+                        absl::StrCat(failure.message(), "; this target needs hands"));
+    }
+    default:
+      return Failure(detail, "failed", "promotion-failed");
+  }
+}
+
+}  // namespace sluice::cli

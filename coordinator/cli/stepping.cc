@@ -1,0 +1,108 @@
+#include "coordinator/cli/stepping.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/cli/ordering.h"
+#include "coordinator/cli/plan.h"
+#include "coordinator/cli/rendering/plan_text.h"
+#include "coordinator/cli/rendering/promotion_text.h"
+#include "coordinator/cli/watching.h"
+
+namespace sluice::cli {
+namespace {
+
+// A session, and the promotion that a command is about with its proven order.
+struct Subject {
+  std::unique_ptr<Session> session;
+  v1::PromotionDetail detail;
+  RecordedOrder recorded;
+};
+
+StatusOr<Subject> OpenSubject(World& world, const GlobalArguments& global, const std::string& id) {
+  Subject subject;
+  SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global));
+  SLUICE_ASSIGN_OR_RETURN(subject.detail, GetPromotion(*subject.session, id));
+  SLUICE_ASSIGN_OR_RETURN(subject.recorded, FindOrder(subject.detail, subject.session->trust()));
+  return subject;
+}
+
+Status SubmitAndFollow(World& world, const GlobalArguments& global, const WaitArguments& wait,
+                       Subject& subject, trust::Order order, Aim aim) {
+  StampOrder(world, *subject.session, order);
+  SLUICE_RETURN_IF_ERROR(Submit(*subject.session, order).status());
+  return FollowToEnd(world, *subject.session, global, wait, subject.recorded, aim);
+}
+
+// Somebody's work since the promotion is only replaced by --force.
+Status CheckNotPushed(const RollbackPlan& plan, bool force) {
+  for (const RollbackTargetPlan& target : plan.targets) {
+    if (!target.pushed_since || force) continue;
+    return NamedError(StatusCode::kFailedPrecondition, "pushed-since",
+                      absl::StrCat(target.reference.text(),
+                                   " was pushed since the promotion; give --force to replace that"));
+  }
+  return absl::OkStatus();
+}
+
+trust::Order RollbackOrder(const RecordedOrder& recorded, const RollbackPlan& plan,
+                           const std::string& reason) {
+  trust::Order order = StepOrder(recorded, trust::Action::kRollback, reason);
+  for (size_t i = 0; i < order.targets.size(); ++i) {
+    const RollbackTargetPlan& from = plan.targets[i];
+    trust::OrderTarget& target = order.targets[i];
+    target.organization_guid = from.organization_guid;
+    target.space_guid = from.space_guid;
+    target.app_guid = from.app_guid;
+    target.counter = from.counter;
+    target.droplet_guid = from.droplet_guid;
+    target.expected_current_droplet_guid = from.current_droplet_guid;
+    target.create = target.app_guid.empty();
+  }
+  return order;
+}
+
+}  // namespace
+
+Status RunActivate(World& world, const GlobalArguments& global,
+                   const ActivateArguments& arguments) {
+  SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  world.terminal.Note(absl::StrCat(RenderSummary(subject.detail), "\n"));
+  SLUICE_RETURN_IF_ERROR(
+      Confirm(world, arguments.yes,
+              absl::StrCat("Activate promotion ", subject.recorded.order.promotion.value(), "?")));
+  trust::Order order = StepOrder(subject.recorded, trust::Action::kActivate, arguments.reason);
+  order.activate = true;
+  return SubmitAndFollow(world, global, arguments.wait, subject, std::move(order), Aim::kDone);
+}
+
+Status RunCancel(World& world, const GlobalArguments& global, const CancelArguments& arguments) {
+  SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  return SubmitAndFollow(world, global, arguments.wait, subject,
+                         StepOrder(subject.recorded, trust::Action::kCancel, arguments.reason),
+                         Aim::kCancelled);
+}
+
+Status RunRollback(World& world, const GlobalArguments& global,
+                   const RollbackArguments& arguments) {
+  SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  SLUICE_ASSIGN_OR_RETURN(const RollbackPlan plan,
+                          PlanRollback(*subject.session, subject.recorded.order));
+  world.terminal.Note(absl::StrCat(RenderRollbackPlan(plan), "\n"));
+  SLUICE_RETURN_IF_ERROR(CheckNotPushed(plan, arguments.force));
+  SLUICE_RETURN_IF_ERROR(
+      Confirm(world, arguments.yes,
+              absl::StrCat("Roll back promotion ", subject.recorded.order.promotion.value(), "?")));
+  return SubmitAndFollow(world, global, arguments.wait, subject,
+                         RollbackOrder(subject.recorded, plan, arguments.reason),
+                         Aim::kRolledBack);
+}
+
+Status RunWatch(World& world, const GlobalArguments& global, const WatchArguments& arguments) {
+  SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  const WaitArguments wait{.detach = false, .timeout = arguments.timeout};
+  return FollowToEnd(world, *subject.session, global, wait, subject.recorded, Aim::kDone);
+}
+
+}  // namespace sluice::cli
