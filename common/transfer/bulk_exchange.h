@@ -3,11 +3,18 @@
 //
 // A BulkExchange owns one thread with the process's bulk sockets; the two kinds of transfer are its
 // handles, each used by one job's thread at a time, except Cancel() and figures(), which any thread
-// may call.
+// may call. Sealing, opening and hashing happen in the jobs' threads, inside Write() and Read().
+// Handles may outlive the exchange: what they are asked then fails by "cancelled".
+//
+// Both ends begin in any order; whoever is first waits for the other up to silence_max, and who
+// dials dials again until then. A connection that breaks while chunks are under way ends the
+// transfer at both ends ("peer-unreachable"); another try is another transfer, with another id and
+// content key.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,12 +56,14 @@ struct TransferFigures {
 };
 
 struct OutgoingOptions {
-  StreamLayout layout;
+  StreamLayout layout;  // with an id that no transfer had before
   crypto::Sha256Digest statement_sha256;
   Secret content_key;
   std::vector<Recipient> recipients;  // one per meeting, in the same order
   std::vector<Meeting> meetings;
   ChunkSigner sign;
+  // When given, the transfer fails by "verified-mismatch" if a receiver claims to hold another.
+  std::optional<crypto::Sha256Digest> droplet_sha256 = std::nullopt;
   // Without a sign of life from a receiver for this long, the transfer fails: "peer-silent".
   absl::Duration silence_max = absl::Seconds(30);
 };
@@ -63,13 +72,16 @@ struct OutgoingOptions {
 class OutgoingTransfer {
  public:
   virtual ~OutgoingTransfer() = default;
-  // The droplet's next bytes. Blocks while the receivers' credit is used up. Fails with the
-  // transfer's cause: what the receiver said when it gave up, "peer-silent", "peer-unreachable"
-  // (Unavailable), "cancelled"; OutOfRange "stream-overrun" for more than layout.droplet_bytes.
+  // The droplet's next bytes, in pieces of any length. Blocks while the receivers' credit is used
+  // up. Fails with the transfer's cause: what the receiver said when it gave up, "peer-silent",
+  // "peer-unreachable", "peer-not-admitted" (Unavailable), "cancelled", a refusal of
+  // SenderMachine; OutOfRange "stream-overrun" for more than layout.droplet_bytes.
   virtual Status Write(std::string_view plain) = 0;
   // After all bytes: waits until every receiver has said that the whole digest holds. DataLoss
   // "stream-truncated" when bytes are missing.
   virtual Status Finish() = 0;
+  // Effective at once here: a blocked Write() or Finish() returns `why`, an error. The receivers are
+  // told it and fail by it.
   virtual void Cancel(const Status& why) = 0;
   virtual TransferFigures figures() const = 0;
 };
@@ -80,21 +92,26 @@ struct IncomingOptions {
   crypto::Sha256Digest statement_sha256;
   crypto::SealKeyPair recipient;
   ChunkVerifier verify;  // the source agent's signature
-  uint32_t target_index = 0;
+  uint32_t target_index = 0;  // place among the source's recipients: it refuses any other
   Meeting meeting;
   absl::Duration silence_max = absl::Seconds(30);
 };
 
-// The target's end. Destroyed before its end, it cancels.
+// The target's end. Destroyed before Read() has given the last chunk, it cancels; later the exchange
+// itself repeats to the source that the digest holds, until that is acknowledged.
 class IncomingTransfer {
  public:
   virtual ~IncomingTransfer() = default;
   // The droplet's next bytes, authenticated, in order; blocks while there are none; 0 at the end.
+  // `plain` has room for one byte at least.
   // The last chunk is given out only after the digest of the whole was found equal to
   // droplet_sha256: else DataLoss "digest-mismatch". Other failures: "chunk-bad-signature",
-  // "chunk-bad-seal" (DataLoss), names of ParseHeader() and UnwrapFrom(), "peer-silent",
-  // "peer-unreachable", what the source said when it gave up, "cancelled".
+  // "chunk-bad-seal", "header-wrong-layout", "header-wrong-statement" (DataLoss), names of
+  // ParseHeader() and UnwrapFrom(), "peer-silent", "peer-unreachable", "peer-not-admitted", what the
+  // source said when it gave up, "cancelled", a refusal of ReceiverMachine.
   virtual StatusOr<size_t> Read(std::span<char> plain) = 0;
+  // Effective at once here: a blocked Read() returns `why`, an error. The source is told it and
+  // fails by it.
   virtual void Cancel(const Status& why) = 0;
   virtual TransferFigures figures() const = 0;
 };
@@ -103,7 +120,8 @@ class BulkExchange {
  public:
   struct Options {
     std::string listen_endpoint;  // empty: this process only dials
-    uint64_t credit_bytes = uint64_t{16} << 20;  // of all transfers together
+    // What all transfers into this process may have under way together, in equal shares.
+    uint64_t credit_bytes = uint64_t{16} << 20;
   };
   // Starts the thread and listens. Unavailable "cannot-listen". All borrowed.
   static StatusOr<std::unique_ptr<BulkExchange>> Start(net::Network& network, const Clock& clock,
@@ -111,7 +129,8 @@ class BulkExchange {
   virtual ~BulkExchange() = default;
   // With its port; empty when not listening.
   virtual std::string endpoint() const = 0;
-  // Names as MakeHeader(). FailedPrecondition "transfer-exists".
+  // Names as MakeHeader(); FailedPrecondition "transfer-exists"; InvalidArgument "peer-twice": two
+  // meetings with one agent.
   virtual StatusOr<std::unique_ptr<OutgoingTransfer>> Send(OutgoingOptions options) = 0;
   virtual StatusOr<std::unique_ptr<IncomingTransfer>> Receive(IncomingOptions options) = 0;
 };

@@ -1,0 +1,35 @@
+// Messages of the bulk socket, made and judged.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "common/base/status.h"
+#include "common/crypto/digest.h"
+#include "common/transfer/transfer_id.h"
+#include "sluice/v1/bulk.pb.h"
+
+namespace sluice::transfer {
+
+v1::BulkMessage AnnounceMessage(const TransferId& transfer);
+v1::BulkMessage OpenMessage(const TransferId& transfer, uint32_t target_index);
+v1::BulkMessage HeaderMessage(const TransferId& transfer);
+v1::BulkMessage FetchMessage(const TransferId& transfer, const std::vector<uint32_t>& indexes);
+v1::BulkMessage ChunkMessage(const TransferId& transfer, uint32_t index,
+                             std::string_view signature);
+v1::BulkMessage VerifiedMessage(const TransferId& transfer, const crypto::Sha256Digest& sha256,
+                                uint64_t bytes);
+v1::BulkMessage ClosedMessage(const TransferId& transfer);
+v1::BulkMessage CancelMessage(const TransferId& transfer, const Status& why);
+v1::BulkMessage PingMessage(const TransferId& transfer);
+v1::BulkMessage PongMessage(const TransferId& transfer);
+
+// What the other side gives as its reason: always an error, its name kebab-case, its message of a
+// bounded length, whatever was sent.
+Status CancelCause(const v1::BulkCancel& cancel);
+
+// Aborted "unexpected-message": the other end says what is not its to say, or not now.
+Status UnexpectedMessage(const v1::BulkMessage& message);
+
+}  // namespace sluice::transfer

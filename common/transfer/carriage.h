@@ -1,0 +1,59 @@
+// One transfer as the exchange's loop carries it: a state machine, and the way between the loop's
+// thread and the thread that reads or writes the droplet.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+#include "absl/time/time.h"
+#include "common/base/mailbox.h"
+#include "common/transfer/bulk_exchange.h"
+#include "common/transfer/stream_machine.h"
+
+namespace sluice::transfer {
+
+class ExchangeLoop;
+
+// What other threads have the loop do. Bounded: who asks faster than the loop works waits.
+using LoopCalls = Mailbox<std::function<void(ExchangeLoop&)>>;
+inline constexpr size_t kLoopCallsMax = 256;
+
+// Owned by the loop while it lasts, and by the handle that reads or writes. Calls come on the
+// loop's thread, except where said.
+class Carriage {
+ public:
+  Carriage(const StreamLayout& layout, const Clock& clock)
+      : layout_(layout), clock_(clock), started_(clock.Monotonic()) {}
+  virtual ~Carriage() = default;
+  Carriage(const Carriage&) = delete;
+  Carriage& operator=(const Carriage&) = delete;
+
+  virtual StreamMachine& machine() = 0;
+  // Carries out an effect that is no message. Gives what the machine says to that.
+  virtual Effects Perform(Effect effect) = 0;
+
+  // A header or chunk has gone or come.
+  void CountPayload(size_t bytes) { payload_bytes_ += bytes; }
+
+  // Any thread.
+  const StreamLayout& layout() const { return layout_; }
+  const TransferId& id() const { return layout_.transfer; }
+  const Clock& clock() const { return clock_; }
+  TransferFigures figures() const;
+
+ protected:
+  void CountDone(uint64_t droplet_bytes) { done_bytes_ += droplet_bytes; }
+  // From now on no time is counted.
+  void StopTime();
+
+ private:
+  const StreamLayout layout_;
+  const Clock& clock_;
+  const absl::Duration started_;
+  std::atomic<uint64_t> payload_bytes_{0};
+  std::atomic<uint64_t> done_bytes_{0};
+  std::atomic<int64_t> took_nanoseconds_{-1};  // below 0: not over
+};
+
+}  // namespace sluice::transfer

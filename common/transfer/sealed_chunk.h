@@ -1,0 +1,67 @@
+// Single chunks of a sealed droplet stream: sealed and signed at the source, checked and opened at
+// a target.
+//
+// Format: proto/sealed-stream.md, "Chunks".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/base/secret.h"
+#include "common/base/status.h"
+#include "common/crypto/aead.h"
+#include "common/transfer/signature.h"
+#include "common/transfer/stream_layout.h"
+
+namespace sluice::transfer {
+
+// A chunk as it travels: the same bytes for every recipient.
+struct SealedChunk {
+  uint32_t index = 0;
+  std::string signature;  // of the source's agent, kSignatureBytes long
+  std::string sealed;     // ciphertext and tag
+};
+
+// Seals each chunk of one stream once, in order: no nonce can meet two plaintexts. Not thread-safe.
+class ChunkSealer {
+ public:
+  ChunkSealer(const StreamLayout& layout, const Secret& sealing_key, ChunkSigner sign);
+
+  // `plain` has exactly the bytes of the next chunk. Its memory becomes the sealed chunk's: reserve
+  // kSealBytes more and nothing is copied.
+  SealedChunk Seal(std::string plain);
+
+  uint32_t next_index() const { return next_index_; }
+
+ private:
+  const StreamLayout layout_;
+  crypto::Aes256Gcm cipher_;
+  const ChunkSigner sign_;
+  uint32_t next_index_ = 0;
+};
+
+// Checks and opens the chunks of one stream. Not thread-safe.
+class ChunkOpener {
+ public:
+  ChunkOpener(const StreamLayout& layout, const Secret& sealing_key, ChunkVerifier verify);
+
+  // Opens in place; the signature is looked at before the key is used. DataLoss, by name:
+  // "chunk-out-of-range", "chunk-wrong-length", "chunk-bad-signature" (not what the source's agent
+  // signed for this transfer and index), "chunk-bad-seal".
+  StatusOr<std::string> Open(SealedChunk chunk);
+
+ private:
+  const StreamLayout layout_;
+  crypto::Aes256Gcm cipher_;
+  const ChunkVerifier verify_;
+};
+
+// DataLoss "chunk-out-of-range" or "chunk-wrong-length" unless `index` is one of `layout` and
+// `sealed_bytes` its length: what everybody can check of a chunk without any key.
+Status CheckChunkPlace(const StreamLayout& layout, uint32_t index, size_t sealed_bytes);
+
+// Exactly the bytes that a chunk's signature is over.
+std::string ChunkSignedBytes(const StreamLayout& layout, uint32_t index, std::string_view sealed);
+
+}  // namespace sluice::transfer

@@ -1,0 +1,71 @@
+// What the two ends of a transfer have in common as state machines: events in, effects out.
+//
+// A machine knows no socket, thread or clock. Time comes with each event, as Clock::Monotonic()
+// has it. Effects are to be carried out in their order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/status.h"
+#include "common/transfer/sealed_chunk.h"
+#include "sluice/v1/bulk.pb.h"
+
+namespace sluice::transfer {
+
+// A receiver never has more chunks asked for and not yet used, whatever its window in bytes: what
+// one connection's queue takes (common/net/sockets.h) is never met.
+inline constexpr uint32_t kCreditChunksMax = 256;
+
+// To the other end number `peer`.
+struct MessageOut {
+  size_t peer = 0;
+  v1::BulkMessage message;
+  std::string payload;
+};
+// Sender: this chunk is on its way to everybody, its memory is given up.
+struct ChunkReleased {
+  uint32_t index = 0;
+};
+// Receiver: the stream header, as it arrived. To be opened, then OnHeaderOpened() or GiveUp().
+struct HeaderArrived {
+  std::string bytes;
+};
+// Receiver: the next chunk in the order of the droplet. Not authenticated.
+struct ChunkArrived {
+  SealedChunk chunk;
+};
+// The transfer is over at this end, well or for this cause. Nothing follows.
+struct Ended {
+  Status why;
+};
+
+using Effect = std::variant<MessageOut, ChunkReleased, HeaderArrived, ChunkArrived, Ended>;
+using Effects = std::vector<Effect>;
+
+class StreamMachine {
+ public:
+  virtual ~StreamMachine() = default;
+
+  // From now on messages reach `peer`, which need not know it yet.
+  virtual Effects OnConnected(size_t peer, absl::Duration now) = 0;
+  // `peer` cannot be reached at present; the transfer waits for it until it has been silent too
+  // long, and then fails for this cause.
+  virtual void OnUnreachable(size_t peer, const Status& why) = 0;
+  virtual Effects OnMessage(size_t peer, const v1::BulkMessage& message, std::string payload,
+                            absl::Duration now) = 0;
+  // At least a few times in each silence_max.
+  virtual Effects OnTime(absl::Duration now) = 0;
+  // Ends the transfer from this side, and tells the other ends why. `why` is an error.
+  virtual Effects GiveUp(const Status& why) = 0;
+
+  // Whether nothing is lost with a connection to `peer` that breaks now, so that another may take
+  // its place. Else a break ends the transfer.
+  virtual bool MayMeetAgain(size_t peer) const = 0;
+};
+
+}  // namespace sluice::transfer
