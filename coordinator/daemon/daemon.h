@@ -1,0 +1,29 @@
+// The coordinator as a process: ledger, network and logic on one loop, until it is told to end.
+#pragma once
+
+#include "common/base/clock.h"
+#include "common/base/entropy.h"
+#include "common/base/files.h"
+#include "common/base/signals.h"
+#include "common/base/status.h"
+#include "coordinator/daemon/settings.h"
+
+namespace sluice::coordinator {
+
+// All borrowed.
+struct DaemonWorld {
+  Files& files;
+  const Clock& clock;
+  Entropy& entropy;
+  SignalDescriptor& signals;  // SIGTERM and SIGINT end it, SIGHUP reads the trust document again
+};
+
+// OK: it was told to end. Names of LoadTrust(), LoadTrustedKey(), SqliteLedger::Open(), LedgerReplay
+// and ControlServer::Listen(). Logs "coordinator-ready" with the endpoint when it serves.
+Status RunDaemon(const Settings& settings, const DaemonWorld& world);
+
+// What RunDaemon() would find of files and keys, without serving: names of LoadTrust() and
+// LoadTrustedKey().
+Status CheckDaemon(const Settings& settings, const Files& files);
+
+}  // namespace sluice::coordinator

@@ -1,0 +1,249 @@
+#include "coordinator/daemon/ledger_record.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/encoding.h"
+#include "common/trust/order.h"
+#include "coordinator/daemon/job_states.h"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::coordinator {
+namespace {
+
+using Json = nlohmann::json;
+
+Json ErrorJson(const Status& error) {
+  return {{"code", static_cast<int>(error.code())},
+          {"name", ErrorName(error)},
+          {"message", std::string(error.message())}};
+}
+
+Status ErrorFrom(const Json& json) {
+  return StatusFromParts(json.at("code").get<int>(), json.at("name").get<std::string>(),
+                         json.at("message").get<std::string>());
+}
+
+Json ProgressJson(const TransferProgress& progress) {
+  return {{"bytes_done", progress.bytes_done},   {"bytes_total", progress.bytes_total},
+          {"bytes_sent", progress.bytes_sent},   {"bytes_again", progress.bytes_again},
+          {"milliseconds", progress.milliseconds}, {"phase", progress.phase}};
+}
+
+TransferProgress ProgressFrom(const Json& json) {
+  return {.bytes_done = json.at("bytes_done").get<uint64_t>(),
+          .bytes_total = json.at("bytes_total").get<uint64_t>(),
+          .bytes_sent = json.at("bytes_sent").get<uint64_t>(),
+          .bytes_again = json.at("bytes_again").get<uint64_t>(),
+          .milliseconds = json.at("milliseconds").get<uint64_t>(),
+          .phase = json.at("phase").get<std::string>()};
+}
+
+struct NotReadable {};
+
+std::string Decoded(const Json& json) {
+  StatusOr<std::string> bytes = FromBase64(json.get<std::string>());
+  if (!bytes.ok()) throw NotReadable{};
+  return *std::move(bytes);
+}
+
+// States are kept by the protocol's names, so that an export can be read without this program.
+Json BodyOf(const SourceReported& report) {
+  return {{"revision", report.revision},
+          {"state", v1::SourceState_Name(report.state)},
+          {"error", ErrorJson(report.error)},
+          {"statement", ToBase64(report.statement)},
+          {"progress", ProgressJson(report.progress)},
+          {"warnings", report.warnings}};
+}
+
+Json BodyOf(const TargetReported& report) {
+  return {{"target_index", report.target_index},
+          {"revision", report.revision},
+          {"state", v1::TargetState_Name(report.state)},
+          {"waiting_for", v1::WaitingFor_Name(report.waiting_for)},
+          {"error", ErrorJson(report.error)},
+          {"seal_offer", ToBase64(report.seal_offer)},
+          {"receipt", ToBase64(report.receipt)},
+          {"droplet_guid", report.droplet_guid},
+          {"reported_sha256", report.reported_sha256},
+          {"previous_droplet_guid", report.previous_droplet_guid},
+          {"path", report.path},
+          {"progress", ProgressJson(report.progress)},
+          {"warnings", report.warnings}};
+}
+
+Json BodyOf(const RoutesChosen& event) {
+  Json routes = Json::array();
+  for (const ChosenRoute& route : event.routes) {
+    routes.push_back({{"target_index", route.target_index},
+                      {"path", "direct"},
+                      {"dials", route.source_dials ? "source" : "target"},
+                      {"endpoint", route.endpoint}});
+  }
+  return {{"routes", routes}};
+}
+
+Json BodyOf(const NoPathFound& event) { return {{"error", ErrorJson(event.error)}}; }
+
+SourceReported SourceReportFrom(const Json& json) {
+  SourceReported report;
+  report.revision = json.at("revision").get<uint64_t>();
+  if (!v1::SourceState_Parse(json.at("state").get<std::string>(), &report.state)) {
+    throw NotReadable{};
+  }
+  report.error = ErrorFrom(json.at("error"));
+  report.statement = Decoded(json.at("statement"));
+  report.progress = ProgressFrom(json.at("progress"));
+  report.warnings = json.at("warnings").get<std::vector<std::string>>();
+  return report;
+}
+
+TargetReported TargetReportFrom(const Json& json) {
+  TargetReported report;
+  report.target_index = json.at("target_index").get<uint32_t>();
+  report.revision = json.at("revision").get<uint64_t>();
+  if (!v1::TargetState_Parse(json.at("state").get<std::string>(), &report.state) ||
+      !v1::WaitingFor_Parse(json.at("waiting_for").get<std::string>(), &report.waiting_for)) {
+    throw NotReadable{};
+  }
+  report.error = ErrorFrom(json.at("error"));
+  report.seal_offer = Decoded(json.at("seal_offer"));
+  report.receipt = Decoded(json.at("receipt"));
+  report.droplet_guid = json.at("droplet_guid").get<std::string>();
+  report.reported_sha256 = json.at("reported_sha256").get<std::string>();
+  report.previous_droplet_guid = json.at("previous_droplet_guid").get<std::string>();
+  report.path = json.at("path").get<std::string>();
+  report.progress = ProgressFrom(json.at("progress"));
+  report.warnings = json.at("warnings").get<std::vector<std::string>>();
+  return report;
+}
+
+RoutesChosen RoutesFrom(const Json& json) {
+  RoutesChosen event;
+  for (const Json& route : json.at("routes")) {
+    event.routes.push_back({.target_index = route.at("target_index").get<uint32_t>(),
+                            .source_dials = route.at("dials").get<std::string>() == "source",
+                            .endpoint = route.at("endpoint").get<std::string>()});
+  }
+  return event;
+}
+
+std::string KindOf(const Event& event) {
+  static constexpr const char* kKinds[] = {"order",  "source-report", "target-report",
+                                           "routes", "no-path",       "step-order"};
+  static_assert(std::size(kKinds) == std::variant_size_v<decltype(Event::what)>);
+  return kKinds[event.what.index()];
+}
+
+StatusOr<RecordedEvent> OrderEvent(const LedgerEntry& entry, const OperatorOf& operator_of) {
+  SLUICE_ASSIGN_OR_RETURN(const trust::Order order, trust::PeekOrder(entry.body));
+  RecordedEvent recorded{.promotion = order.promotion.value(),
+                         .event = {.at = absl::FromUnixMillis(entry.at_milliseconds), .what = {}}};
+  if (order.action == trust::Action::kPromote) {
+    recorded.event.what = RecordedOrder(order, entry.body, operator_of(entry.body));
+  } else {
+    recorded.event.what = RecordedStep(order, entry.body, operator_of(entry.body));
+  }
+  return recorded;
+}
+
+}  // namespace
+
+LedgerDraft RecordOf(const Event& event, const std::string& promotion) {
+  LedgerDraft draft{.at = event.at, .kind = KindOf(event), .promotion = promotion, .body = ""};
+  std::visit(
+      [&](const auto& what) {
+        if constexpr (requires { what.envelope; }) {
+          draft.body = what.envelope;
+        } else {
+          Json body = BodyOf(what);
+          body["promotion"] = promotion;
+          draft.body = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+        }
+      },
+      event.what);
+  return draft;
+}
+
+StatusOr<RecordedEvent> EventOf(const LedgerEntry& entry, const OperatorOf& operator_of) {
+  const auto unreadable = [&entry](std::string_view why) {
+    return NamedError(StatusCode::kDataLoss, "ledger-unreadable",
+                      absl::StrCat("an entry of kind \"", entry.kind, "\" cannot be read: ",
+                                   ToAbsl(why), "; was it written by a newer version?"));
+  };
+  if (entry.kind == "order" || entry.kind == "step-order") {
+    StatusOr<RecordedEvent> order = OrderEvent(entry, operator_of);
+    return order.ok() ? order : unreadable(FromAbsl(order.status().message()));
+  }
+  try {
+    const Json body = Json::parse(entry.body);
+    RecordedEvent recorded{
+        .promotion = body.at("promotion").get<std::string>(),
+        .event = {.at = absl::FromUnixMillis(entry.at_milliseconds), .what = {}}};
+    if (entry.kind == "source-report") {
+      recorded.event.what = SourceReportFrom(body);
+    } else if (entry.kind == "target-report") {
+      recorded.event.what = TargetReportFrom(body);
+    } else if (entry.kind == "routes") {
+      recorded.event.what = RoutesFrom(body);
+    } else if (entry.kind == "no-path") {
+      recorded.event.what = NoPathFound{ErrorFrom(body.at("error"))};
+    } else {
+      return unreadable("this kind is unknown here");
+    }
+    return recorded;
+  } catch (const Json::exception& error) {
+    return unreadable(error.what());
+  } catch (const NotReadable&) {
+    return unreadable("a state or an envelope is not what this version knows");
+  }
+}
+
+OrderRecorded RecordedOrder(const trust::Order& order, std::string envelope,
+                            std::string operator_name) {
+  PromotionTerms terms{.source_foundation = order.source.reference.foundation.value(),
+                       .source = order.source.reference.text(),
+                       .targets = {},
+                       .sha256 = order.artifact.sha256,
+                       .size_bytes = static_cast<uint64_t>(order.artifact.size_bytes),
+                       .strategy = std::string(trust::StrategyName(order.strategy)),
+                       .activate = order.activate};
+  for (const trust::OrderTarget& target : order.targets) {
+    terms.targets.push_back({target.reference.foundation.value(), target.reference.text()});
+  }
+  return {.promotion = order.promotion.value(),
+          .order_sha256 = trust::OrderSha256(envelope),
+          .envelope = std::move(envelope),
+          .operator_name = std::move(operator_name),
+          .terms = std::move(terms)};
+}
+
+StepOrdered RecordedStep(const trust::Order& order, std::string envelope,
+                         std::string operator_name) {
+  StepAction action = StepAction::kActivate;
+  switch (order.action) {
+    case trust::Action::kActivate:
+      break;
+    case trust::Action::kCancel:
+      action = StepAction::kCancel;
+      break;
+    case trust::Action::kRollback:
+      action = StepAction::kRollback;
+      break;
+    case trust::Action::kRead:
+    case trust::Action::kPromote:
+      SLUICE_CHECK(false);
+  }
+  return {.action = action,
+          .order_sha256 = trust::OrderSha256(envelope),
+          .envelope = std::move(envelope),
+          .operator_name = std::move(operator_name)};
+}
+
+}  // namespace sluice::coordinator

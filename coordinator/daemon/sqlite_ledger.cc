@@ -1,0 +1,260 @@
+#include "coordinator/daemon/sqlite_ledger.h"
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
+#include "common/base/logging.h"
+#include "common/store/database.h"
+
+namespace sluice::coordinator {
+namespace {
+
+// entry_promotion only finds entries: what it says is in the bodies too. The head is what the file
+// itself knows of its end.
+constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
+  CREATE TABLE ledger(
+    seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL,
+    prev BLOB NOT NULL, hash BLOB NOT NULL UNIQUE) STRICT;
+  CREATE TRIGGER ledger_keeps BEFORE UPDATE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+  CREATE TRIGGER ledger_holds BEFORE DELETE ON ledger
+    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+  CREATE TABLE entry_promotion(promotion TEXT NOT NULL, seq INTEGER NOT NULL REFERENCES ledger(seq),
+    PRIMARY KEY(promotion, seq)) STRICT, WITHOUT ROWID;
+  CREATE TABLE head(id INTEGER PRIMARY KEY CHECK(id = 1), seq INTEGER NOT NULL,
+    hash BLOB NOT NULL) STRICT;
+)sql"};
+
+constexpr std::string_view kEntryColumns = "seq, at_ms, kind, body, prev, hash";
+
+LedgerEntry EntryOf(const store::Statement& row) {
+  return {.sequence = static_cast<uint64_t>(row.Integer(0)),
+          .at_milliseconds = row.Integer(1),
+          .kind = row.Text(2),
+          .body = row.Blob(3),
+          .previous = row.Blob(4),
+          .hash = row.Blob(5)};
+}
+
+Status CheckRecordedHead(store::Database& database, const LedgerHead& head) {
+  SLUICE_ASSIGN_OR_RETURN(store::Statement read, database.Prepare("SELECT seq, hash FROM head"));
+  SLUICE_ASSIGN_OR_RETURN(const bool found, read.Step());
+  const LedgerHead recorded =
+      found ? LedgerHead{static_cast<uint64_t>(read.Integer(0)), read.Blob(1)} : LedgerHead{};
+  if (recorded == head) return absl::OkStatus();
+  return NamedError(StatusCode::kDataLoss, "ledger-altered",
+                    absl::StrCat("the ledger ends at entry ", head.sequence,
+                                 ", but was written up to entry ", recorded.sequence,
+                                 "; keep the file as evidence and restore a backup"));
+}
+
+StatusOr<LedgerHead> VerifyAndReplay(store::Database& database,
+                                     const SqliteLedger::Replay& replay) {
+  SLUICE_ASSIGN_OR_RETURN(
+      store::Statement read,
+      database.Prepare(absl::StrCat("SELECT ", ToAbsl(kEntryColumns), " FROM ledger ORDER BY seq")));
+  LedgerHead head;
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, read.Step());
+    if (!more) break;
+    const LedgerEntry entry = EntryOf(read);
+    SLUICE_ASSIGN_OR_RETURN(head, FollowChain(head, entry));
+    SLUICE_RETURN_IF_ERROR(
+        WithContext(replay(entry), absl::StrCat("ledger entry ", entry.sequence)));
+  }
+  SLUICE_RETURN_IF_ERROR(CheckRecordedHead(database, head));
+  return head;
+}
+
+Status WriteEntry(store::Database& database, const LedgerEntry& entry,
+                  const std::string& promotion) {
+  SLUICE_ASSIGN_OR_RETURN(
+      store::Statement insert,
+      database.Prepare(absl::StrCat("INSERT INTO ledger(", ToAbsl(kEntryColumns),
+                                    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)")));
+  insert.BindInteger(1, static_cast<int64_t>(entry.sequence));
+  insert.BindInteger(2, entry.at_milliseconds);
+  insert.BindText(3, entry.kind);
+  insert.BindBlob(4, entry.body);
+  insert.BindBlob(5, entry.previous);
+  insert.BindBlob(6, entry.hash);
+  SLUICE_RETURN_IF_ERROR(insert.Run());
+  if (promotion.empty()) return absl::OkStatus();
+  SLUICE_ASSIGN_OR_RETURN(store::Statement index,
+                          database.Prepare("INSERT INTO entry_promotion VALUES(?1, ?2)"));
+  index.BindText(1, promotion);
+  index.BindInteger(2, static_cast<int64_t>(entry.sequence));
+  return index.Run();
+}
+
+Status WriteHead(store::Database& database, const LedgerHead& head) {
+  SLUICE_ASSIGN_OR_RETURN(store::Statement write,
+                          database.Prepare("INSERT INTO head VALUES(1, ?1, ?2) ON CONFLICT(id) DO "
+                                           "UPDATE SET seq = ?1, hash = ?2"));
+  write.BindInteger(1, static_cast<int64_t>(head.sequence));
+  write.BindBlob(2, head.hash);
+  return write.Run();
+}
+
+// The head after all drafts, which are on the disk then.
+StatusOr<LedgerHead> WriteDrafts(store::Database& database, LedgerHead head,
+                                 const std::vector<const LedgerDraft*>& drafts) {
+  SLUICE_ASSIGN_OR_RETURN(store::Transaction transaction, database.Begin());
+  for (const LedgerDraft* draft : drafts) {
+    const LedgerEntry entry =
+        ChainEntry(head, absl::ToUnixMillis(draft->at), draft->kind, draft->body);
+    SLUICE_RETURN_IF_ERROR(WriteEntry(database, entry, draft->promotion));
+    head = {entry.sequence, entry.hash};
+  }
+  SLUICE_RETURN_IF_ERROR(WriteHead(database, head));
+  SLUICE_RETURN_IF_ERROR(transaction.Commit());
+  return head;
+}
+
+StatusOr<std::vector<LedgerEntry>> EntriesOf(store::Database& database,
+                                             const std::string& promotion) {
+  SLUICE_ASSIGN_OR_RETURN(
+      store::Statement read,
+      database.Prepare(absl::StrCat(
+          "SELECT ", ToAbsl(kEntryColumns),
+          " FROM ledger WHERE seq IN ("
+          "SELECT min(seq) FROM entry_promotion WHERE promotion = ?1 UNION "
+          "SELECT seq FROM (SELECT seq FROM entry_promotion WHERE promotion = ?1 "
+          "ORDER BY seq DESC LIMIT ?2)) ORDER BY seq")));
+  read.BindText(1, promotion);
+  read.BindInteger(2, static_cast<int64_t>(Ledger::kEntriesReadMax));
+  std::vector<LedgerEntry> entries;
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, read.Step());
+    if (!more) break;
+    entries.push_back(EntryOf(read));
+  }
+  return entries;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Files& files, const std::string& path,
+                                                           const Replay& replay, Post post) {
+  SLUICE_ASSIGN_OR_RETURN(auto database, store::Database::Open(files, {.path = path}));
+  SLUICE_RETURN_IF_ERROR(database->Migrate(kMigrations));
+  SLUICE_ASSIGN_OR_RETURN(LedgerHead head, VerifyAndReplay(*database, replay));
+  return std::unique_ptr<SqliteLedger>(
+      new SqliteLedger(std::move(database), std::move(head), std::move(post)));
+}
+
+SqliteLedger::SqliteLedger(std::unique_ptr<store::Database> database, LedgerHead head, Post post)
+    : database_(std::move(database)),
+      head_(std::move(head)),
+      post_(std::move(post)),
+      calls_(kCallsMax),
+      writer_(std::make_unique<Thread>("ledger", [this] { Write(); })) {}
+
+SqliteLedger::~SqliteLedger() {
+  calls_.Close();
+  writer_.reset();
+}
+
+void SqliteLedger::Append(std::vector<LedgerDraft> drafts, Appended done) {
+  SLUICE_CHECK(!drafts.empty());
+  SLUICE_CHECK(calls_.TryPut(AppendCall{std::move(drafts), std::move(done)}));
+}
+
+void SqliteLedger::Recover() { SLUICE_CHECK(calls_.TryPut(RecoverCall{})); }
+
+void SqliteLedger::ReadPromotion(std::string promotion, Entries done) {
+  SLUICE_CHECK(calls_.TryPut(ReadCall{std::move(promotion), std::move(done)}));
+}
+
+// The writer thread: takes what is there, commits appends that follow each other together.
+void SqliteLedger::Write() {
+  std::vector<AppendCall> group;
+  std::optional<Call> call = calls_.WaitAndTake();
+  while (call) {
+    if (auto* append = std::get_if<AppendCall>(&*call)) {
+      group.push_back(std::move(*append));
+      if (group.size() < kGroupMax) {
+        call = calls_.Take();
+        if (call) continue;
+      } else {
+        call.reset();
+      }
+    }
+    if (!group.empty()) CommitGroup(std::exchange(group, {}));
+    if (call && std::holds_alternative<RecoverCall>(*call)) failed_ = absl::OkStatus();
+    if (call) {
+      if (auto* read = std::get_if<ReadCall>(&*call)) {
+        post_([done = std::move(read->done), entries = EntriesOf(*database_, read->promotion)] {
+          done(entries);
+        });
+      }
+    }
+    call = calls_.WaitAndTake();
+  }
+}
+
+void SqliteLedger::CommitGroup(std::vector<AppendCall> group) {
+  std::vector<const LedgerDraft*> drafts;
+  for (const AppendCall& call : group) {
+    for (const LedgerDraft& draft : call.drafts) drafts.push_back(&draft);
+  }
+  uint64_t next = head_.sequence + 1;
+  if (failed_.ok()) {
+    StatusOr<LedgerHead> head = WriteDrafts(*database_, head_, drafts);
+    if (head.ok()) {
+      head_ = *std::move(head);
+    } else {
+      failed_ = NamedError(StatusCode::kUnavailable, "ledger-unavailable",
+                           absl::StrCat("the ledger cannot be written: ",
+                                        ToAbsl(Describe(head.status()))));
+      LogStatus(LogLevel::kError, "ledger-not-written", head.status());
+    }
+  }
+  std::vector<std::pair<Appended, StatusOr<uint64_t>>> results;
+  for (AppendCall& call : group) {
+    const uint64_t first = next;
+    next += call.drafts.size();
+    results.emplace_back(std::move(call.done),
+                         failed_.ok() ? StatusOr<uint64_t>(first) : StatusOr<uint64_t>(failed_));
+  }
+  post_([results = std::move(results)] {
+    for (const auto& [done, result] : results) done(result);
+  });
+}
+
+Status BackUpLedger(Files& files, const std::string& path, const std::string& copy_path) {
+  // Opening makes a file that is not there; a backup of nothing helps nobody.
+  if (const auto there = files.FreeBytes(path); !there.ok()) {
+    return NamedError(StatusCode::kNotFound, "no-ledger", absl::StrCat("there is no ledger ", path));
+  }
+  if (files.FreeBytes(copy_path).ok()) {
+    return NamedError(StatusCode::kAlreadyExists, "file-exists",
+                      absl::StrCat(copy_path, " exists already; a backup overwrites nothing"));
+  }
+  SLUICE_ASSIGN_OR_RETURN(auto original, store::Database::Open(files, {.path = path}));
+  SLUICE_RETURN_IF_ERROR(original->Migrate(kMigrations));
+  SLUICE_ASSIGN_OR_RETURN(auto copy, store::Database::Open(files, {.path = copy_path}));
+  SLUICE_RETURN_IF_ERROR(copy->Migrate(kMigrations));
+  SLUICE_ASSIGN_OR_RETURN(
+      store::Statement promotion_of,
+      original->Prepare("SELECT promotion FROM entry_promotion WHERE seq = ?1"));
+  SLUICE_ASSIGN_OR_RETURN(store::Transaction transaction, copy->Begin());
+  const auto copy_entry = [&](const LedgerEntry& entry) -> Status {
+    promotion_of.BindInteger(1, static_cast<int64_t>(entry.sequence));
+    SLUICE_ASSIGN_OR_RETURN(const bool found, promotion_of.Step());
+    const std::string promotion = found ? promotion_of.Text(0) : "";
+    promotion_of.Reset();
+    return WriteEntry(*copy, entry, promotion);
+  };
+  SLUICE_ASSIGN_OR_RETURN(const LedgerHead head, VerifyAndReplay(*original, copy_entry));
+  if (head.sequence > 0) SLUICE_RETURN_IF_ERROR(WriteHead(*copy, head));
+  SLUICE_RETURN_IF_ERROR(transaction.Commit());
+  const auto only_verify = [](const LedgerEntry&) { return absl::OkStatus(); };
+  return VerifyAndReplay(*copy, only_verify).status();
+}
+
+}  // namespace sluice::coordinator

@@ -1,0 +1,75 @@
+// The ledger on disk: SQLite, one connection, owned by one writer thread that commits whatever has
+// come meanwhile as one transaction.
+//
+// Shortening the file or rewriting its end consistently is beyond what a file can prove by itself:
+// the recorded head finds accidents, and whoever kept an earlier head finds the rest.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/files.h"
+#include "common/base/mailbox.h"
+#include "common/base/status.h"
+#include "common/base/thread.h"
+#include "coordinator/daemon/ledger.h"
+
+namespace sluice::store {
+class Database;
+}  // namespace sluice::store
+
+namespace sluice::coordinator {
+
+class SqliteLedger final : public Ledger {
+ public:
+  // Runs a call on the owner's loop; thread-safe; false when the loop has stopped.
+  using Post = std::function<bool(std::function<void()>)>;
+  using Replay = std::function<Status(const LedgerEntry&)>;
+
+  // Opens the file or makes it, verifies the whole chain and hands every entry to `replay`, whose
+  // error ends it. DataLoss "ledger-altered"; and the names of common/store.
+  static StatusOr<std::unique_ptr<SqliteLedger>> Open(Files& files, const std::string& path,
+                                                      const Replay& replay, Post post);
+  // Writes what was given so far, and tells nobody any more.
+  ~SqliteLedger() override;
+
+  void Append(std::vector<LedgerDraft> drafts, Appended done) override;
+  void Recover() override;
+  void ReadPromotion(std::string promotion, Entries done) override;
+
+  // More calls than this in flight are our bug: the coordinator stops taking requests long before.
+  static constexpr size_t kCallsMax = 4096;
+  static constexpr size_t kGroupMax = 256;  // calls written as one transaction
+
+ private:
+  struct AppendCall {
+    std::vector<LedgerDraft> drafts;
+    Appended done;
+  };
+  struct RecoverCall {};
+  struct ReadCall {
+    std::string promotion;
+    Entries done;
+  };
+  using Call = std::variant<AppendCall, RecoverCall, ReadCall>;
+
+  SqliteLedger(std::unique_ptr<store::Database> database, LedgerHead head, Post post);
+  void Write();
+  void CommitGroup(std::vector<AppendCall> group);
+
+  std::unique_ptr<store::Database> database_;  // the writer thread's, once it runs
+  LedgerHead head_;                            // likewise
+  Status failed_;                              // likewise
+  const Post post_;
+  Mailbox<Call> calls_;
+  std::unique_ptr<Thread> writer_;
+};
+
+// Copies the ledger at `path`, whose coordinator may be running, to `copy_path`, which must not
+// exist, and verifies the copy. The copy is a ledger that a coordinator can start from.
+Status BackUpLedger(Files& files, const std::string& path, const std::string& copy_path);
+
+}  // namespace sluice::coordinator
