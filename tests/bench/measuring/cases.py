@@ -1,0 +1,137 @@
+"""The cases. Each is a generator of results; each starts everything it needs, and ends it."""
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from federation.droplet import make_incompressible
+from federation.federation import ORGANIZATION, SPACE, Federation
+from measuring import curl_steps, links
+from measuring.result import Result
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+APP = "noise"
+SOURCE = f"dev:{ORGANIZATION}/{SPACE}/{APP}"
+TARGET = f"prod:{ORGANIZATION}/{SPACE}"
+
+MEMORY_GOAL_MIB = 32
+TWO_LINKS_BYTES = 256 * MIB
+TWO_LINKS_RATE = "100mbit"
+TWO_LINKS_GOAL = 0.53
+LOOPBACK_CURL_GOAL = 1.6
+LOOPBACK_STEPS_GOAL = 0.75
+
+
+class Setup:
+    """dev and prod with an agent each; dev has a droplet of `size` bytes of noise, prod the app."""
+
+    def __init__(self, federation, folder, size, places=None):
+        self.federation, self.folder = federation, Path(folder)
+        places = places or {}
+        for name in ("dev", "prod"):
+            box = federation.add_foundation(name, **places.get(name, {}))
+            box.make_space(ORGANIZATION, SPACE)
+        self.dev, self.prod = federation.boxes["dev"], federation.boxes["prod"]
+        droplet = make_incompressible(self.folder, "droplet", size)
+        self.source_app = self.dev.push(APP, droplet, started=False)
+        self.source_droplet = self.dev.current_droplet(APP)["guid"]
+        droplet.file.unlink()  # the blobstore has it; the disk may be small
+        self.target_app = self.prod.create_app(APP)
+
+    def promote(self):
+        """Seconds until prod's Cloud Controller reports the droplet STAGED."""
+        before = curl_steps.staged(self.prod, self.target_app)
+        began = time.monotonic()
+        command = self.federation.start_sluice("promote", SOURCE, TARGET, "--yes", "--no-activate")
+        curl_steps.wait_until_staged(self.prod, self.target_app, besides=before)
+        seconds = time.monotonic() - began
+        if command.wait_for_exit(60) != 8:
+            raise RuntimeError(f"{command.last_lines()}\n{self.federation.last_lines()}")
+        return seconds
+
+    def curl_both_steps(self):
+        """Seconds of the same by curl, in two steps."""
+        file = self.folder / "by-curl.tgz"
+        began = time.monotonic()
+        curl_steps.download(self.dev, self.source_droplet, file)
+        curl_steps.upload(self.prod, self.target_app, file)
+        seconds = time.monotonic() - began
+        file.unlink()
+        self.delete_droplets()
+        return seconds
+
+    def delete_droplets(self):
+        """So that the next one does not find it there."""
+        for guid in curl_steps.staged(self.prod, self.target_app):
+            self.prod.cc.delete(f"/v3/droplets/{guid}")
+
+
+@contextlib.contextmanager
+def _setup(size, places=None, start=True):
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder, Federation() as federation:
+        setup = Setup(federation, folder, size, places)
+        if start:
+            federation.start()
+        yield setup
+
+
+def memory_1gib():
+    with _setup(GIB) as setup:
+        processes = setup.federation.processes
+        idle = {name: process.resident_bytes() for name, process in processes.items()}
+        for process in processes.values():
+            process.reset_peak()
+        setup.promote()
+        for name, process in processes.items():
+            grown = process.peak_resident_bytes() - idle[name]
+            yield Result("memory-1gib", grown / MIB, f"MiB of {name}",
+                         f"idle {idle[name] / MIB:.1f} MiB", MEMORY_GOAL_MIB)
+
+
+def two_links():
+    if not links.in_own_network():
+        for line in links.again_in_own_network(["--case", "two-links", "--output", "json"]):
+            told = json.loads(line)
+            told.pop("holds")
+            yield Result(**told)
+        return
+    with links.two_links(TWO_LINKS_RATE) as (dev_link, prod_link):
+        places = {"dev": {"address": dev_link.address, "inside": dev_link.enter},
+                  "prod": {"address": prod_link.address, "inside": prod_link.enter}}
+        with _setup(TWO_LINKS_BYTES, places, start=False) as setup:
+            federation = setup.federation
+            federation.start_coordinator(listen="tcp://0.0.0.0:0", reached_at=dev_link.near)
+            for name, link in (("dev", dev_link), ("prod", prod_link)):
+                federation.start_agent(name, listen=f"tcp://{link.address}:0", inside=link.enter)
+            by_curl = setup.curl_both_steps()
+            by_sluice = setup.promote()
+    yield Result("two-links", by_curl, "s", "curl download, then curl upload")
+    yield Result("two-links", by_sluice, "s", "sluice promote --no-activate")
+    yield Result("two-links", by_sluice / by_curl, "ratio", "the two curl steps", TWO_LINKS_GOAL)
+
+
+def loopback():
+    with _setup(GIB) as setup:
+        processes = setup.federation.processes
+        by_curl = setup.curl_both_steps()
+        before = {name: process.threads_cpu_seconds() for name, process in processes.items()}
+        by_sluice = setup.promote()
+        after = {name: process.threads_cpu_seconds() for name, process in processes.items()}
+    yield Result("loopback", by_curl, "s", "curl download, then curl upload")
+    yield Result("loopback", by_sluice, "s", "sluice promote --no-activate")
+    yield Result("loopback", by_sluice / by_curl, "ratio", "the two curl steps, which seal nothing",
+                 LOOPBACK_CURL_GOAL)
+    for name in processes:
+        spent = {thread: seconds - before[name].get(thread, 0)
+                 for thread, seconds in after[name].items()}
+        yield Result("loopback", sum(spent.values()), "core-seconds per GiB", name)
+        for thread, seconds in sorted(spent.items(), key=lambda item: -item[1]):
+            if seconds >= 0.01:
+                yield Result("loopback", seconds, "core-seconds per GiB", f"{name}, thread {thread}")
+
+
+CASES = {"memory-1gib": memory_1gib, "two-links": two_links, "loopback": loopback}

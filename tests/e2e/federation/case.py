@@ -1,0 +1,78 @@
+"""What the tests of this folder share: a federation for each class, and what they look at."""
+
+import tempfile
+import unittest
+
+from .droplet import make_small
+from .federation import ORGANIZATION, SPACE, Federation
+from .programs import eventually
+from .steady_client import ask
+
+
+class FederationCase(unittest.TestCase):
+    """Foundations `FOUNDATIONS`, their agents and a coordinator, started once for the class.
+
+    Tests share the foundations and use apps of their own, so that none depends on another.
+    """
+
+    FOUNDATIONS = ("dev", "prod")
+    maxDiff = 4000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.federation = cls.enterClassContext(Federation())
+        cls.droplet_folder = cls.enterClassContext(
+            tempfile.TemporaryDirectory(prefix="sluice-droplets-"))
+        for name in cls.FOUNDATIONS:
+            cls.federation.add_foundation(name).make_space(ORGANIZATION, SPACE)
+        cls.start()
+
+    @classmethod
+    def start(cls):
+        cls.federation.start()
+
+    @property
+    def dev(self):
+        return self.federation.boxes["dev"]
+
+    @property
+    def prod(self):
+        return self.federation.boxes["prod"]
+
+    @classmethod
+    def small(cls, version=1):
+        return make_small(cls.droplet_folder, version)
+
+    def source(self, app):
+        return f"dev:{ORGANIZATION}/{SPACE}/{app}"
+
+    target = f"prod:{ORGANIZATION}/{SPACE}"
+
+    def promote(self, app, *flags, target=None, expect=0, **options):
+        """Promotes from dev without asking, and says everything when the exit code is another."""
+        return self.sluice("promote", self.source(app), target or self.target, "--yes", *flags,
+                           expect=expect, **options)
+
+    def sluice(self, *arguments, expect=0, **options):
+        finished = self.federation.sluice(*arguments, **options)
+        self.assertEqual(finished.exit_code, expect,
+                         f"{finished}\n{self.federation.last_lines() if expect == 0 else ''}")
+        return finished
+
+    def assert_named(self, finished, *words):
+        """One or two lines of error that carry these words."""
+        lines = [line for line in finished.stderr.splitlines() if line.startswith("sluice: ")]
+        self.assertTrue(lines, str(finished))
+        for word in words:
+            self.assertIn(word, finished.stderr, str(finished))
+
+    def assert_untouched(self, box, state):
+        """The whole state of the box is what it was, audit events aside."""
+        self.assertEqual(box.difference(state), "")
+
+    def version_at(self, box, app):
+        return ask(box.router_url, box.host_of(app)).version
+
+    def wait_for_version(self, box, app, version):
+        eventually(f"version {version} of {app} at {box.name}",
+                   lambda: self.version_at(box, app) == version)

@@ -1,0 +1,94 @@
+"""Processes that are killed at a bad moment, and links that go with them."""
+
+import signal
+import unittest
+
+from federation.case import FederationCase
+from federation.droplet import make_incompressible
+from federation.programs import eventually
+
+MIB = 1024 * 1024
+SLOW = 12 * MIB  # bytes a second: an upload of about five seconds
+
+
+class Restart(FederationCase):
+    def big(self):
+        """So many bytes that a promotion can be met in its middle."""
+        return make_incompressible(self.droplet_folder, "big", 64 * MIB)
+
+    def push_big(self, app):
+        self.dev.push(app, self.big(), started=False)
+        self.prod.push(app, self.small(1))
+        self.wait_for_version(self.prod, app, 1)
+
+    def slow_promotion(self, app):
+        """Begins one whose upload takes its time, and returns once bytes flow at the target."""
+        self.prod.misbehave("upload-slow", bytes_per_second=SLOW)
+        self.addCleanup(self.prod.behave)
+        self.promote(app, "--detach", "--id", app, "--no-activate")
+        self.wait_for_upload()
+
+    def wait_for_upload(self):
+        eventually("an upload at prod", lambda: self.prod.state()["uploads"])
+
+    def test_a_coordinator_killed_in_mid_transfer_finishes_the_promotion_after_its_restart(self):
+        self.push_big("coordinator-killed")
+        self.slow_promotion("coordinator-killed")
+        self.federation.coordinator.kill()
+        self.federation.start_coordinator()
+        watched = self.sluice("watch", "coordinator-killed", "--output", "json", expect=8).json()
+        self.assertEqual(watched["targets"][0]["state"], "uploaded")
+        self.assertEqual(watched["targets"][0]["reported_sha256"],
+                         self.dev.current_droplet("coordinator-killed")["checksum"]["value"])
+        self.sluice("cancel", "coordinator-killed")
+
+    def test_an_agent_of_the_source_killed_in_mid_transfer_fails_it_cleanly(self):
+        self.push_big("source-killed")
+        before = self.prod.state()
+        self.slow_promotion("source-killed")
+        self.federation.agents["dev"].process.kill()
+        self.federation.start_agent("dev")
+        failed = self.sluice("watch", "source-killed", expect=1)
+        self.assert_named(failed, "source-killed")
+        self.assert_untouched(self.prod, before)
+        self.assertEqual(self.version_at(self.prod, "source-killed"), 1)
+
+    def test_an_agent_of_the_target_killed_in_mid_transfer_puts_everything_back(self):
+        self.push_big("target-killed")
+        before = self.prod.state()
+        self.slow_promotion("target-killed")
+        self.federation.agents["prod"].process.kill()
+        self.prod.behave()
+        self.federation.start_agent("prod")
+        failed = self.sluice("watch", "target-killed", expect=1)
+        self.assert_named(failed, "target-killed")
+        self.assert_untouched(self.prod, before)
+
+    def test_cancel_takes_effect_in_mid_transfer_and_puts_everything_back(self):
+        self.push_big("cancel-transfer")
+        before = self.prod.state()
+        self.slow_promotion("cancel-transfer")
+        cancelled = self.sluice("cancel", "cancel-transfer")
+        self.assertLess(cancelled.seconds, 4)  # the design's 2 s, and the command itself
+        self.assert_untouched(self.prod, before)
+
+    def test_interrupting_the_command_never_stops_the_promotion(self):
+        self.push_big("interrupted")
+        self.prod.misbehave("upload-slow", bytes_per_second=SLOW)
+        self.addCleanup(self.prod.behave)
+        command = self.federation.start_sluice(
+            "promote", self.source("interrupted"), self.target, "--yes", "--no-activate", "--id",
+            "interrupted", end_signal=signal.SIGINT)
+        self.wait_for_upload()
+        self.assertEqual(command.stop(), 130)
+        self.assertIn("sluice watch interrupted", command.last_lines())
+        self.sluice("watch", "interrupted", expect=8)
+
+    def test_daemons_end_cleanly_when_they_are_asked_to(self):
+        for process in list(self.federation.processes.values()):
+            self.assertEqual(process.stop(), 0, process.last_lines())
+        self.federation.start()
+
+
+if __name__ == "__main__":
+    unittest.main()
