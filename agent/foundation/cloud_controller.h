@@ -6,7 +6,7 @@
 // Failures carry Cloud Controller's status, code, title, detail and request id in their message,
 // and the foundation's name. Names a caller may tell apart:
 //   no-org, no-space, no-app, no-stack, no-droplet      NotFound
-//   ambiguous-org, ambiguous-space, ambiguous-app       FailedPrecondition
+//   ambiguous-org, ambiguous-space, ambiguous-app       InvalidArgument
 //   login-refused, invalid-token, not-authenticated     Unauthenticated
 //   not-authorized                                      PermissionDenied
 //   org-suspended, space-suspended, feature-disabled,
@@ -49,8 +49,8 @@ using CredentialsSource = std::function<StatusOr<ClientCredentials>()>;
 class CloudController final {
  public:
   struct Options {
-    std::string foundation;  // its name, for messages
-    std::string api_url;     // https://api.<system domain>
+    std::string foundation;                           // its name, for messages
+    std::string api_url;                              // https://api.<system domain>
     absl::Duration call_timeout = absl::Seconds(60);  // one small request and its answer
     // CC's workers may idle 5 s before they take a job (capi-release, local workers).
     absl::Duration job_poll_first = absl::Seconds(1);
@@ -104,7 +104,8 @@ class CloudController final {
   StatusOr<std::vector<Droplet>> ListDroplets(const AppGuid& app,
                                               const std::vector<std::string>& states,
                                               std::stop_token stop);
-  // STAGED droplets with this SHA-256: of the app, or of every app this client can see. Newest first.
+  // STAGED droplets with this SHA-256: of the app, or of every app this client can see. Newest
+  // first.
   StatusOr<std::vector<Droplet>> FindStagedDroplets(const AppGuid& app, std::string_view sha256,
                                                     std::stop_token stop);
   StatusOr<std::vector<Droplet>> FindStagedDropletsAnywhere(std::string_view sha256,
@@ -136,8 +137,8 @@ class CloudController final {
 
   // --- Jobs
   StatusOr<Job> GetJob(const JobGuid& job, std::stop_token stop);
-  // Polls until COMPLETE. FailedPrecondition job-failed with CC's errors, NotFound job-lost,
-  // DeadlineExceeded job-timeout.
+  // Polls until COMPLETE. FailedPrecondition job-failed with CC's errors, job-lost when CC
+  // does not know it (any more); DeadlineExceeded job-timeout.
   Status WaitForJob(const JobGuid& job, std::stop_token stop);
 
   // --- Apps (cloud_controller_apps.cc)
@@ -193,11 +194,16 @@ class CloudController final {
   StatusOr<std::vector<Revision>> ListDeployedRevisions(const AppGuid& app, std::stop_token stop);
 
  private:
+  // DELETE and its job; what is gone already is success.
+  Status DeleteAndWait(const std::string& path, std::stop_token stop);
+  // What a POST made whose answer was lost: the one droplet of `app` that awaits an upload and is
+  // not among `known`. Unavailable "outcome-unknown" when there are several.
+  StatusOr<std::optional<Droplet>> FindNewDroplet(const AppGuid& app,
+                                                  const std::vector<Droplet>& known,
+                                                  std::stop_token stop);
+
   const Options options_;
   const std::unique_ptr<ApiSession> session_;
-  http::HttpTransport& transport_;
-  const Clock& clock_;
-  http::Waiter& waiter_;
 };
 
 }  // namespace sluice::foundation

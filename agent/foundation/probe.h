@@ -12,9 +12,9 @@
 namespace sluice::foundation {
 
 struct ProbeFacts {
-  Status discovery;  // could the foundation be reached and does it speak CC v3
-  Status login;      // did UAA accept the client
-  Status roles_read; // could the client's roles be read
+  Status discovery;   // could the foundation be reached and does it speak CC v3
+  Status login;       // did UAA accept the client
+  Status roles_read;  // could the client's roles be read
   std::string api_version;
   std::string client_id;
   std::vector<std::string> scopes;  // sorted
@@ -24,9 +24,9 @@ struct ProbeFacts {
   absl::Duration latency;  // of one unauthenticated call
 
   bool HasScope(std::string_view scope) const;
-  bool MayRead() const;    // a scope that lets GET through
-  bool MayWrite() const;   // a scope that lets other methods through
-  bool ReadsEverything() const;   // admin, admin_read_only or global_auditor: no role needed to read
+  bool MayRead() const;          // a scope that lets GET through
+  bool MayWrite() const;         // a scope that lets other methods through
+  bool ReadsEverything() const;  // admin, admin_read_only or global_auditor: no role needed to read
   bool WritesEverything() const;  // admin
   bool HasSpaceRole(std::string_view type, const SpaceGuid& space) const;
 };

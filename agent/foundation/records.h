@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -80,8 +81,8 @@ using ProcessTypes = std::map<std::string, std::string>;
 
 struct Droplet {
   DropletGuid guid;
-  std::string state;           // AWAITING_UPLOAD, PROCESSING_UPLOAD, STAGED, FAILED, COPYING, EXPIRED
-  std::string error;           // may be left over from an earlier attempt: judge by `state`
+  std::string state;  // AWAITING_UPLOAD, PROCESSING_UPLOAD, STAGED, FAILED, COPYING, EXPIRED
+  std::string error;  // may be left over from an earlier attempt: judge by `state`
   std::string lifecycle_type;  // buildpack, cnb, docker
   std::optional<Checksum> checksum;
   std::string stack;  // empty for an uploaded droplet, for ever
