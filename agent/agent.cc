@@ -1,0 +1,155 @@
+#include "agent/agent.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/jobs/job_report.h"
+#include "common/base/logging.h"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::agent {
+namespace {
+
+// The signed answer to a read request, whatever it is.
+struct ReadTask {
+  const Authority& authority;
+  Reads& reads;
+  const Clock& clock;
+  std::string request;  // envelope
+
+  StatusOr<std::string> Result(std::stop_token stop) const {
+    SLUICE_ASSIGN_OR_RETURN(const trust::AcceptedRead read, authority.AcceptRead(request));
+    SLUICE_ASSIGN_OR_RETURN(std::string result, reads.Answer(read, *authority.trust(), stop));
+    if (result.size() <= trust::kReadResultBytesMax) return result;
+    return NamedError(StatusCode::kResourceExhausted, "answer-too-large",
+                      absl::StrCat("the answer has ", result.size(), " bytes, at most ",
+                                   trust::kReadResultBytesMax,
+                                   " can be sent; ask for one space instead of a whole org"));
+  }
+
+  StatusOr<std::string> Sign(const StatusOr<std::string>& result) const {
+    return trust::SignReadReply({.request_sha256 = "",
+                                 .foundation = authority.foundation(),
+                                 .at = clock.Now(),
+                                 .status = result.status(),
+                                 .result = result.ok() ? *result : ""},
+                                request, authority.key().identity);
+  }
+};
+
+v1::ControlMessage AnswerMessage(const std::string& request_id,
+                                 const StatusOr<std::string>& envelope) {
+  v1::ControlMessage message;
+  message.set_request(request_id);
+  if (envelope.ok()) {
+    message.mutable_read_answer()->set_envelope(*envelope);
+  } else {
+    SetError(message.mutable_error(), envelope.status());
+  }
+  return message;
+}
+
+}  // namespace
+
+Agent::Agent(Options options, Parts parts)
+    : options_(std::move(options)),
+      services_(parts.services),
+      reads_(parts.reads),
+      readers_(parts.readers),
+      timers_(parts.timers),
+      source_jobs_(parts.services, parts.source_work),
+      target_jobs_(parts.services, parts.target_work, parts.exchange, parts.entropy) {}
+
+Agent::~Agent() { timers_.Cancel(progress_); }
+
+Status Agent::Start() {
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<JobRecord> jobs,
+                          services_.journal.LoadUnfinishedJobs());
+  for (const JobRecord& job : jobs) {
+    SLUICE_RETURN_IF_ERROR(job.key.role == JobRole::kSource ? source_jobs_.Restore(job)
+                                                            : target_jobs_.Restore(job));
+  }
+  ScheduleProgress();
+  return absl::OkStatus();
+}
+
+void Agent::ScheduleProgress() {
+  progress_ = timers_.After(options_.progress_every, [this] {
+    source_jobs_.SendProgress();
+    target_jobs_.SendProgress();
+    ScheduleProgress();
+  });
+}
+
+void Agent::OnWelcome(const v1::Welcome& welcome) {
+  Log(LogLevel::kInfo, was_admitted_ ? "coordinator-back" : "agent-ready",
+      {{"endpoint", options_.bulk_endpoint},
+       {"foundation", services_.authority.foundation().value()},
+       {"name", welcome.name()},
+       {"version", welcome.version()}});
+  was_admitted_ = true;
+  source_jobs_.ResendReports();
+  target_jobs_.ResendReports();
+}
+
+void Agent::OnLost(const Status& why) { LogStatus(LogLevel::kWarning, "coordinator-lost", why); }
+
+void Agent::OnMessage(const v1::ControlMessage& message) {
+  switch (message.body_case()) {
+    case v1::ControlMessage::kReadCall:
+      return OnReadCall(message);
+    case v1::ControlMessage::kJobCommand:
+      if (message.job_command().role() == v1::JOB_ROLE_SOURCE) {
+        return source_jobs_.OnCommand(message.job_command());
+      }
+      return target_jobs_.OnCommand(message.job_command());
+    case v1::ControlMessage::kJobReportRecorded: {
+      const v1::JobReportRecorded& recorded = message.job_report_recorded();
+      const bool source = recorded.role() == v1::JOB_ROLE_SOURCE;
+      const JobKey key = {.promotion = recorded.promotion(),
+                          .role = source ? JobRole::kSource : JobRole::kTarget,
+                          .target_index = recorded.target_index()};
+      if (source) return source_jobs_.OnRecorded(key, recorded.revision());
+      return target_jobs_.OnRecorded(key, recorded.revision());
+    }
+    case v1::ControlMessage::kError:
+      return LogStatus(LogLevel::kWarning, "coordinator-refuses",
+                       StatusFromParts(message.error().code(), message.error().name(),
+                                       message.error().message()));
+    default: {
+      v1::ControlMessage answer;
+      answer.set_request(message.request());
+      SetError(answer.mutable_error(),
+               NamedError(StatusCode::kInvalidArgument, "unexpected-message",
+                          "an agent takes job commands and read calls only"));
+      services_.send(std::move(answer));
+    }
+  }
+}
+
+void Agent::OnReadCall(const v1::ControlMessage& message) {
+  ReadTask task = {.authority = services_.authority,
+                   .reads = reads_,
+                   .clock = services_.clock,
+                   .request = message.read_call().envelope()};
+  const std::string request_id = message.request();
+  const bool begun = readers_.Run([this, task, request_id, stop = reading_.get_token()] {
+    const StatusOr<std::string> envelope = task.Sign(task.Result(stop));
+    services_.post([this, request_id, envelope] {
+      services_.send(AnswerMessage(request_id, envelope));
+    });
+  });
+  if (begun) return;
+  services_.send(AnswerMessage(
+      request_id, task.Sign(NamedError(StatusCode::kUnavailable, "agent-busy",
+                                       "this agent answers as many questions as it can; ask "
+                                       "again in a moment"))));
+}
+
+void Agent::Stop() {
+  reading_.request_stop();
+  source_jobs_.StopAll();
+  target_jobs_.StopAll();
+}
+
+}  // namespace sluice::agent

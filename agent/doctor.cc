@@ -1,0 +1,177 @@
+#include "agent/doctor.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "agent/foundation/grants.h"
+#include "agent/own_foundation.h"
+#include "common/base/logging.h"
+#include "common/trust/acceptance.h"
+#include "common/trust/key_file.h"
+#include "common/trust/policy.h"
+#include "common/trust/trust_document.h"
+
+namespace sluice::agent {
+namespace {
+
+Status NoScope(std::string_view verb, const foundation::ProbeFacts& facts) {
+  return NamedError(StatusCode::kPermissionDenied,
+                    absl::StrCat("no-", ToAbsl(verb), "-scope"),
+                    absl::StrCat("the UAA client ", facts.client_id, " has no scope that lets it ",
+                                 ToAbsl(verb), "; run sluice-agent doctor --grants"));
+}
+
+Finding ClockFinding(absl::Duration skew) {
+  Finding finding{"clock", absl::OkStatus(),
+                  absl::StrCat("differs by ", absl::FormatDuration(skew))};
+  if (absl::AbsDuration(skew) > trust::kClockSkewMax) {
+    finding.status = NamedError(StatusCode::kFailedPrecondition, "clock-skew",
+                                absl::StrCat("the agent's clock and the foundation's differ by ",
+                                             absl::FormatDuration(skew), "; set the clocks"));
+  }
+  return finding;
+}
+
+void Note(std::vector<std::string>& mistakes, const Status& status) {
+  if (!status.ok()) mistakes.push_back(Describe(status));
+}
+
+// The spaces of `foundation` that grants name without a wildcard.
+std::vector<trust::ListingReference> SpacesOf(const trust::TrustDocument& trust,
+                                              const FoundationName& foundation) {
+  std::set<trust::ListingReference> spaces;
+  for (const auto& [name, trusted] : trust.content().operators) {
+    for (const trust::Grant& grant : trusted.grants) {
+      for (const trust::SpacePattern& pattern : grant.targets) {
+        if (absl::StrContains(pattern.text(), "*")) continue;
+        const auto space = trust::ListingReference::Parse(pattern.text());
+        if (space.ok() && space->foundation == foundation && space->space) spaces.insert(*space);
+      }
+    }
+  }
+  return {spaces.begin(), spaces.end()};
+}
+
+}  // namespace
+
+std::vector<Finding> FindingsOf(const foundation::ProbeFacts& facts) {
+  std::vector<Finding> findings = {
+      {"foundation", facts.discovery,
+       absl::StrCat("Cloud Controller ", facts.api_version, ", answers in ",
+                    absl::FormatDuration(facts.latency))}};
+  if (!facts.discovery.ok()) return findings;
+  if (facts.clock_skew) findings.push_back(ClockFinding(*facts.clock_skew));
+  findings.push_back({"login", facts.login, absl::StrCat("as UAA client ", facts.client_id)});
+  if (!facts.login.ok()) return findings;
+  const std::string scopes = absl::StrCat("scopes ", absl::StrJoin(facts.scopes, " "));
+  findings.push_back(
+      {"read", facts.MayRead() ? absl::OkStatus() : NoScope("read", facts), scopes});
+  findings.push_back(
+      {"write", facts.MayWrite() ? absl::OkStatus() : NoScope("write", facts), scopes});
+  std::set<std::string> roles;
+  for (const foundation::Role& role : facts.roles) roles.insert(role.type);
+  findings.push_back({"roles", facts.roles_read,
+                      roles.empty() ? std::string(facts.ReadsEverything() ? "none, and none needed"
+                                                                          : "none")
+                                    : absl::StrJoin(roles, " ")});
+  return findings;
+}
+
+Status WorstOf(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    if (!finding.status.ok()) return finding.status;
+  }
+  return absl::OkStatus();
+}
+
+std::string FormatFindings(const std::vector<Finding>& findings) {
+  std::string text;
+  for (const Finding& finding : findings) {
+    absl::StrAppend(&text, finding.status.ok() ? "ok    " : "FAILS ", finding.what, ": ",
+                    finding.status.ok() ? finding.detail : Describe(finding.status), "\n");
+  }
+  return text;
+}
+
+void LogFindings(const std::vector<Finding>& findings, const std::string& foundation) {
+  for (const Finding& finding : findings) {
+    if (finding.status.ok()) {
+      Log(LogLevel::kInfo, "foundation-probe", {{"foundation", foundation},
+                                                {"name", finding.what},
+                                                {"status", "ok"},
+                                                {"message", finding.detail}});
+    } else {
+      Log(LogLevel::kWarning, "foundation-probe", {{"foundation", foundation},
+                                                   {"name", finding.what},
+                                                   {"status", "fails"},
+                                                   {"message", Describe(finding.status)}});
+    }
+  }
+}
+
+Status CheckFiles(const Settings& settings, const Files& files) {
+  std::vector<std::string> mistakes;
+  const auto key = trust::LoadAgentKey(files, settings.key_file);
+  Note(mistakes, key.status());
+  if (key.ok() && key->foundation != settings.foundation) {
+    mistakes.push_back(absl::StrCat(settings.key_file, " is the key of foundation ",
+                                    key->foundation.value(), ", the configuration is of ",
+                                    settings.foundation.value()));
+  }
+  const auto trust =
+      trust::TrustDocument::Load(files, settings.trust_document, settings.trust_roots);
+  Note(mistakes, trust.status());
+  if (key.ok() && trust.ok() && !trust->FindAgent(key->identity.Public())) {
+    mistakes.push_back(absl::StrCat(settings.trust_document, " does not name this agent (key id ",
+                                    key->identity.Public().id(),
+                                    "): sluice trust add-foundation"));
+  }
+  if (!settings.policy_file.empty()) {
+    Note(mistakes, trust::Policy::Load(files, settings.policy_file).status());
+  }
+  Note(mistakes, ReadCredentials(settings, files).status());
+  if (mistakes.empty()) return absl::OkStatus();
+  return NamedError(StatusCode::kInvalidArgument, "bad-configuration",
+                    absl::StrJoin(mistakes, "\n"));
+}
+
+StatusOr<std::vector<std::string>> GrantCommands(
+    const Settings& settings, const Files& files, foundation::CloudController& cloud_controller,
+    const std::vector<trust::ListingReference>& spaces, std::stop_token stop) {
+  std::vector<trust::ListingReference> wanted = spaces;
+  if (wanted.empty()) {
+    SLUICE_ASSIGN_OR_RETURN(
+        const trust::TrustDocument trust,
+        trust::TrustDocument::Load(files, settings.trust_document, settings.trust_roots));
+    wanted = SpacesOf(trust, settings.foundation);
+  }
+  const foundation::ProbeFacts facts = cloud_controller.Probe(stop);
+  foundation::GrantsRequest request = {.api_url = settings.api_url,
+                                       .uaa_url = "",
+                                       .client_id = settings.client_id,
+                                       .reads_droplets = true,
+                                       .writes_droplets = true,
+                                       .spaces = {}};
+  SLUICE_ASSIGN_OR_RETURN(const foundation::Endpoints endpoints, cloud_controller.Discover(stop));
+  request.uaa_url = endpoints.uaa_url;
+  for (const trust::ListingReference& space : wanted) {
+    foundation::SpacePlace place = {.organization = space.organization,
+                                    .space = space.space.value_or(""),
+                                    .organization_guid = {},
+                                    .space_guid = {}};
+    // A client without any right does not see the space: then its role there is missing for sure.
+    const auto organization = cloud_controller.FindOrganization(place.organization, stop);
+    if (organization.ok()) {
+      place.organization_guid = organization->guid;
+      const auto found = cloud_controller.FindSpace(organization->guid, place.space, stop);
+      if (found.ok()) place.space_guid = found->guid;
+    }
+    request.spaces.push_back(std::move(place));
+  }
+  return foundation::MissingGrants(request, facts);
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,42 @@
+// What works and what is missing between an agent and its foundation, for people and for the log.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent/foundation/cloud_controller.h"
+#include "agent/foundation/probe.h"
+#include "agent/settings.h"
+#include "common/base/files.h"
+#include "common/base/status.h"
+#include "common/trust/reference.h"
+
+namespace sluice::agent {
+
+// A thing that was tried, in the order in which one depends on another.
+struct Finding {
+  std::string what;    // "foundation", "login", "read", ...
+  Status status;
+  std::string detail;  // when it works
+};
+
+std::vector<Finding> FindingsOf(const foundation::ProbeFacts& facts);
+// The first that does not work, or OK.
+Status WorstOf(const std::vector<Finding>& findings);
+// A line for each.
+std::string FormatFindings(const std::vector<Finding>& findings);
+// Event "foundation-probe", a line for each.
+void LogFindings(const std::vector<Finding>& findings, const std::string& foundation);
+
+// Every mistake in the files that the configuration names: key, trust document, policy, secret. A
+// line for each.
+Status CheckFiles(const Settings& settings, const Files& files);
+
+// The shell commands that grant what the agent's client lacks for these spaces: those given, or if
+// none is, the spaces of this foundation that the trust document's grants name in full.
+StatusOr<std::vector<std::string>> GrantCommands(
+    const Settings& settings, const Files& files, foundation::CloudController& cloud_controller,
+    const std::vector<trust::ListingReference>& spaces, std::stop_token stop);
+
+}  // namespace sluice::agent

@@ -1,0 +1,49 @@
+// What the jobs of an agent share, and how they speak to the coordinator. Everything here belongs to
+// the control loop's thread unless it says otherwise.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "agent/authority.h"
+#include "agent/journal.h"
+#include "common/base/clock.h"
+#include "common/base/executor.h"
+#include "common/base/status.h"
+
+namespace sluice::v1 {
+class ControlMessage;
+class JobCommand;
+class JobReport;
+}  // namespace sluice::v1
+
+namespace sluice::agent {
+
+// Promotions of one role that an agent works on at a time; the next is refused by "agent-busy".
+// Each has at most one step running, on a thread of its own.
+inline constexpr size_t kOpenJobsMax = 16;
+
+// All borrowed.
+struct JobServices {
+  Journal& journal;
+  Authority& authority;
+  const Clock& clock;
+  Executor& executor;  // for steps
+  // Runs a call on the control loop's thread; from any thread. False when the loop has stopped.
+  std::function<bool(std::function<void()>)> post;
+  // To the coordinator. Lost without a session: reports come again from the journal.
+  std::function<void(v1::ControlMessage)> send;
+  // The journal cannot be written: nothing may happen any more, and the process has to end.
+  std::function<void(const Status&)> give_up;
+};
+
+// Makes `report` the job's latest, with the next revision. Revisions follow the wall clock, so that
+// an agent that lost its journal is still heard.
+void PutReport(JobRecord& job, v1::JobReport report, absl::Time now);
+void SendReport(const JobServices& services, const JobRecord& job);
+// A report about a job of which nothing is kept: refused before anything was believed.
+void SendLooseReport(const JobServices& services, const JobKey& key, v1::JobReport report);
+
+JobKey KeyOf(const v1::JobCommand& command);
+
+}  // namespace sluice::agent

@@ -1,0 +1,39 @@
+#include "agent/jobs/source_record.h"
+
+#include "agent/jobs/journal_json.h"
+
+namespace sluice::agent {
+namespace {
+
+using nlohmann::json;
+
+StatusOr<SourceRecord> ParseRecord(const json& value) {
+  SourceRecord record;
+  SLUICE_ASSIGN_OR_RETURN(record.state.phase,
+                          ParseSourcePhase(value.at("phase").get<std::string>()));
+  record.state.cancelling = value.at("cancelling").get<bool>();
+  record.state.cause = ParseStatusJson(value.at("cause"));
+  record.statement = value.at("statement").get<std::string>();
+  record.bytes_sent = value.at("bytes_sent").get<int64_t>();
+  record.bytes_again = value.at("bytes_again").get<int64_t>();
+  record.transfer_milliseconds = value.at("transfer_milliseconds").get<int64_t>();
+  return record;
+}
+
+}  // namespace
+
+std::string FormatSourceRecord(const SourceRecord& record) {
+  return FormatJournalJson({{"phase", std::string(SourcePhaseName(record.state.phase))},
+                            {"cancelling", record.state.cancelling},
+                            {"cause", FormatStatusJson(record.state.cause)},
+                            {"statement", record.statement},
+                            {"bytes_sent", record.bytes_sent},
+                            {"bytes_again", record.bytes_again},
+                            {"transfer_milliseconds", record.transfer_milliseconds}});
+}
+
+StatusOr<SourceRecord> ParseSourceRecord(std::string_view text) {
+  return ParseJournalJson<SourceRecord>(text, ParseRecord);
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,25 @@
+// A source's job as the journal keeps it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "agent/jobs/source_job.h"
+#include "common/base/status.h"
+
+namespace sluice::agent {
+
+struct SourceRecord {
+  SourceState state;
+  std::string statement;  // envelope
+  int64_t bytes_sent = 0;  // as they were on the wire
+  int64_t bytes_again = 0;  // of these, chunks sent before
+  int64_t transfer_milliseconds = 0;
+};
+
+std::string FormatSourceRecord(const SourceRecord& record);
+// DataLoss "journal-unreadable".
+StatusOr<SourceRecord> ParseSourceRecord(std::string_view text);
+
+}  // namespace sluice::agent

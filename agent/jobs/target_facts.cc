@@ -1,0 +1,61 @@
+#include "agent/jobs/target_facts.h"
+
+#include "agent/jobs/journal_json.h"
+
+namespace sluice::agent {
+namespace {
+
+using nlohmann::json;
+
+StatusOr<TargetFacts> ParseFacts(const json& value) {
+  const auto text = [&value](const char* name) { return value.at(name).get<std::string>(); };
+  TargetFacts facts;
+  facts.app_guid = AppGuid(text("app_guid"));
+  facts.app_created = value.at("app_created").get<bool>();
+  facts.app_was_started = value.at("app_was_started").get<bool>();
+  facts.previous_droplet_guid = DropletGuid(text("previous_droplet_guid"));
+  facts.droplet_guid = DropletGuid(text("droplet_guid"));
+  facts.droplet_made = value.at("droplet_made").get<bool>();
+  facts.droplet_staged = value.at("droplet_staged").get<bool>();
+  facts.reported_sha256 = text("reported_sha256");
+  facts.path = text("path");
+  facts.activation_begun = value.at("activation_begun").get<bool>();
+  facts.deployment_guid = DeploymentGuid(text("deployment_guid"));
+  facts.bytes_transferred = value.at("bytes_transferred").get<int64_t>();
+  facts.bytes_received = value.at("bytes_received").get<int64_t>();
+  facts.bytes_again = value.at("bytes_again").get<int64_t>();
+  facts.transfer_milliseconds = value.at("transfer_milliseconds").get<int64_t>();
+  facts.started_at = absl::FromUnixSeconds(value.at("started_at").get<int64_t>());
+  facts.finished_at = absl::FromUnixSeconds(value.at("finished_at").get<int64_t>());
+  facts.warnings = value.at("warnings").get<std::vector<std::string>>();
+  return facts;
+}
+
+}  // namespace
+
+std::string FormatTargetFacts(const TargetFacts& facts) {
+  return FormatJournalJson({{"app_guid", facts.app_guid.value()},
+                            {"app_created", facts.app_created},
+                            {"app_was_started", facts.app_was_started},
+                            {"previous_droplet_guid", facts.previous_droplet_guid.value()},
+                            {"droplet_guid", facts.droplet_guid.value()},
+                            {"droplet_made", facts.droplet_made},
+                            {"droplet_staged", facts.droplet_staged},
+                            {"reported_sha256", facts.reported_sha256},
+                            {"path", facts.path},
+                            {"activation_begun", facts.activation_begun},
+                            {"deployment_guid", facts.deployment_guid.value()},
+                            {"bytes_transferred", facts.bytes_transferred},
+                            {"bytes_received", facts.bytes_received},
+                            {"bytes_again", facts.bytes_again},
+                            {"transfer_milliseconds", facts.transfer_milliseconds},
+                            {"started_at", absl::ToUnixSeconds(facts.started_at)},
+                            {"finished_at", absl::ToUnixSeconds(facts.finished_at)},
+                            {"warnings", facts.warnings}});
+}
+
+StatusOr<TargetFacts> ParseTargetFacts(std::string_view text) {
+  return ParseJournalJson<TargetFacts>(text, ParseFacts);
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,48 @@
+// What a target's job has done so far in its foundation, journalled before and after each effect so
+// that it can be undone whatever happens.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "agent/jobs/target_job.h"
+#include "common/base/status.h"
+#include "common/base/strong.h"
+
+namespace sluice::agent {
+
+struct TargetFacts {
+  AppGuid app_guid;
+  bool app_created = false;  // by this promotion
+  bool app_was_started = false;
+  DropletGuid previous_droplet_guid;  // what the app had; empty: none
+  DropletGuid droplet_guid;           // the promoted droplet here
+  bool droplet_made = false;          // uploaded or copied by this promotion, not found
+  bool droplet_staged = false;        // and its digest confirmed
+  std::string reported_sha256;        // by this foundation's Cloud Controller
+  std::string path;                   // "direct", "copied", "stored", "running"
+  bool activation_begun = false;      // the app's droplet may have been changed
+  DeploymentGuid deployment_guid;     // the deployment that does it; empty: none (yet)
+  int64_t bytes_transferred = 0;      // of the droplet, over the wire and authenticated here
+  int64_t bytes_received = 0;         // as they were on the wire
+  int64_t bytes_again = 0;            // of these, chunks that had come before
+  int64_t transfer_milliseconds = 0;
+  absl::Time started_at = absl::UnixEpoch();
+  absl::Time finished_at = absl::UnixEpoch();
+  std::vector<std::string> warnings;  // for people, at most kWarningsMax
+};
+inline constexpr size_t kWarningsMax = 32;
+inline constexpr char kDirectPath[] = "direct";  // the bytes came from the source's agent
+
+std::string FormatTargetFacts(const TargetFacts& facts);
+// DataLoss "journal-unreadable".
+StatusOr<TargetFacts> ParseTargetFacts(std::string_view text);
+
+// Makes the facts durable. A step goes no further when it fails.
+using Checkpoint = std::function<Status(const TargetFacts&)>;
+
+}  // namespace sluice::agent

@@ -1,0 +1,238 @@
+// Bringing a droplet into the target's Cloud Controller.
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/jobs/annotations.h"
+#include "agent/jobs/target_steps.h"
+
+namespace sluice::agent {
+namespace {
+
+using foundation::App;
+using foundation::Droplet;
+
+void Warn(TargetFacts& facts, std::string warning) {
+  if (facts.warnings.size() < kWarningsMax) facts.warnings.push_back(std::move(warning));
+}
+
+Status ChangedSincePlan(const trust::AppReference& reference, std::string_view what) {
+  return NamedError(StatusCode::kFailedPrecondition, "changed-since-plan",
+                    absl::StrCat(reference.text(), ": ", ToAbsl(what), "; plan again"));
+}
+
+// The droplet there, or nothing when the app has none.
+StatusOr<std::optional<Droplet>> CurrentDroplet(foundation::CloudController& cloud_controller,
+                                                const AppGuid& app, std::stop_token stop) {
+  auto droplet = cloud_controller.GetCurrentDroplet(app, stop);
+  if (absl::IsNotFound(droplet.status())) return std::optional<Droplet>();
+  if (!droplet.ok()) return droplet.status();
+  return std::optional<Droplet>(*std::move(droplet));
+}
+
+bool SameDroplet(const Droplet& droplet, const trust::Order& order,
+                 const trust::Statement& statement) {
+  return droplet.Staged() && droplet.Sha256() == order.artifact.sha256 &&
+         !droplet.process_types_redacted && droplet.process_types == statement.process_types;
+}
+
+}  // namespace
+
+TargetSteps::TargetSteps(Options options, foundation::CloudController& cloud_controller,
+                         const Clock& clock, http::Waiter& waiter)
+    : options_(options), cloud_controller_(cloud_controller), clock_(clock), waiter_(waiter) {}
+
+Status TargetSteps::CheckPlan(const TargetAssignment& assignment, std::stop_token stop) {
+  const trust::OrderTarget& target = assignment.target();
+  if (target.app_guid.empty()) {
+    const auto app = cloud_controller_.FindApp(target.space_guid, target.reference.app, stop);
+    if (app.ok()) return ChangedSincePlan(target.reference, "the app exists meanwhile");
+    return absl::IsNotFound(app.status()) ? absl::OkStatus() : app.status();
+  }
+  SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(target.app_guid, stop));
+  if (app.space_guid != target.space_guid || app.name != target.reference.app) {
+    return ChangedSincePlan(target.reference, "the app was renamed or moved");
+  }
+  const DropletGuid current = app.current_droplet_guid.value_or(DropletGuid());
+  if (current != target.expected_current_droplet_guid) {
+    return ChangedSincePlan(target.reference, "somebody has pushed or promoted meanwhile");
+  }
+  return absl::OkStatus();
+}
+
+StatusOr<bool> TargetSteps::Upload(const TargetAssignment& assignment,
+                                   const trust::Statement& statement,
+                                   const std::string& statement_envelope,
+                                   const OpenIncoming& open_incoming, TargetFacts& facts,
+                                   const Checkpoint& checkpoint, std::stop_token stop) {
+  SLUICE_RETURN_IF_ERROR(FindOrCreateApp(assignment, statement, facts, checkpoint, stop));
+  SLUICE_ASSIGN_OR_RETURN(const bool stored,
+                          UseStoredDroplet(assignment, statement, facts, checkpoint, stop));
+  if (!stored) {
+    SLUICE_RETURN_IF_ERROR(
+        UploadIncoming(assignment, statement, open_incoming, facts, checkpoint, stop));
+  }
+  SLUICE_RETURN_IF_ERROR(ConfirmDroplet(assignment, facts, stop));
+  if (facts.droplet_made) {
+    SLUICE_RETURN_IF_ERROR(Annotate(assignment, statement, statement_envelope, facts, stop));
+  }
+  facts.droplet_staged = true;
+  bool runs_already = false;
+  if (facts.droplet_guid == facts.previous_droplet_guid && facts.app_was_started) {
+    SLUICE_ASSIGN_OR_RETURN(runs_already, RunsDroplet(facts.app_guid, facts.droplet_guid, stop));
+    if (runs_already) facts.path = "running";
+  }
+  SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+  return runs_already;
+}
+
+Status TargetSteps::FindOrCreateApp(const TargetAssignment& assignment,
+                                    const trust::Statement& statement, TargetFacts& facts,
+                                    const Checkpoint& checkpoint, std::stop_token stop) {
+  const trust::OrderTarget& target = assignment.target();
+  facts.started_at = clock_.Now();
+  if (target.app_guid.empty()) {
+    // Journalled before: if the answer is lost, an undo looks for an app with our annotation.
+    facts.app_created = true;
+    SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+    auto created = cloud_controller_.CreateApp({.space = target.space_guid,
+                                                .name = target.reference.app,
+                                                .stack = statement.stack,
+                                                .buildpacks = {},
+                                                .metadata = {.labels = {},
+                                                             .annotations = {{kPromotionAnnotation,
+                                                                              assignment.order
+                                                                                  .promotion
+                                                                                  .value()}}}},
+                                               stop);
+    if (!created.ok() && ErrorName(created.status()) == "name-taken") {
+      facts.app_created = false;
+      SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+      return ChangedSincePlan(target.reference, "the app exists meanwhile");
+    }
+    if (!created.ok()) return created.status();
+    facts.app_guid = created->guid;
+    Warn(facts, absl::StrCat(target.reference.text(),
+                             " is new: it has no route and no services until somebody adds them"));
+    return checkpoint(facts);
+  }
+  SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(target.app_guid, stop));
+  facts.app_guid = app.guid;
+  facts.app_was_started = app.state == "STARTED";
+  facts.previous_droplet_guid = app.current_droplet_guid.value_or(DropletGuid());
+  return checkpoint(facts);
+}
+
+StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
+                                             const trust::Statement& statement, TargetFacts& facts,
+                                             const Checkpoint& checkpoint, std::stop_token stop) {
+  const trust::Order& order = assignment.order;
+  SLUICE_ASSIGN_OR_RETURN(const auto current,
+                          CurrentDroplet(cloud_controller_, facts.app_guid, stop));
+  if (current && SameDroplet(*current, order, statement)) {
+    facts.droplet_guid = current->guid;
+    facts.path = "stored";
+    SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+    return true;
+  }
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto of_app,
+      cloud_controller_.FindStagedDroplets(facts.app_guid, order.artifact.sha256, stop));
+  for (const Droplet& listed : of_app) {
+    // Lists hide process types: each candidate is read by itself.
+    SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.GetDroplet(listed.guid, stop));
+    if (!SameDroplet(droplet, order, statement)) continue;
+    facts.droplet_guid = droplet.guid;
+    facts.path = "stored";
+    SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+    return true;
+  }
+  SLUICE_ASSIGN_OR_RETURN(const auto elsewhere, cloud_controller_.FindStagedDropletsAnywhere(
+                                                    order.artifact.sha256, stop));
+  for (const Droplet& listed : elsewhere) {
+    if (listed.app_guid == facts.app_guid) continue;
+    SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.GetDroplet(listed.guid, stop));
+    if (!SameDroplet(droplet, order, statement)) continue;
+    SLUICE_ASSIGN_OR_RETURN(const Droplet copy, cloud_controller_.CopyDroplet(
+                                                    droplet.guid, facts.app_guid, stop));
+    facts.droplet_guid = copy.guid;
+    facts.droplet_made = true;
+    facts.path = "copied";
+    SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+    SLUICE_RETURN_IF_ERROR(cloud_controller_.WaitForCopy(copy.guid, stop).status());
+    return true;
+  }
+  return false;
+}
+
+Status TargetSteps::UploadIncoming(const TargetAssignment& assignment,
+                                   const trust::Statement& statement,
+                                   const OpenIncoming& open_incoming, TargetFacts& facts,
+                                   const Checkpoint& checkpoint, std::stop_token stop) {
+  SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
+                          cloud_controller_.CreateDroplet(facts.app_guid, statement.process_types,
+                                                          stop));
+  facts.droplet_guid = droplet.guid;
+  facts.droplet_made = true;
+  facts.path = kDirectPath;
+  SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+  SLUICE_ASSIGN_OR_RETURN(const auto incoming, open_incoming(stop));
+  const auto job = cloud_controller_.UploadDroplet(droplet.guid, *incoming, stop);
+  const transfer::TransferFigures figures = incoming->figures();
+  facts.bytes_transferred = static_cast<int64_t>(figures.bytes_done);
+  facts.bytes_received = static_cast<int64_t>(figures.bytes_sent);
+  facts.bytes_again = static_cast<int64_t>(figures.bytes_again);
+  facts.transfer_milliseconds = absl::ToInt64Milliseconds(figures.elapsed);
+  if (!job.ok()) {
+    incoming->GiveUp(job.status());
+    return WithContext(job.status(), assignment.target().reference.text());
+  }
+  return WithContext(cloud_controller_.WaitForJob(*job, stop),
+                     assignment.target().reference.text());
+}
+
+Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment, TargetFacts& facts,
+                                   std::stop_token stop) {
+  SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
+                          cloud_controller_.GetDroplet(facts.droplet_guid, stop));
+  facts.reported_sha256 = droplet.Sha256();
+  if (!droplet.Staged()) {
+    return NamedError(StatusCode::kFailedPrecondition, "droplet-not-staged",
+                      absl::StrCat(assignment.target().reference.text(), ": droplet ",
+                                   facts.droplet_guid.value(), " is ", droplet.state,
+                                   " after its upload", droplet.error.empty() ? "" : ": ",
+                                   droplet.error));
+  }
+  if (facts.reported_sha256 != assignment.order.artifact.sha256) {
+    return NamedError(StatusCode::kDataLoss, "checksum-differs",
+                      absl::StrCat(assignment.target().reference.text(),
+                                   ": Cloud Controller reports sha256:", facts.reported_sha256,
+                                   " where the order names sha256:",
+                                   assignment.order.artifact.sha256));
+  }
+  return absl::OkStatus();
+}
+
+Status TargetSteps::Annotate(const TargetAssignment& assignment, const trust::Statement& statement,
+                             const std::string& statement_envelope, const TargetFacts& facts,
+                             std::stop_token stop) {
+  foundation::MetadataChange change;
+  for (auto& [key, value] :
+       DropletAnnotations(assignment.order.promotion, statement, statement_envelope)) {
+    change.annotations[key] = std::move(value);
+  }
+  return cloud_controller_.UpdateDropletMetadata(facts.droplet_guid, change, stop).status();
+}
+
+StatusOr<bool> TargetSteps::RunsDroplet(const AppGuid& app, const DropletGuid& droplet,
+                                        std::stop_token stop) {
+  SLUICE_ASSIGN_OR_RETURN(const auto revisions, cloud_controller_.ListDeployedRevisions(app, stop));
+  if (revisions.empty()) return true;  // revisions are off: what is current is what runs
+  return std::all_of(revisions.begin(), revisions.end(), [&droplet](const auto& revision) {
+    return revision.droplet_guid == droplet;
+  });
+}
+
+}  // namespace sluice::agent

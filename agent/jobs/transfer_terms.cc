@@ -1,0 +1,38 @@
+#include "agent/jobs/transfer_terms.h"
+
+#include "absl/strings/str_cat.h"
+#include "common/crypto/digest.h"
+#include "common/trust/envelope.h"
+
+namespace sluice::agent {
+
+StatusOr<transfer::TransferId> TransferIdOf(std::string_view order_sha256) {
+  const crypto::Sha256Digest digest =
+      crypto::Sha256Of(absl::StrCat("sluice transfer of order ", ToAbsl(order_sha256)));
+  return transfer::TransferId::FromBytes(digest.bytes().substr(0, transfer::TransferId::kBytes));
+}
+
+StatusOr<transfer::StreamLayout> LayoutOf(std::string_view order_sha256,
+                                          const trust::Artifact& artifact) {
+  SLUICE_ASSIGN_OR_RETURN(const transfer::TransferId transfer, TransferIdOf(order_sha256));
+  return transfer::StreamLayout::Cut(transfer, static_cast<uint64_t>(artifact.size_bytes),
+                                     transfer::kChunkBytesDefault);
+}
+
+StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_view payload_type,
+                                       const FoundationName& foundation,
+                                       const trust::TrustDocument& trust) {
+  for (const trust::TrustedAgent& agent : trust.AgentsOf(foundation)) {
+    if (trust::OpenEnvelope(envelope, payload_type, agent.identity).ok()) return agent;
+  }
+  return NamedError(StatusCode::kPermissionDenied, "unknown-agent",
+                    absl::StrCat("not signed by an agent of ", foundation.value()));
+}
+
+net::Peer PeerOf(const FoundationName& foundation, const trust::TrustedAgent& agent) {
+  return {.role = net::PeerRole::kAgent,
+          .name = foundation.value(),
+          .curve_key = agent.curve.bytes()};
+}
+
+}  // namespace sluice::agent

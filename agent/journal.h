@@ -1,0 +1,106 @@
+// What an agent must not forget: orders it has obeyed, counters, its jobs, and what it still has to
+// report. Everything is on the disk when a call returns OK; only then does the agent act on it.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/files.h"
+#include "common/base/mutex.h"
+#include "common/base/secret.h"
+#include "common/base/status.h"
+
+namespace sluice::store {
+class Database;
+class Statement;
+}  // namespace sluice::store
+
+namespace sluice::agent {
+
+enum class JobRole { kSource, kTarget };
+
+// One agent's part in one promotion.
+struct JobKey {
+  std::string promotion;
+  JobRole role = JobRole::kSource;
+  uint32_t target_index = 0;  // 0 for the source
+  auto operator<=>(const JobKey&) const = default;
+};
+
+struct JobRecord {
+  JobKey key;
+  std::string order;     // the promote order's envelope
+  std::string state;     // of the job's machine, as text (jobs/source_record.h, jobs/target_facts.h)
+  std::string facts;     // target: what its steps have done; see SaveFacts()
+  Secret secret;         // target: the seal offer's secret half, until the transfer is over
+  uint64_t revision = 0; // of the latest report
+  std::string report;    // serialized v1::JobReport
+  bool reported = false; // the coordinator's ledger has it
+  bool open = true;      // its machine may go on by itself, or by a wish that is no new order
+};
+
+// A target app's counter (common/trust/acceptance.h).
+struct CounterUse {
+  std::string app;  // canonical app reference
+  int64_t counter = 0;
+};
+
+// Thread-safe: a job's record is written by the control loop, its facts by the step that runs.
+// Failures have the names of common/store ("disk-full", "database-corrupt", ...).
+class Journal {
+ public:
+  static StatusOr<std::unique_ptr<Journal>> Open(Files& files, const std::string& path);
+  ~Journal();
+
+  StatusOr<bool> OrderIdSeen(std::string_view order_id);
+  StatusOr<bool> OrderAccepted(std::string_view order_sha256);
+  // 0 when none was used.
+  StatusOr<int64_t> LastCounter(std::string_view app);
+  // The latest wall time ever journalled; InfinitePast in a fresh journal.
+  StatusOr<absl::Time> TimeFloor();
+
+  // An accepted order with everything that follows from it, in one transaction. An agent that is
+  // both source and target of an order records it for each.
+  struct Acceptance {
+    std::string order_id;
+    std::string order_sha256;
+    std::string envelope;
+    absl::Time accepted_at;
+    std::vector<CounterUse> counters;
+    JobRecord job;  // a promote order makes one; the others change one
+  };
+  Status RecordAcceptance(const Acceptance& acceptance);
+
+  // All but the facts of a job that is there already: those belong to its steps.
+  Status SaveJob(const JobRecord& job);
+  Status SaveFacts(const JobKey& key, std::string_view facts);
+  // Those that are open, and those whose last report is not recorded; oldest first.
+  StatusOr<std::vector<JobRecord>> LoadUnfinishedJobs();
+  // Any: a rollback may come for one that ended long ago. Nothing when there is none.
+  StatusOr<std::optional<JobRecord>> FindJob(const JobKey& key);
+  // All of one promotion, source first.
+  StatusOr<std::vector<JobRecord>> FindJobs(std::string_view promotion);
+  Status MarkReported(const JobKey& key, uint64_t revision);
+
+  // The highest version of the trust document that this agent has ever used: an older one is never
+  // used again. FailedPrecondition "trust-document-older" when `version` is below it; otherwise it
+  // is the floor from now on.
+  Status RaiseTrustFloor(int64_t version);
+
+ private:
+  explicit Journal(std::unique_ptr<store::Database> database);
+  Status SaveJobLocked(const JobRecord& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The job at the statement's row.
+  static JobRecord ReadJob(const store::Statement& row);
+
+  Mutex mutex_;
+  const std::unique_ptr<store::Database> database_ ABSL_PT_GUARDED_BY(mutex_);
+};
+
+}  // namespace sluice::agent

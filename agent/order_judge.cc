@@ -1,0 +1,109 @@
+#include "agent/order_judge.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace sluice::agent {
+namespace {
+
+Status Mismatch(std::string_view name, std::string_view message) {
+  return NamedError(StatusCode::kInvalidArgument, name, message);
+}
+
+std::vector<CounterUse> CountersOf(const trust::Order& order, const FoundationName& foundation) {
+  std::vector<CounterUse> counters;
+  for (const trust::OrderTarget& target : order.targets) {
+    if (target.reference.foundation != foundation || target.counter == 0) continue;
+    counters.push_back({target.reference.text(), target.counter});
+  }
+  return counters;
+}
+
+Status CheckPart(const trust::Order& order, const FoundationName& own, const JobKey& key) {
+  if (order.action != trust::Action::kPromote) {
+    return Mismatch("wrong-action", "a promotion begins with a promote order, and this is another");
+  }
+  if (order.promotion.value() != key.promotion) {
+    return Mismatch("wrong-promotion",
+                    absl::StrCat("the order is for promotion ", order.promotion.value(),
+                                 ", the coordinator asks for ", key.promotion));
+  }
+  const bool ours = key.role == JobRole::kSource
+                        ? order.source.reference.foundation == own
+                        : key.target_index < order.targets.size() &&
+                              order.targets[key.target_index].reference.foundation == own;
+  if (ours) return absl::OkStatus();
+  return Mismatch("wrong-part", absl::StrCat("the part that the coordinator asks for is not that of ",
+                                             own.value()));
+}
+
+// The other part of an order that was accepted: nobody may have promoted there in between.
+Status CheckCountersUnchanged(Journal& journal, const std::vector<CounterUse>& counters) {
+  for (const CounterUse& use : counters) {
+    SLUICE_ASSIGN_OR_RETURN(const int64_t last, journal.LastCounter(use.app));
+    if (last == use.counter) continue;
+    return NamedError(StatusCode::kFailedPrecondition, "counter-used",
+                      absl::StrCat("somebody promoted to ", use.app,
+                                   " since this order was planned: plan again"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& journal,
+                                        std::string_view envelope, const JobKey& key) {
+  JudgedOrder judged;
+  judged.sha256 = trust::OrderSha256(envelope);
+  SLUICE_ASSIGN_OR_RETURN(const bool accepted_before, journal.OrderAccepted(judged.sha256));
+  if (accepted_before) {
+    SLUICE_ASSIGN_OR_RETURN(judged.order, trust::PeekOrder(envelope));
+    judged.counters = CountersOf(judged.order, authority.foundation());
+    SLUICE_RETURN_IF_ERROR(CheckCountersUnchanged(journal, judged.counters));
+  } else {
+    SLUICE_ASSIGN_OR_RETURN(trust::AcceptedOrder accepted, authority.AcceptOrder(envelope));
+    judged.order = std::move(accepted.order);
+    judged.operator_name = accepted.operator_name;
+    judged.counters = CountersOf(judged.order, authority.foundation());
+  }
+  SLUICE_RETURN_IF_ERROR(CheckPart(judged.order, authority.foundation(), key));
+  return judged;
+}
+
+StatusOr<JudgedOrder> JudgeStepOrder(const Authority& authority, std::string_view envelope,
+                                     trust::Action action, const trust::Order& original,
+                                     const std::string& original_sha256, size_t target_index) {
+  SLUICE_ASSIGN_OR_RETURN(trust::AcceptedOrder accepted, authority.AcceptOrder(envelope));
+  const trust::Order& order = accepted.order;
+  if (order.action != action) {
+    return Mismatch("wrong-action",
+                    absl::StrCat("the operator signed an order to ",
+                                 ToAbsl(trust::ActionName(order.action)), ", not to ",
+                                 ToAbsl(trust::ActionName(action))));
+  }
+  if (order.promotion != original.promotion) {
+    return Mismatch("wrong-promotion",
+                    absl::StrCat("the order is for promotion ", order.promotion.value()));
+  }
+  if (order.original_order_sha256 != original_sha256) {
+    return Mismatch("wrong-original-order", "the order continues another order than this promotion's");
+  }
+  const trust::OrderTarget& target = original.targets[target_index];
+  const bool same = order.artifact == original.artifact && order.source == original.source &&
+                    order.targets.size() == original.targets.size() &&
+                    order.targets[target_index].reference == target.reference &&
+                    order.targets[target_index].space_guid == target.space_guid &&
+                    (target.app_guid.empty() ||
+                     order.targets[target_index].app_guid == target.app_guid);
+  if (!same) {
+    return Mismatch("order-differs", "the order names another droplet, source or target than the "
+                                     "promotion that it belongs to");
+  }
+  return JudgedOrder{.order = order,
+                     .sha256 = accepted.order_sha256,
+                     .operator_name = accepted.operator_name,
+                     .counters = CountersOf(order, authority.foundation())};
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,68 @@
+// What a promotion or a rollback would do at a target, found by looking; nothing is changed.
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent/foundation/cloud_controller.h"
+#include "agent/journal.h"
+#include "common/base/status.h"
+#include "common/trust/reference.h"
+
+namespace sluice::agent {
+
+struct TargetQuestion {
+  trust::AppReference reference;
+  bool create = false;
+  bool activate = true;
+  std::string strategy;
+  std::string sha256;
+  uint64_t size_bytes = 0;
+  std::string stack;
+  foundation::ProcessTypes process_types;
+  uint64_t droplet_bytes_max = 0;  // of this foundation
+};
+
+struct TargetPlan {
+  OrganizationGuid organization_guid;
+  SpaceGuid space_guid;
+  AppGuid app_guid;  // empty: to be created
+  std::string state;
+  int64_t instances = 0;
+  DropletGuid current_droplet_guid;
+  std::string current_sha256;
+  std::string already = "none";  // or "stored", "current", "running"
+  std::string upload = "cut-through";  // or "none"
+  std::vector<std::string> changes;
+  std::vector<std::string> warnings;
+  std::string undo;
+};
+
+// NotFound "no-org", "no-space", "no-app" (and no --create), "no-stack"; FailedPrecondition
+// "org-suspended", "space-suspended", "stack-differs", "lifecycle-not-supported",
+// "droplet-too-large", "deployment-in-progress"; PermissionDenied "role-missing".
+StatusOr<TargetPlan> PlanForTarget(foundation::CloudController& cloud_controller,
+                                   const TargetQuestion& question, std::stop_token stop);
+
+struct RollbackPlan {
+  OrganizationGuid organization_guid;
+  SpaceGuid space_guid;
+  AppGuid app_guid;
+  DropletGuid droplet_guid;  // to go back to; empty when the app goes
+  std::string sha256;
+  DropletGuid current_droplet_guid;
+  std::string current_sha256;
+  bool pushed_since = false;
+  bool deletes_app = false;
+  std::vector<std::string> warnings;
+};
+
+// NotFound "no-promotion" when this agent was no target of it; FailedPrecondition "droplet-expired"
+// when what ran before is gone, "nothing-to-restore" when nothing ran before.
+StatusOr<RollbackPlan> PlanForRollback(foundation::CloudController& cloud_controller,
+                                       Journal& journal, const trust::AppReference& reference,
+                                       const std::string& promotion, std::stop_token stop);
+
+}  // namespace sluice::agent

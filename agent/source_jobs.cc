@@ -1,0 +1,267 @@
+#include "agent/source_jobs.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/jobs/job_report.h"
+#include "agent/order_judge.h"
+#include "common/base/logging.h"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::agent {
+
+struct SourceJobs::Job {
+  JobRecord stored;
+  SourceRecord record;
+  trust::Order order;
+  std::string order_sha256;
+  bool accepting = false;  // being judged by the foundation; nothing is journalled yet
+  std::stop_source stop;   // of what runs
+  std::shared_ptr<TransferMeter> meter = std::make_shared<TransferMeter>();
+  uint64_t bytes_shown = 0;  // by the latest progress message
+  // From the latest command; sending needs them.
+  std::vector<std::string> seal_offers;
+  std::vector<ChosenPath> paths;
+};
+
+SourceJobs::SourceJobs(JobServices services, SourceWork& work)
+    : services_(std::move(services)), work_(work) {}
+SourceJobs::~SourceJobs() = default;
+
+SourceJobs::Job* SourceJobs::Find(const JobKey& key) {
+  const auto found = jobs_.find(key);
+  return found == jobs_.end() ? nullptr : found->second.get();
+}
+
+Status SourceJobs::Restore(const JobRecord& stored) {
+  auto job = std::make_unique<Job>();
+  job->stored = stored;
+  SLUICE_ASSIGN_OR_RETURN(job->record, ParseSourceRecord(stored.state));
+  SLUICE_ASSIGN_OR_RETURN(job->order, trust::PeekOrder(stored.order));
+  job->order_sha256 = trust::OrderSha256(stored.order);
+  Job& restored = *job;
+  jobs_[stored.key] = std::move(job);
+  Apply(restored, SourceRestarted{});
+  return absl::OkStatus();
+}
+
+void SourceJobs::OnCommand(const v1::JobCommand& command) {
+  const JobKey key = KeyOf(command);
+  Job* job = Find(key);
+  if (job == nullptr) {
+    const auto stored = services_.journal.FindJob(key);
+    if (!stored.ok()) return services_.give_up(stored.status());
+    if (!stored->has_value()) return BeginAccept(key, command);
+    if (const Status status = Restore(**stored); !status.ok()) return services_.give_up(status);
+    job = Find(key);
+  }
+  if (job->accepting) {
+    if (command.step() == v1::JOB_STEP_CANCEL) job->stop.request_stop();
+    return;
+  }
+  if (job->order_sha256 != trust::OrderSha256(command.order())) {
+    // The first order of a promotion is the one that counts; its state is the answer.
+    LogStatus(LogLevel::kWarning, "command-refused",
+              NamedError(StatusCode::kPermissionDenied, "order-differs",
+                         "the coordinator sent another order for a promotion that has one"),
+              {{"promotion", key.promotion}});
+    return SendReport(services_, job->stored);
+  }
+  const uint64_t revision = job->stored.revision;
+  if (command.step() == v1::JOB_STEP_TRANSFER) {
+    if (!Ended(job->record.state.phase) && job->record.state.phase != SourcePhase::kSending) {
+      job->seal_offers = {command.seal_offers().begin(), command.seal_offers().end()};
+      job->paths.clear();
+      for (const v1::Route& route : command.routes()) {
+        job->paths.push_back({route.target_index(), route.dial(), route.endpoint()});
+      }
+    }
+    Apply(*job, SendWished{});
+  } else if (command.step() == v1::JOB_STEP_CANCEL) {
+    Apply(*job, CancelWished{});
+  }
+  if (job->stored.revision == revision) SendReport(services_, job->stored);
+  Forget(*job);
+}
+
+// What has ended and is recorded is kept by the journal alone.
+void SourceJobs::Forget(const Job& job) {
+  if (job.stored.open || !job.stored.reported) return;
+  const JobKey key = job.stored.key;
+  jobs_.erase(key);
+}
+
+void SourceJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
+  auto judged = JudgePromoteOrder(services_.authority, services_.journal, command.order(), key);
+  if (!judged.ok()) return Refuse(key, judged.status());
+  const auto open = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) {
+    return entry.second->accepting || entry.second->stored.open;
+  });
+  if (static_cast<size_t>(open) >= kOpenJobsMax) {
+    return Refuse(key, NamedError(StatusCode::kUnavailable, "agent-busy",
+                                  absl::StrCat("the source's agent works on ", kOpenJobsMax,
+                                               " promotions already; try again later")));
+  }
+  auto job = std::make_unique<Job>();
+  job->stored.key = key;
+  job->stored.order = command.order();
+  job->order = judged->order;
+  job->order_sha256 = judged->sha256;
+  job->accepting = true;
+  Log(LogLevel::kInfo, "order-judged", {{"promotion", key.promotion},
+                                        {"role", "source"},
+                                        {"operator", judged->operator_name}});
+  const bool cancelled = command.step() == v1::JOB_STEP_CANCEL;
+  if (cancelled) job->stop.request_stop();
+  const bool begun = services_.executor.Run(
+      [this, key, order = job->order, sha256 = job->order_sha256,
+       trust = services_.authority.trust(), stop = job->stop.get_token()] {
+        StatusOr<std::string> statement =
+            NamedError(StatusCode::kCancelled, "cancelled", "cancelled before it was accepted");
+        if (!stop.stop_requested()) statement = work_.State(order, sha256, *trust, stop);
+        services_.post([this, key, statement = std::move(statement)] { EndAccept(key, statement); });
+      });
+  if (!begun) {
+    return Refuse(key, NamedError(StatusCode::kUnavailable, "agent-busy",
+                                  "the source's agent has no thread free; try again later"));
+  }
+  jobs_[key] = std::move(job);
+}
+
+void SourceJobs::EndAccept(const JobKey& key, const StatusOr<std::string>& statement) {
+  Job* job = Find(key);
+  if (job == nullptr || !job->accepting) return;
+  // Judged again: another order may have been accepted while the foundation was asked.
+  const auto judged =
+      JudgePromoteOrder(services_.authority, services_.journal, job->stored.order, key);
+  if (!judged.ok()) {
+    jobs_.erase(key);
+    return Refuse(key, judged.status());
+  }
+  job->accepting = false;
+  job->stop = std::stop_source();
+  if (statement.ok()) {
+    job->record.statement = *statement;
+  } else {
+    job->record.state.phase = absl::IsCancelled(statement.status()) ? SourcePhase::kCancelled
+                                                                    : SourcePhase::kRefused;
+    job->record.state.cause = statement.status();
+    LogStatus(LogLevel::kWarning, "order-refused", statement.status(),
+              {{"promotion", key.promotion}, {"role", "source"}});
+  }
+  job->stored.state = FormatSourceRecord(job->record);
+  job->stored.open = !Ended(job->record.state.phase);
+  PutReport(job->stored, ReportOf(job->record, job->order), services_.clock.Now());
+  const Status recorded =
+      services_.journal.RecordAcceptance({.order_id = judged->order.order_id,
+                                          .order_sha256 = judged->sha256,
+                                          .envelope = job->stored.order,
+                                          .accepted_at = services_.clock.Now(),
+                                          .counters = judged->counters,
+                                          .job = job->stored});
+  if (!recorded.ok()) {
+    jobs_.erase(key);
+    return Refuse(key, recorded);
+  }
+  SendReport(services_, job->stored);
+}
+
+void SourceJobs::Refuse(const JobKey& key, const Status& why) {
+  LogStatus(LogLevel::kWarning, "order-refused", why,
+            {{"promotion", key.promotion}, {"role", "source"}});
+  SourceRecord record;
+  record.state = {.phase = SourcePhase::kRefused, .cancelling = false, .cause = why};
+  SendLooseReport(services_, key, ReportOf(record, trust::Order()));
+}
+
+bool SourceJobs::Save(Job& job) {
+  job.stored.state = FormatSourceRecord(job.record);
+  job.stored.open = !Ended(job.record.state.phase);
+  PutReport(job.stored, ReportOf(job.record, job.order), services_.clock.Now());
+  const Status saved = services_.journal.SaveJob(job.stored);
+  if (!saved.ok()) services_.give_up(saved);
+  return saved.ok();
+}
+
+void SourceJobs::Apply(Job& job, const SourceEvent& event) {
+  const SourceDecision decision = Decide(job.record.state, event);
+  if (!decision.changed) return;
+  job.record.state = decision.state;
+  if (!Save(job)) return;
+  Log(LogLevel::kInfo, "job-state", {{"promotion", job.stored.key.promotion},
+                                     {"role", "source"},
+                                     {"state", SourcePhaseName(decision.state.phase)},
+                                     {"reason", ErrorName(decision.state.cause)}});
+  if (decision.stop_sending) job.stop.request_stop();
+  SendReport(services_, job.stored);
+  if (decision.start_sending) StartSending(job);
+}
+
+void SourceJobs::StartSending(Job& job) {
+  const JobKey key = job.stored.key;
+  job.stop = std::stop_source();
+  Sending sending = {.order = job.order,
+                     .order_sha256 = job.order_sha256,
+                     .statement = job.record.statement,
+                     .seal_offers = job.seal_offers,
+                     .paths = job.paths};
+  const bool begun = services_.executor.Run(
+      [this, key, sending = std::move(sending), trust = services_.authority.trust(),
+       meter = job.meter, stop = job.stop.get_token()] {
+        const Status status = work_.Send(sending, *trust, *meter, stop);
+        services_.post([this, key, status] { EndSending(key, status); });
+      });
+  if (!begun) {
+    EndSending(key, NamedError(StatusCode::kUnavailable, "agent-busy",
+                               "the source's agent has no thread free; try again later"));
+  }
+}
+
+void SourceJobs::EndSending(const JobKey& key, const Status& status) {
+  Job* job = Find(key);
+  if (job == nullptr) return;
+  if (const auto figures = job->meter->Read()) {
+    job->record.bytes_sent = static_cast<int64_t>(figures->bytes_sent);
+    job->record.bytes_again = static_cast<int64_t>(figures->bytes_again);
+    job->record.transfer_milliseconds = absl::ToInt64Milliseconds(figures->elapsed);
+  }
+  Apply(*job, SendingEnded{status});
+}
+
+void SourceJobs::OnRecorded(const JobKey& key, uint64_t revision) {
+  const Status marked = services_.journal.MarkReported(key, revision);
+  if (!marked.ok()) return services_.give_up(marked);
+  Job* job = Find(key);
+  if (job == nullptr || job->accepting || job->stored.revision != revision) return;
+  job->stored.reported = true;
+  Forget(*job);
+}
+
+void SourceJobs::ResendReports() {
+  for (const auto& [key, job] : jobs_) {
+    if (!job->accepting && !job->stored.reported) SendReport(services_, job->stored);
+  }
+}
+
+void SourceJobs::SendProgress() {
+  for (const auto& [key, job] : jobs_) {
+    if (job->record.state.phase != SourcePhase::kSending) continue;
+    const auto figures = job->meter->Read();
+    if (!figures || figures->bytes_done == job->bytes_shown) continue;
+    job->bytes_shown = figures->bytes_done;
+    v1::ControlMessage message;
+    v1::JobProgress* progress = message.mutable_job_progress();
+    progress->set_promotion(key.promotion);
+    progress->set_role(v1::JOB_ROLE_SOURCE);
+    SetProgress(progress->mutable_progress(), *figures);
+    progress->mutable_progress()->set_phase("transfer");
+    services_.send(std::move(message));
+  }
+}
+
+void SourceJobs::StopAll() {
+  for (const auto& [key, job] : jobs_) job->stop.request_stop();
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,55 @@
+// All source jobs of this agent: commands and ends of steps in, journal, reports and steps out.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent/job_services.h"
+#include "agent/jobs/source_record.h"
+#include "agent/jobs/source_steps.h"
+#include "agent/jobs/transfer_meter.h"
+#include "agent/journal.h"
+#include "common/base/status.h"
+#include "common/trust/order.h"
+
+namespace sluice::agent {
+
+struct JudgedOrder;
+
+// Lives on the control loop's thread. `work` is called on the executor's threads.
+class SourceJobs {
+ public:
+  SourceJobs(JobServices services, SourceWork& work);
+  ~SourceJobs();
+
+  // At the start: a job from the journal goes on, or ends because its step died with the process.
+  Status Restore(const JobRecord& stored);
+  void OnCommand(const v1::JobCommand& command);
+  void OnRecorded(const JobKey& key, uint64_t revision);
+  // What the coordinator's ledger does not have yet.
+  void ResendReports();
+  void SendProgress();
+  // Tells every running step to stop; none reports any more.
+  void StopAll();
+
+ private:
+  struct Job;
+  Job* Find(const JobKey& key);
+  void BeginAccept(const JobKey& key, const v1::JobCommand& command);
+  void EndAccept(const JobKey& key, const StatusOr<std::string>& statement);
+  void Refuse(const JobKey& key, const Status& why);
+  void Apply(Job& job, const SourceEvent& event);
+  void StartSending(Job& job);
+  void EndSending(const JobKey& key, const Status& status);
+  bool Save(Job& job);
+  void Forget(const Job& job);
+
+  const JobServices services_;
+  SourceWork& work_;
+  std::map<JobKey, std::unique_ptr<Job>> jobs_;  // not ended, or not yet recorded as ended
+};
+
+}  // namespace sluice::agent

@@ -1,0 +1,300 @@
+// Going on with jobs that were accepted.
+
+#include "agent/target_jobs.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/jobs/job_report.h"
+#include "agent/target_jobs_job.h"
+#include "agent/target_transfer.h"
+#include "common/base/logging.h"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::agent {
+namespace {
+
+// What runs on the executor's thread, with everything that it needs.
+struct UploadTask {
+  TargetWork& work;
+  transfer::BulkExchange& exchange;
+  TargetAssignment assignment;
+  IncomingTerms terms;
+  std::shared_ptr<const trust::TrustDocument> trust;
+  std::shared_ptr<TransferMeter> meter;
+
+  // True when the app runs the droplet already.
+  StatusOr<bool> Run(TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop) const {
+    SLUICE_ASSIGN_OR_RETURN(
+        const trust::Statement statement,
+        CheckStatement(terms.statement, terms.order, terms.order_sha256, *trust));
+    bool opened = false;
+    const OpenIncoming open = [this, &opened](std::stop_token transfer_stop) {
+      opened = true;
+      return OpenIncomingTransfer(exchange, terms, *trust, *meter, std::move(transfer_stop));
+    };
+    const StatusOr<bool> uploaded = work.Upload(assignment, statement, terms.statement, open, facts,
+                                                checkpoint, std::move(stop));
+    if (uploaded.ok() && !opened) DeclineTransfer(exchange, terms, *trust);
+    return uploaded;
+  }
+};
+
+}  // namespace
+
+TargetJobs::TargetJobs(JobServices services, TargetWork& work, transfer::BulkExchange& exchange,
+                       Entropy& entropy)
+    : services_(std::move(services)), work_(work), exchange_(exchange), entropy_(entropy) {}
+TargetJobs::~TargetJobs() = default;
+
+TargetJobs::Job* TargetJobs::Find(const JobKey& key) {
+  const auto found = jobs_.find(key);
+  return found == jobs_.end() ? nullptr : found->second.get();
+}
+
+Status TargetJobs::Restore(const JobRecord& stored) {
+  auto job = std::make_unique<Job>();
+  job->stored = stored;
+  SLUICE_ASSIGN_OR_RETURN(job->record, ParseTargetRecord(stored.state));
+  SLUICE_ASSIGN_OR_RETURN(job->facts, ParseTargetFacts(stored.facts));
+  SLUICE_ASSIGN_OR_RETURN(job->order, trust::PeekOrder(stored.order));
+  if (stored.key.target_index >= job->order.targets.size()) {
+    return NamedError(StatusCode::kDataLoss, "journal-unreadable",
+                      "a job in the journal is for a target that its order does not name");
+  }
+  job->order_sha256 = trust::OrderSha256(stored.order);
+  Job& restored = *job;
+  jobs_[stored.key] = std::move(job);
+  Apply(restored, Restarted{});
+  return absl::OkStatus();
+}
+
+void TargetJobs::OnCommand(const v1::JobCommand& command) {
+  const JobKey key = KeyOf(command);
+  Job* job = Find(key);
+  if (job == nullptr) {
+    const auto stored = services_.journal.FindJob(key);
+    if (!stored.ok()) return services_.give_up(stored.status());
+    if (!stored->has_value()) return BeginAccept(key, command);
+    if (const Status status = Restore(**stored); !status.ok()) return services_.give_up(status);
+    job = Find(key);
+  }
+  if (job->accepting) {
+    const bool end = command.step() == v1::JOB_STEP_CANCEL || command.step() == v1::JOB_STEP_UNDO;
+    if (end) job->stop.request_stop();
+    return;
+  }
+  if (job->order_sha256 != trust::OrderSha256(command.order())) {
+    // The first order of a promotion is the one that counts; its state is the answer.
+    LogStatus(LogLevel::kWarning, "command-refused",
+              NamedError(StatusCode::kPermissionDenied, "order-differs",
+                         "the coordinator sent another order for a promotion that has one"),
+              {{"promotion", key.promotion}});
+    return SendReport(services_, job->stored);
+  }
+  const uint64_t revision = job->stored.revision;
+  OnWish(*job, command);
+  if (job->stored.revision == revision && Reportable(job->record)) {
+    SendReport(services_, job->stored);
+  }
+  Forget(*job);
+}
+
+void TargetJobs::OnWish(Job& job, const v1::JobCommand& command) {
+  switch (command.step()) {
+    case v1::JOB_STEP_TRANSFER:
+      if (job.record.state.phase == TargetPhase::kAccepted && command.routes_size() > 0) {
+        const v1::Route& route = command.routes(0);
+        job.path = {route.target_index(), route.dial(), route.endpoint()};
+        job.record.statement = command.statement();
+        Apply(job, TransferWished{});
+      }
+      return;
+    case v1::JOB_STEP_ACTIVATE:
+      if (job.order.activate) return Apply(job, ActivateWished{});
+      return ObeyStepOrder(job, command.step_order(), trust::Action::kActivate);
+    case v1::JOB_STEP_UNDO:
+      if (command.step_order().empty()) return OnUndoWish(job);
+      return ObeyStepOrder(job, command.step_order(), trust::Action::kRollback);
+    case v1::JOB_STEP_CANCEL:
+      return ObeyStepOrder(job, command.step_order(), trust::Action::kCancel);
+    default:
+      return;  // ACCEPT: the first result is the answer
+  }
+}
+
+// The coordinator may undo what has failed elsewhere. What is finished here it may take back only
+// for the sake of other targets of the same order, and while that order lives: later, and for a
+// single target, an operator's rollback order is needed.
+void TargetJobs::OnUndoWish(Job& job) {
+  const bool finished = job.record.state.phase == TargetPhase::kVerified;
+  const bool others = job.order.targets.size() > 1;
+  if (finished && (!others || services_.clock.Now() >= job.order.expires_at)) {
+    return RefuseStep(job, "",
+                      NamedError(StatusCode::kPermissionDenied, "rollback-order-missing",
+                                 "the promotion is finished here; going back needs a rollback "
+                                 "order"));
+  }
+  Apply(job, UndoWished{UndoKind::kFailure});
+}
+
+void TargetJobs::Apply(Job& job, const TargetEvent& event) {
+  const TargetDecision decision = Decide(job.record.state, event);
+  if (!decision.changed) return;
+  job.record.state = decision.state;
+  job.refusal = absl::OkStatus();
+  if (Save(job)) Carry(job, decision);
+}
+
+// Acts on a decision that is journalled.
+void TargetJobs::Carry(Job& job, const TargetDecision& decision) {
+  Log(LogLevel::kInfo, "job-state", {{"promotion", job.stored.key.promotion},
+                                     {"role", "target"},
+                                     {"state", TargetPhaseName(decision.state.phase)},
+                                     {"reason", ErrorName(decision.state.cause)}});
+  if (decision.stop_running) job.stop.request_stop();
+  if (Reportable(job.record)) SendReport(services_, job.stored);
+  if (decision.start) StartStep(job, *decision.start);
+}
+
+// Brings what is journalled of the job in line with its record: state, receipt, report.
+void TargetJobs::Prepare(Job& job) {
+  if (const auto outcome = OutcomeOf(job.record, job.order)) {
+    const auto receipt = trust::SignReceipt(
+        ReceiptOf(job.record, job.facts, job.Assignment(), job.order_sha256, *outcome),
+        services_.authority.key().identity);
+    // A foundation's answer that cannot be signed (a guid that is none) leaves the report alone.
+    if (receipt.ok()) {
+      job.record.receipt = *receipt;
+    } else {
+      LogStatus(LogLevel::kWarning, "receipt-not-signed", receipt.status(),
+                {{"promotion", job.stored.key.promotion}});
+    }
+  }
+  const TargetPhase phase = job.record.state.phase;
+  const bool before_transfer = phase == TargetPhase::kAccepted || phase == TargetPhase::kTransferring;
+  if (!before_transfer) job.stored.secret = Secret();
+  job.stored.state = FormatTargetRecord(job.record);
+  job.stored.facts = FormatTargetFacts(job.facts);
+  job.stored.open =
+      !Ended(phase) && phase != TargetPhase::kVerified && phase != TargetPhase::kStuck;
+  if (Reportable(job.record)) {
+    PutReport(job.stored, ReportOf(job.record, job.facts, job.order, job.refusal),
+              services_.clock.Now());
+  }
+}
+
+bool TargetJobs::Save(Job& job) {
+  Prepare(job);
+  const Status saved = services_.journal.SaveJob(job.stored);
+  if (!saved.ok()) services_.give_up(saved);
+  return saved.ok();
+}
+
+// What has ended and is recorded is kept by the journal alone.
+void TargetJobs::Forget(const Job& job) {
+  if (job.stored.open || !job.stored.reported || job.checking_rollback) return;
+  const JobKey key = job.stored.key;
+  jobs_.erase(key);
+}
+
+void TargetJobs::StartStep(Job& job, TargetStep step) {
+  const JobKey key = job.stored.key;
+  job.stop = std::stop_source();
+  const Checkpoint checkpoint = [this, key](const TargetFacts& facts) {
+    SLUICE_RETURN_IF_ERROR(services_.journal.SaveFacts(key, FormatTargetFacts(facts)));
+    services_.post([this, key, facts] { OnFacts(key, facts); });
+    return absl::OkStatus();
+  };
+  UploadTask upload = {.work = work_,
+                       .exchange = exchange_,
+                       .assignment = job.Assignment(),
+                       .terms = {.order = job.order,
+                                 .order_sha256 = job.order_sha256,
+                                 .target_index = key.target_index,
+                                 .statement = job.record.statement,
+                                 .seal_secret = job.stored.secret,
+                                 .path = job.path.value_or(ChosenPath())},
+                       .trust = services_.authority.trust(),
+                       .meter = job.meter};
+  StepEnd end = {.step = step, .status = absl::OkStatus(), .runs_already = false,
+                 .facts = job.facts};
+  const bool begun = services_.executor.Run([this, key, checkpoint, upload = std::move(upload), end,
+                                             stop = job.stop.get_token()]() mutable {
+    if (end.step == TargetStep::kUpload) {
+      const StatusOr<bool> runs_already = upload.Run(end.facts, checkpoint, stop);
+      end.status = runs_already.status();
+      end.runs_already = runs_already.ok() && *runs_already;
+    } else if (end.step == TargetStep::kActivate) {
+      end.status = work_.Activate(upload.assignment, end.facts, checkpoint, stop);
+    } else {
+      end.status = work_.Undo(upload.assignment, end.facts, checkpoint, stop);
+    }
+    services_.post([this, key, end = std::move(end)] { EndStep(key, end); });
+  });
+  if (begun) return;
+  end.status = NamedError(StatusCode::kUnavailable, "agent-busy",
+                          "the target's agent has no thread free; try again later");
+  EndStep(key, end);
+}
+
+void TargetJobs::OnFacts(const JobKey& key, const TargetFacts& facts) {
+  Job* job = Find(key);
+  if (job == nullptr) return;
+  job->facts = facts;
+  const bool transfers = job->record.state.phase == TargetPhase::kTransferring &&
+                         facts.path == kDirectPath && !job->transfer_reported;
+  if (!transfers) return;
+  job->transfer_reported = true;
+  if (Save(*job)) SendReport(services_, job->stored);
+}
+
+void TargetJobs::EndStep(const JobKey& key, const StepEnd& end) {
+  Job* job = Find(key);
+  if (job == nullptr) return;
+  job->facts = end.facts;
+  if (!end.status.ok()) {
+    LogStatus(LogLevel::kWarning, "step-failed", end.status,
+              {{"promotion", key.promotion}, {"role", "target"}});
+  }
+  Apply(*job, StepEnded{end.step, end.status, end.runs_already});
+}
+
+void TargetJobs::OnRecorded(const JobKey& key, uint64_t revision) {
+  const Status marked = services_.journal.MarkReported(key, revision);
+  if (!marked.ok()) return services_.give_up(marked);
+  Job* job = Find(key);
+  if (job == nullptr || job->accepting || job->stored.revision != revision) return;
+  job->stored.reported = true;
+  Forget(*job);
+}
+
+void TargetJobs::ResendReports() {
+  for (const auto& [key, job] : jobs_) {
+    if (!job->accepting && !job->stored.reported) SendReport(services_, job->stored);
+  }
+}
+
+void TargetJobs::SendProgress() {
+  for (const auto& [key, job] : jobs_) {
+    if (job->record.state.phase != TargetPhase::kTransferring) continue;
+    const auto figures = job->meter->Read();
+    if (!figures || figures->bytes_done == job->bytes_shown) continue;
+    job->bytes_shown = figures->bytes_done;
+    v1::ControlMessage message;
+    v1::JobProgress* progress = message.mutable_job_progress();
+    progress->set_promotion(key.promotion);
+    progress->set_role(v1::JOB_ROLE_TARGET);
+    progress->set_target_index(key.target_index);
+    SetProgress(progress->mutable_progress(), *figures);
+    const bool whole = figures->bytes_done == figures->bytes_total;
+    progress->mutable_progress()->set_phase(whole ? "upload" : "transfer");
+    services_.send(std::move(message));
+  }
+}
+
+void TargetJobs::StopAll() {
+  for (const auto& [key, job] : jobs_) job->stop.request_stop();
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,74 @@
+// All target jobs of this agent: commands, step orders and ends of steps in, journal, reports and
+// steps out.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/job_services.h"
+#include "agent/jobs/target_job.h"
+#include "agent/jobs/target_steps.h"
+#include "agent/journal.h"
+#include "common/base/entropy.h"
+#include "common/base/status.h"
+#include "common/transfer/bulk_exchange.h"
+#include "common/trust/order.h"
+
+namespace sluice::agent {
+
+struct JudgedOrder;
+
+// Lives on the control loop's thread. `work` and `exchange` are called on the executor's threads.
+class TargetJobs {
+ public:
+  TargetJobs(JobServices services, TargetWork& work, transfer::BulkExchange& exchange,
+             Entropy& entropy);
+  ~TargetJobs();
+
+  // At the start: a job from the journal goes on, or is undone because its step died with the
+  // process.
+  Status Restore(const JobRecord& stored);
+  void OnCommand(const v1::JobCommand& command);
+  void OnRecorded(const JobKey& key, uint64_t revision);
+  // What the coordinator's ledger does not have yet.
+  void ResendReports();
+  void SendProgress();
+  // Tells every running step to stop; none reports any more.
+  void StopAll();
+
+ private:
+  struct Job;
+  struct StepEnd;
+  Job* Find(const JobKey& key);
+  // target_jobs_orders.cc: whether to obey
+  void BeginAccept(const JobKey& key, const v1::JobCommand& command);
+  void EndAccept(const JobKey& key, const Status& checked);
+  Status MakeSealOffer(Job& job, const JudgedOrder& judged);
+  void Refuse(const JobKey& key, std::string_view order, const Status& why);
+  void ObeyStepOrder(Job& job, const std::string& envelope, trust::Action action);
+  void BeginRollback(Job& job, const std::string& envelope, const JudgedOrder& judged);
+  void EndRollbackCheck(const JobKey& key, const std::string& envelope, const Status& checked);
+  Status CommitStepOrder(Job& job, const std::string& envelope, const JudgedOrder& judged,
+                         const TargetDecision& decision);
+  void RefuseStep(Job& job, const std::string& envelope, const Status& why);
+  // target_jobs.cc: going on
+  void OnWish(Job& job, const v1::JobCommand& command);
+  void OnUndoWish(Job& job);
+  void Apply(Job& job, const TargetEvent& event);
+  void Carry(Job& job, const TargetDecision& decision);
+  void Prepare(Job& job);
+  bool Save(Job& job);
+  void Forget(const Job& job);
+  void StartStep(Job& job, TargetStep step);
+  void OnFacts(const JobKey& key, const TargetFacts& facts);
+  void EndStep(const JobKey& key, const StepEnd& end);
+
+  const JobServices services_;
+  TargetWork& work_;
+  transfer::BulkExchange& exchange_;
+  Entropy& entropy_;
+  std::map<JobKey, std::unique_ptr<Job>> jobs_;  // not ended, or not yet recorded as ended
+};
+
+}  // namespace sluice::agent

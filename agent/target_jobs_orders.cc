@@ -1,0 +1,246 @@
+// Whether to obey: new jobs, and the orders that continue, end or undo them.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/jobs/job_report.h"
+#include "agent/order_judge.h"
+#include "agent/target_jobs.h"
+#include "agent/target_jobs_job.h"
+#include "common/base/logging.h"
+#include "common/crypto/key_agreement.h"
+#include "common/trust/seal_offer.h"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::agent {
+namespace {
+
+// From its acceptance on, a transfer may wait this long for its beginning.
+constexpr absl::Duration kSealOfferLife = absl::Hours(24);
+
+Status Busy(std::string_view what) {
+  return NamedError(StatusCode::kUnavailable, "agent-busy",
+                    absl::StrCat("the target's agent ", ToAbsl(what), "; try again later"));
+}
+
+UndoKind UndoOf(trust::Action action) {
+  return action == trust::Action::kRollback ? UndoKind::kRollback : UndoKind::kCancel;
+}
+
+TargetEvent EventOf(trust::Action action) {
+  if (action == trust::Action::kActivate) return ActivateWished{};
+  return UndoWished{UndoOf(action)};
+}
+
+}  // namespace
+
+void TargetJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
+  const std::string& envelope = command.order();
+  auto judged = JudgePromoteOrder(services_.authority, services_.journal, envelope, key);
+  if (!judged.ok()) return Refuse(key, envelope, judged.status());
+  const auto open = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) {
+    return entry.second->accepting || entry.second->stored.open;
+  });
+  if (static_cast<size_t>(open) >= kOpenJobsMax) {
+    return Refuse(key, envelope,
+                  Busy(absl::StrCat("works on ", kOpenJobsMax, " promotions already")));
+  }
+  auto job = std::make_unique<Job>();
+  job->stored.key = key;
+  job->stored.order = envelope;
+  job->order = judged->order;
+  job->order_sha256 = judged->sha256;
+  job->accepting = true;
+  Log(LogLevel::kInfo, "order-judged", {{"promotion", key.promotion},
+                                        {"role", "target"},
+                                        {"operator", judged->operator_name}});
+  const bool ended = command.step() == v1::JOB_STEP_CANCEL || command.step() == v1::JOB_STEP_UNDO;
+  if (ended) job->stop.request_stop();
+  const bool begun = services_.executor.Run(
+      [this, key, assignment = job->Assignment(), stop = job->stop.get_token()] {
+        Status checked =
+            NamedError(StatusCode::kCancelled, "cancelled", "cancelled before it was accepted");
+        if (!stop.stop_requested()) checked = work_.CheckPlan(assignment, stop);
+        services_.post([this, key, checked] { EndAccept(key, checked); });
+      });
+  if (!begun) return Refuse(key, envelope, Busy("has no thread free"));
+  jobs_[key] = std::move(job);
+}
+
+void TargetJobs::EndAccept(const JobKey& key, const Status& checked) {
+  Job* job = Find(key);
+  if (job == nullptr || !job->accepting) return;
+  const std::string envelope = job->stored.order;
+  // Judged again: another order may have been accepted while the foundation was asked.
+  const auto judged = JudgePromoteOrder(services_.authority, services_.journal, envelope, key);
+  Status failed = judged.status();
+  if (judged.ok()) {
+    job->accepting = false;
+    job->stop = std::stop_source();
+    if (checked.ok()) failed = MakeSealOffer(*job, *judged);
+  }
+  if (failed.ok()) {
+    if (!checked.ok()) {
+      const bool cancelled = absl::IsCancelled(checked);
+      job->record.state.phase = cancelled ? TargetPhase::kCancelled : TargetPhase::kRefused;
+      job->record.state.cause = checked;
+      LogStatus(LogLevel::kWarning, "order-refused", checked,
+                {{"promotion", key.promotion}, {"role", "target"}});
+    }
+    Prepare(*job);
+    failed = services_.journal.RecordAcceptance({.order_id = judged->order.order_id,
+                                                 .order_sha256 = judged->sha256,
+                                                 .envelope = envelope,
+                                                 .accepted_at = services_.clock.Now(),
+                                                 .counters = judged->counters,
+                                                 .job = job->stored});
+  }
+  if (failed.ok()) return SendReport(services_, job->stored);
+  jobs_.erase(key);
+  Refuse(key, envelope, failed);
+}
+
+Status TargetJobs::MakeSealOffer(Job& job, const JudgedOrder& judged) {
+  const crypto::SealKeyPair pair =
+      crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, entropy_);
+  SLUICE_ASSIGN_OR_RETURN(const transfer::TransferId transfer, TransferIdOf(judged.sha256));
+  const trust::SealOffer offer = {.order_id = judged.order.order_id,
+                                  .order_sha256 = judged.sha256,
+                                  .promotion = judged.order.promotion,
+                                  .transfer_id = transfer.hex(),
+                                  .foundation = services_.authority.foundation(),
+                                  .suite = std::string(crypto::SealSuiteName(pair.suite)),
+                                  .public_key = pair.public_key,
+                                  .not_after = services_.clock.Now() + kSealOfferLife};
+  SLUICE_ASSIGN_OR_RETURN(job.record.seal_offer,
+                          trust::SignSealOffer(offer, services_.authority.key().identity));
+  job.stored.secret = pair.secret_key;
+  return absl::OkStatus();
+}
+
+// A refusal by name, over this agent's signature when the order can be read at all. Nothing of it is
+// kept: whoever may send such an order must not be able to fill the journal.
+void TargetJobs::Refuse(const JobKey& key, std::string_view envelope, const Status& why) {
+  LogStatus(LogLevel::kWarning, "order-refused", why,
+            {{"promotion", key.promotion}, {"role", "target"}});
+  TargetRecord record;
+  record.state.phase = TargetPhase::kRefused;
+  record.state.cause = why;
+  TargetFacts facts;
+  facts.started_at = facts.finished_at = services_.clock.Now();
+  const auto order = trust::PeekOrder(envelope);
+  const bool ours = order.ok() && key.target_index < order->targets.size() &&
+                    order->targets[key.target_index].reference.foundation ==
+                        services_.authority.foundation();
+  if (ours) {
+    const TargetAssignment assignment = {
+        .order = *order, .index = key.target_index, .rollback = std::nullopt};
+    const auto receipt =
+        trust::SignReceipt(ReceiptOf(record, facts, assignment, trust::OrderSha256(envelope),
+                                     trust::Outcome::kRefused),
+                           services_.authority.key().identity);
+    if (receipt.ok()) record.receipt = *receipt;
+  }
+  SendLooseReport(services_, key,
+                  ReportOf(record, facts, order.ok() ? *order : trust::Order(), absl::OkStatus()));
+}
+
+void TargetJobs::ObeyStepOrder(Job& job, const std::string& envelope, trust::Action action) {
+  if (envelope.empty()) {
+    return RefuseStep(job, envelope,
+                      NamedError(StatusCode::kPermissionDenied, "order-missing",
+                                 absl::StrCat("to ", ToAbsl(trust::ActionName(action)),
+                                              " needs an operator's order, and the coordinator "
+                                              "sent none")));
+  }
+  const std::string sha256 = trust::OrderSha256(envelope);
+  const auto obeyed = services_.journal.OrderAccepted(sha256);
+  if (!obeyed.ok()) return services_.give_up(obeyed.status());
+  if (*obeyed) return Apply(job, EventOf(action));
+  if (job.checking_rollback || job.refused_order == sha256) return;
+  const auto judged = JudgeStepOrder(services_.authority, envelope, action, job.order,
+                                     job.order_sha256, job.stored.key.target_index);
+  if (!judged.ok()) return RefuseStep(job, envelope, judged.status());
+  if (action == trust::Action::kRollback) return BeginRollback(job, envelope, *judged);
+  const TargetDecision decision = Decide(job.record.state, EventOf(action));
+  if (!decision.changed) return;
+  job.record.state = decision.state;
+  const Status committed = CommitStepOrder(job, envelope, *judged, decision);
+  if (!committed.ok()) services_.give_up(committed);
+}
+
+void TargetJobs::BeginRollback(Job& job, const std::string& envelope, const JudgedOrder& judged) {
+  const JobKey key = job.stored.key;
+  const DropletGuid back = judged.order.targets[key.target_index].droplet_guid;
+  const bool known = job.facts.app_created ? back.empty() : back == job.facts.previous_droplet_guid;
+  if (!known) {
+    return RefuseStep(job, envelope,
+                      NamedError(StatusCode::kPermissionDenied, "rollback-target-differs",
+                                 "the order goes back to another droplet than the promotion "
+                                 "replaced; plan the rollback again"));
+  }
+  job.checking_rollback = true;
+  const TargetAssignment rollback = {
+      .order = judged.order, .index = key.target_index, .rollback = std::nullopt};
+  const bool begun = services_.executor.Run(
+      [this, key, envelope, rollback, trust = services_.authority.trust(),
+       stop = job.stop.get_token()] {
+        const Status checked = work_.CheckRollback(rollback, *trust, stop);
+        services_.post([this, key, envelope, checked] { EndRollbackCheck(key, envelope, checked); });
+      });
+  if (!begun) EndRollbackCheck(key, envelope, Busy("has no thread free"));
+}
+
+void TargetJobs::EndRollbackCheck(const JobKey& key, const std::string& envelope,
+                                  const Status& checked) {
+  Job* job = Find(key);
+  if (job == nullptr || !job->checking_rollback) return;
+  job->checking_rollback = false;
+  if (!checked.ok()) return RefuseStep(*job, envelope, checked);
+  // Judged again: another order may have been accepted while the foundation was asked.
+  const auto judged = JudgeStepOrder(services_.authority, envelope, trust::Action::kRollback,
+                                     job->order, job->order_sha256, key.target_index);
+  if (!judged.ok()) return RefuseStep(*job, envelope, judged.status());
+  const TargetDecision decision =
+      Decide(job->record.state, UndoWished{UndoKind::kRollback});
+  if (!decision.changed) return;
+  const trust::OrderTarget& target = judged->order.targets[key.target_index];
+  job->record.rollback = {.order_sha256 = judged->sha256,
+                          .restore_droplet_guid = target.droplet_guid,
+                          .expected_current_droplet_guid = target.expected_current_droplet_guid};
+  job->record.state = decision.state;
+  const Status committed = CommitStepOrder(*job, envelope, *judged, decision);
+  if (!committed.ok()) services_.give_up(committed);
+}
+
+Status TargetJobs::CommitStepOrder(Job& job, const std::string& envelope,
+                                   const JudgedOrder& judged, const TargetDecision& decision) {
+  job.refusal = absl::OkStatus();
+  Prepare(job);
+  SLUICE_RETURN_IF_ERROR(
+      services_.journal.RecordAcceptance({.order_id = judged.order.order_id,
+                                          .order_sha256 = judged.sha256,
+                                          .envelope = envelope,
+                                          .accepted_at = services_.clock.Now(),
+                                          .counters = judged.counters,
+                                          .job = job.stored}));
+  Log(LogLevel::kInfo, "step-order-accepted",
+      {{"promotion", job.stored.key.promotion},
+       {"operator", judged.operator_name},
+       {"name", trust::ActionName(judged.order.action)}});
+  Carry(job, decision);
+  return absl::OkStatus();
+}
+
+// The job stays as it is; the coordinator hears why.
+void TargetJobs::RefuseStep(Job& job, const std::string& envelope, const Status& why) {
+  LogStatus(LogLevel::kWarning, "step-order-refused", why,
+            {{"promotion", job.stored.key.promotion}, {"role", "target"}});
+  job.refused_order = trust::OrderSha256(envelope);
+  job.refusal = why;
+  if (!Reportable(job.record)) return;
+  if (Save(job)) SendReport(services_, job.stored);
+}
+
+}  // namespace sluice::agent

@@ -1,0 +1,88 @@
+#include "agent/target_transfer.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/jobs/incoming_transfer.h"
+#include "common/base/logging.h"
+#include "common/crypto/digest.h"
+#include "common/trust/envelope.h"
+
+namespace sluice::agent {
+namespace {
+
+StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
+                                              const trust::TrustDocument& trust) {
+  const FoundationName& source = terms.order.source.reference.foundation;
+  transfer::IncomingOptions options;
+  SLUICE_ASSIGN_OR_RETURN(options.layout, LayoutOf(terms.order_sha256, terms.order.artifact));
+  SLUICE_ASSIGN_OR_RETURN(options.droplet_sha256,
+                          crypto::Sha256Digest::FromHex(terms.order.artifact.sha256));
+  options.statement_sha256 = crypto::Sha256Of(terms.statement);
+  SLUICE_ASSIGN_OR_RETURN(
+      options.recipient,
+      crypto::SealKeyFromSecret(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, terms.seal_secret));
+  SLUICE_ASSIGN_OR_RETURN(const trust::TrustedAgent agent,
+                          SignerOf(terms.statement, trust::kInTotoType, source, trust));
+  options.verify = [identity = agent.identity](std::string_view signature,
+                                               std::string_view message) {
+    return identity.Verify(signature, message);
+  };
+  options.target_index = terms.target_index;
+  options.meeting = {.peer = PeerOf(source, agent),
+                     .dial = terms.path.dial,
+                     .endpoint = terms.path.endpoint};
+  return options;
+}
+
+}  // namespace
+
+StatusOr<trust::Statement> CheckStatement(const std::string& envelope, const trust::Order& order,
+                                          const std::string& order_sha256,
+                                          const trust::TrustDocument& trust) {
+  SLUICE_ASSIGN_OR_RETURN(
+      trust::Statement statement,
+      trust::VerifyStatement(envelope, order.source.reference.foundation, trust));
+  const bool same = statement.promotion == order.promotion &&
+                    statement.order_sha256 == order_sha256 &&
+                    statement.source == order.source.reference &&
+                    statement.app_guid == order.source.app_guid &&
+                    statement.droplet_guid == order.source.droplet_guid &&
+                    statement.sha256 == order.artifact.sha256 &&
+                    statement.size_bytes == order.artifact.size_bytes &&
+                    statement.stack == order.artifact.stack &&
+                    statement.lifecycle == order.artifact.lifecycle;
+  if (same) return statement;
+  return NamedError(StatusCode::kPermissionDenied, "statement-differs",
+                    absl::StrCat("what the agent of ", order.source.reference.foundation.value(),
+                                 " states of the droplet is not what the order names"));
+}
+
+StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(transfer::BulkExchange& exchange,
+                                                                const IncomingTerms& terms,
+                                                                const trust::TrustDocument& trust,
+                                                                TransferMeter& meter,
+                                                                std::stop_token stop) {
+  SLUICE_ASSIGN_OR_RETURN(transfer::IncomingOptions options, OptionsOf(terms, trust));
+  const uint64_t bytes = options.layout.droplet_bytes;
+  SLUICE_ASSIGN_OR_RETURN(auto transfer, exchange.Receive(std::move(options)));
+  return std::unique_ptr<IncomingDroplet>(
+      std::make_unique<IncomingTransferDroplet>(std::move(transfer), bytes, meter, std::move(stop)));
+}
+
+void DeclineTransfer(transfer::BulkExchange& exchange, const IncomingTerms& terms,
+                     const trust::TrustDocument& trust) {
+  auto options = OptionsOf(terms, trust);
+  auto transfer = options.ok() ? exchange.Receive(*std::move(options))
+                               : StatusOr<std::unique_ptr<transfer::IncomingTransfer>>(
+                                     options.status());
+  if (!transfer.ok()) {
+    LogStatus(LogLevel::kWarning, "transfer-not-declined", transfer.status(),
+              {{"promotion", terms.order.promotion.value()}});
+    return;
+  }
+  (*transfer)->Cancel(NamedError(StatusCode::kAlreadyExists, kAlreadyStored,
+                                 "the target has the droplet already"));
+}
+
+}  // namespace sluice::agent
