@@ -40,7 +40,7 @@ class ZmqBulkSockets final : public BulkSockets {
   }
 
   std::string endpoint() const override {
-    return listener_ ? listener_->get(zmq::sockopt::last_endpoint) : "";
+    return listener_ ? BoundEndpoint(*listener_) : "";
   }
 
   ConnectionId Dial(const std::string& endpoint, const Peer& peer) override {

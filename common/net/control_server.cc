@@ -57,7 +57,7 @@ class RouterControlServer final : public ControlServer {
     loop_.UnwatchSocket(socket_.handle());
   }
 
-  std::string endpoint() const override { return socket_.get(zmq::sockopt::last_endpoint); }
+  std::string endpoint() const override { return BoundEndpoint(socket_); }
 
   void Send(SessionId id, v1::ControlMessage message) override {
     const auto found = sessions_.find(id);

@@ -105,6 +105,11 @@ TEST_F(SessionTest, AdmittedKeyGetsTheNameOfTheTrustDocumentAndTheSharedFeatures
   EXPECT_EQ(events_.opened[0].name, "dev");
 }
 
+TEST_F(SessionTest, BoundEndpointIsSaidAsItWasWritten) {
+  StartServer();
+  EXPECT_EQ(endpoint_.rfind("tcp://127.0.0.1:", 0), 0u) << endpoint_;
+}
+
 TEST_F(SessionTest, MessagesArriveBothWaysWithTheirRequestId) {
   StartServer();
   auto client = Dial(agent_, coordinator_.public_key);

@@ -63,6 +63,15 @@ StatusOr<zmq::socket_t> MakeListener(Network& network, const std::string& domain
   }
 }
 
+std::string BoundEndpoint(const zmq::socket_t& listener) {
+  const std::string endpoint = listener.get(zmq::sockopt::last_endpoint);
+  constexpr std::string_view kMapped = "tcp://[::ffff:";
+  const size_t close = endpoint.find(']');
+  if (!endpoint.starts_with(kMapped) || close == std::string::npos) return endpoint;
+  return "tcp://" + endpoint.substr(kMapped.size(), close - kMapped.size()) +
+         endpoint.substr(close + 1);
+}
+
 StatusOr<DialedSocket> MakeDialer(Network& network, const SocketLimits& limits,
                                   const std::string& endpoint, const std::string& server_key) {
   static std::atomic<uint64_t> monitors{0};

@@ -36,6 +36,10 @@ inline constexpr char kBulkDomain[] = "sluice-bulk";
 StatusOr<zmq::socket_t> MakeListener(Network& network, const std::string& domain,
                                      const SocketLimits& limits, const std::string& endpoint);
 
+// Where a listener is bound, with its port. libzmq says an IPv4 address as one mapped into IPv6,
+// which no configuration file has; it is said as people write it.
+std::string BoundEndpoint(const zmq::socket_t& listener);
+
 // A DEALER that connects once to `endpoint` and expects `server_key` there. Its monitor is
 // connected to the returned PAIR before the connection begins.
 struct DialedSocket {

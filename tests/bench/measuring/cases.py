@@ -2,13 +2,14 @@
 
 import contextlib
 import json
-import os
+import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from federation.droplet import make_incompressible
 from federation.federation import ORGANIZATION, SPACE, Federation
+from federation.programs import program
 from measuring import curl_steps, links
 from measuring.result import Result
 
@@ -64,6 +65,28 @@ class Setup:
         self.delete_droplets()
         return seconds
 
+    def agent_steps(self):
+        """Seconds of the agents' own code, one step after the other, through files."""
+        here, there = self.folder / "downloaded.tgz", self.folder / "transferred.tgz"
+        digest = self.dev.current_droplet(APP)["checksum"]["value"]
+        began = time.monotonic()
+        self._stage("download", *self._access("dev"), self.source_droplet, digest, here)
+        self._stage("transfer", here, there, digest)
+        self._stage("upload", *self._access("prod"), self.target_app, there)
+        seconds = time.monotonic() - began
+        here.unlink()
+        there.unlink()
+        self.delete_droplets()
+        return seconds
+
+    def _access(self, name):
+        box = self.federation.boxes[name]
+        return box.api_url, box.ca_file, box.client_id, self.federation.secret_file(name)
+
+    @staticmethod
+    def _stage(*words):
+        subprocess.run([program("bench-stage"), *map(str, words)], check=True)
+
     def delete_droplets(self):
         """So that the next one does not find it there."""
         for guid in curl_steps.staged(self.prod, self.target_app):
@@ -118,11 +141,15 @@ def loopback():
     with _setup(GIB) as setup:
         processes = setup.federation.processes
         by_curl = setup.curl_both_steps()
+        by_steps = setup.agent_steps()
         before = {name: process.threads_cpu_seconds() for name, process in processes.items()}
         by_sluice = setup.promote()
         after = {name: process.threads_cpu_seconds() for name, process in processes.items()}
     yield Result("loopback", by_curl, "s", "curl download, then curl upload")
+    yield Result("loopback", by_steps, "s", "the agents' code step by step")
     yield Result("loopback", by_sluice, "s", "sluice promote --no-activate")
+    yield Result("loopback", by_sluice / by_steps, "ratio", "the agents' code step by step",
+                 LOOPBACK_STEPS_GOAL)
     yield Result("loopback", by_sluice / by_curl, "ratio", "the two curl steps, which seal nothing",
                  LOOPBACK_CURL_GOAL)
     for name in processes:

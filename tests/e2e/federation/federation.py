@@ -172,12 +172,18 @@ class Federation:
         self.agents[name] = Agent(name, folder, key_file, box)
         return box
 
+    def secret_file(self, name):
+        """With the secret of Sluice's client at that foundation."""
+        agent = self.agents[name]
+        file = agent.folder / "secret"
+        file.write_text(agent.box.client_secret + "\n")
+        file.chmod(0o600)
+        return file
+
     def write_agent_config(self, name, listen=None, advertise=None, **changed):
         """`changed` replaces top-level keys of agent.yaml; None leaves one out."""
         agent = self.agents[name]
-        secret = agent.folder / "secret"
-        secret.write_text(agent.box.client_secret + "\n")
-        secret.chmod(0o600)
+        secret = self.secret_file(name)
         settings = {
             "foundation": name,
             "key_file": str(agent.key_file),

@@ -1,0 +1,45 @@
+// One stage of a promotion at a time, through files, by the very code of the agents: what the
+// benchmark compares cut-through with.
+//
+//   bench-stage download API CA CLIENT SECRET_FILE DROPLET_GUID SHA256 FILE
+//   bench-stage transfer FILE FILE SHA256
+//   bench-stage upload API CA CLIENT SECRET_FILE APP_GUID FILE
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "common/base/logging.h"
+#include "tests/bench/stage_foundation.h"
+#include "tests/bench/stage_transfer.h"
+
+namespace {
+
+constexpr int kExitFailed = 1;
+
+sluice::Status Perform(const std::vector<std::string>& words) {
+  if (words.size() == 5 && words[1] == "transfer") {
+    return sluice::bench::TransferFile(words[2], words[3], words[4]);
+  }
+  if (words.size() == 9 && words[1] == "download") {
+    return sluice::bench::DownloadToFile({words[2], words[3], words[4], words[5]}, words[6],
+                                         words[7], words[8]);
+  }
+  if (words.size() == 8 && words[1] == "upload") {
+    return sluice::bench::UploadFromFile({words[2], words[3], words[4], words[5]}, words[6],
+                                         words[7]);
+  }
+  return sluice::NamedError(
+      sluice::StatusCode::kInvalidArgument, "usage",
+      "bench-stage download API CA CLIENT SECRET_FILE DROPLET_GUID SHA256 FILE | "
+      "transfer FILE FILE SHA256 | upload API CA CLIENT SECRET_FILE APP_GUID FILE");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  sluice::StartLogging("bench-stage", sluice::LogLevel::kError);
+  const sluice::Status performed = Perform(std::vector<std::string>(argv, argv + argc));
+  if (performed.ok()) return 0;
+  std::fprintf(stderr, "%s\n", sluice::Describe(performed).c_str());
+  return kExitFailed;
+}

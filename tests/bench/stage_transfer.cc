@@ -1,0 +1,163 @@
+#include "tests/bench/stage_transfer.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/crypto/curve_key.h"
+#include "common/crypto/digest.h"
+#include "common/crypto/key_agreement.h"
+#include "common/crypto/signing_key.h"
+#include "common/crypto/system_entropy.h"
+#include "common/net/network.h"
+#include "common/transfer/bulk_exchange.h"
+
+namespace sluice::bench {
+namespace {
+
+constexpr size_t kPieceBytes = 256 * 1024;
+constexpr size_t kEndpointBytesMax = 256;
+constexpr char kAnyLoopbackPort[] = "tcp://127.0.0.1:*";
+
+Status FileTrouble(const std::string& file) {
+  return NamedError(StatusCode::kInternal, "file-trouble", "cannot read or write " + file);
+}
+
+// What both processes know before they part.
+struct Agreed {
+  crypto::SystemEntropy entropy;
+  crypto::CurveKeyPair source = crypto::CurveKeyPair::Generate(entropy);
+  crypto::CurveKeyPair target = crypto::CurveKeyPair::Generate(entropy);
+  crypto::SigningKey signing = crypto::SigningKey::Generate(crypto::KeyKind::kAgent, entropy);
+  crypto::SealKeyPair recipient =
+      crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, entropy);
+  Secret content_key = transfer::GenerateContentKey(entropy);
+  crypto::Sha256Digest statement_sha256 = crypto::Sha256Of("bench");
+  crypto::Sha256Digest droplet_sha256;
+  transfer::StreamLayout layout;
+
+  net::Peer Source() const {
+    return {net::PeerRole::kAgent, "source", source.public_key().bytes()};
+  }
+  net::Peer Target() const {
+    return {net::PeerRole::kAgent, "target", target.public_key().bytes()};
+  }
+};
+
+struct Party {
+  std::unique_ptr<net::Network> network;
+  std::unique_ptr<transfer::BulkExchange> exchange;
+};
+
+StatusOr<Party> Join(const crypto::CurveKeyPair& own, const net::Peer& other,
+                     const std::string& listen, const Clock& clock, Entropy& entropy) {
+  Party party;
+  SLUICE_ASSIGN_OR_RETURN(
+      party.network,
+      net::Network::Start({own.public_key().bytes(), own.secret_bytes()},
+                          [other](std::string_view key) -> std::optional<net::Peer> {
+                            if (key == other.curve_key) return other;
+                            return std::nullopt;
+                          }));
+  transfer::BulkExchange::Options options;
+  options.listen_endpoint = listen;
+  SLUICE_ASSIGN_OR_RETURN(party.exchange, transfer::BulkExchange::Start(
+                                              *party.network, clock, entropy, std::move(options)));
+  return party;
+}
+
+// Tells the sender by `told` where it listens.
+Status ReceiveInto(Agreed& agreed, const std::string& file, int told) {
+  const SystemClock clock;
+  SLUICE_ASSIGN_OR_RETURN(
+      Party party, Join(agreed.target, agreed.Source(), kAnyLoopbackPort, clock, agreed.entropy));
+  transfer::IncomingOptions options;
+  options.layout = agreed.layout;
+  options.droplet_sha256 = agreed.droplet_sha256;
+  options.statement_sha256 = agreed.statement_sha256;
+  options.recipient = agreed.recipient;
+  options.verify = [key = agreed.signing.Public()](std::string_view signature,
+                                                   std::string_view message) {
+    return key.Verify(signature, message);
+  };
+  options.meeting.peer = agreed.Source();
+  SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<transfer::IncomingTransfer> incoming,
+                          party.exchange->Receive(std::move(options)));
+  const std::string endpoint = party.exchange->endpoint();
+  if (write(told, endpoint.data(), endpoint.size()) < 0) return FileTrouble("pipe");
+  close(told);
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  std::string piece(kPieceBytes, '\0');
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const size_t count, incoming->Read(piece));
+    if (count == 0) break;
+    out.write(piece.data(), static_cast<std::streamsize>(count));
+  }
+  out.close();
+  return out ? absl::OkStatus() : FileTrouble(file);
+}
+
+Status SendFrom(Agreed& agreed, const std::string& file, int heard) {
+  std::string endpoint(kEndpointBytesMax, '\0');
+  const ssize_t length = read(heard, endpoint.data(), endpoint.size());
+  if (length <= 0) return FileTrouble("pipe");
+  endpoint.resize(static_cast<size_t>(length));
+  const SystemClock clock;
+  SLUICE_ASSIGN_OR_RETURN(Party party,
+                          Join(agreed.source, agreed.Target(), "", clock, agreed.entropy));
+  transfer::OutgoingOptions options;
+  options.layout = agreed.layout;
+  options.droplet_sha256 = agreed.droplet_sha256;
+  options.statement_sha256 = agreed.statement_sha256;
+  options.content_key = agreed.content_key;
+  options.recipients = {{agreed.recipient.suite, agreed.recipient.public_key}};
+  options.meetings = {{agreed.Target(), true, endpoint}};
+  options.sign = [&agreed](std::string_view message) { return agreed.signing.Sign(message); };
+  SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<transfer::OutgoingTransfer> outgoing,
+                          party.exchange->Send(std::move(options)));
+  std::ifstream in(file, std::ios::binary);
+  std::string piece(kPieceBytes, '\0');
+  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
+    SLUICE_RETURN_IF_ERROR(
+        outgoing->Write(std::string_view(piece).substr(0, static_cast<size_t>(in.gcount()))));
+  }
+  return outgoing->Finish();
+}
+
+}  // namespace
+
+Status TransferFile(const std::string& from, const std::string& to, const std::string& sha256) {
+  Agreed agreed;
+  SLUICE_ASSIGN_OR_RETURN(agreed.droplet_sha256, crypto::Sha256Digest::FromHex(sha256));
+  SLUICE_ASSIGN_OR_RETURN(
+      agreed.layout, transfer::StreamLayout::Cut(transfer::TransferId::Generate(agreed.entropy),
+                                                 std::filesystem::file_size(from),
+                                                 transfer::kChunkBytesDefault));
+  int pipe_ends[2];
+  if (pipe(pipe_ends) != 0) return FileTrouble("pipe");
+  const pid_t receiver = fork();
+  if (receiver == 0) {
+    close(pipe_ends[0]);
+    const Status received = ReceiveInto(agreed, to, pipe_ends[1]);
+    if (!received.ok()) std::fprintf(stderr, "receiver: %s\n", Describe(received).c_str());
+    _exit(received.ok() ? 0 : 1);
+  }
+  close(pipe_ends[1]);
+  const Status sent = SendFrom(agreed, from, pipe_ends[0]);
+  close(pipe_ends[0]);
+  int wait_status = 0;
+  waitpid(receiver, &wait_status, 0);
+  if (sent.ok() && wait_status != 0) {
+    return NamedError(StatusCode::kInternal, "receiver-failed", "the receiving process failed");
+  }
+  return sent;
+}
+
+}  // namespace sluice::bench
