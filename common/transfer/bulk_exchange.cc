@@ -58,10 +58,9 @@ class ThreadedExchange final : public BulkExchange {
   StatusOr<std::unique_ptr<OutgoingTransfer>> Send(OutgoingOptions options) override {
     SLUICE_CHECK(options.meetings.size() == options.recipients.size());
     SLUICE_RETURN_IF_ERROR(CheckMeetings(options.meetings));
-    SLUICE_ASSIGN_OR_RETURN(
-        const StreamHeader header,
-        MakeHeader(options.layout, options.statement_sha256, options.content_key,
-                   options.recipients, entropy_));
+    SLUICE_ASSIGN_OR_RETURN(const StreamHeader header,
+                            MakeHeader(options.layout, options.statement_sha256,
+                                       options.content_key, options.recipients, entropy_));
     SLUICE_ASSIGN_OR_RETURN(std::string header_bytes, SerializeHeader(header, options.sign));
     auto carriage = std::make_shared<OutgoingCarriage>(
         SenderMachine::Options{options.layout, std::move(header_bytes), options.meetings.size(),
@@ -121,7 +120,8 @@ class ThreadedExchange final : public BulkExchange {
 
   static uint64_t SeedFrom(Entropy& entropy) {
     uint64_t seed = 0;
-    for (const char byte : entropy.Bytes(sizeof seed)) seed = seed << 8 | static_cast<uint8_t>(byte);
+    for (const char byte : entropy.Bytes(sizeof seed))
+      seed = seed << 8 | static_cast<uint8_t>(byte);
     return seed;
   }
 
@@ -129,7 +129,7 @@ class ThreadedExchange final : public BulkExchange {
   Entropy& entropy_;
   const std::shared_ptr<LoopCalls> calls_ = std::make_shared<LoopCalls>(kLoopCallsMax);
   std::string endpoint_;
-  bool stop_ = false;  // the thread's
+  bool stop_ = false;             // the thread's
   std::optional<Thread> thread_;  // last: joined before the rest goes
 };
 

@@ -80,25 +80,25 @@ class OutgoingTransfer {
   // After all bytes: waits until every receiver has said that the whole digest holds. DataLoss
   // "stream-truncated" when bytes are missing.
   virtual Status Finish() = 0;
-  // Effective at once here: a blocked Write() or Finish() returns `why`, an error. The receivers are
-  // told it and fail by it.
+  // Effective at once here: a blocked Write() or Finish() returns `why`, an error. The receivers
+  // are told it and fail by it.
   virtual void Cancel(const Status& why) = 0;
   virtual TransferFigures figures() const = 0;
 };
 
 struct IncomingOptions {
-  StreamLayout layout;                 // as the order and the seal offer have it
-  crypto::Sha256Digest droplet_sha256; // that of the signed order
+  StreamLayout layout;                  // as the order and the seal offer have it
+  crypto::Sha256Digest droplet_sha256;  // that of the signed order
   crypto::Sha256Digest statement_sha256;
   crypto::SealKeyPair recipient;
-  ChunkVerifier verify;  // the source agent's signature
+  ChunkVerifier verify;       // the source agent's signature
   uint32_t target_index = 0;  // place among the source's recipients: it refuses any other
   Meeting meeting;
   absl::Duration silence_max = absl::Seconds(30);
 };
 
-// The target's end. Destroyed before Read() has given the last chunk, it cancels; later the exchange
-// itself repeats to the source that the digest holds, until that is acknowledged.
+// The target's end. Destroyed before Read() has given the last chunk, it cancels; later the
+// exchange itself repeats to the source that the digest holds, until that is acknowledged.
 class IncomingTransfer {
  public:
   virtual ~IncomingTransfer() = default;
@@ -107,8 +107,8 @@ class IncomingTransfer {
   // The last chunk is given out only after the digest of the whole was found equal to
   // droplet_sha256: else DataLoss "digest-mismatch". Other failures: "chunk-bad-signature",
   // "chunk-bad-seal", "header-wrong-layout", "header-wrong-statement" (DataLoss), names of
-  // ParseHeader() and UnwrapFrom(), "peer-silent", "peer-unreachable", "peer-not-admitted", what the
-  // source said when it gave up, "cancelled", a refusal of ReceiverMachine.
+  // ParseHeader() and UnwrapFrom(), "peer-silent", "peer-unreachable", "peer-not-admitted", what
+  // the source said when it gave up, "cancelled", a refusal of ReceiverMachine.
   virtual StatusOr<size_t> Read(std::span<char> plain) = 0;
   // Effective at once here: a blocked Read() returns `why`, an error. The source is told it and
   // fails by it.

@@ -58,9 +58,8 @@ template <typename Result>
 class Running {
  public:
   explicit Running(std::function<Result()> body)
-      : thread_(std::make_unique<Thread>("test", [this, body = std::move(body)] {
-          result_.Put(body());
-        })) {}
+      : thread_(std::make_unique<Thread>(
+            "test", [this, body = std::move(body)] { result_.Put(body()); })) {}
   Result Get() { return *result_.WaitAndTake(); }
 
  private:
@@ -144,8 +143,8 @@ TEST_F(BulkExchangeTest, DropletArrivesByteForByteWhicheverEndDialsAndWhicheverB
 TEST_F(BulkExchangeTest, DropletOfAnySizeArrivesByteForByte) {
   constexpr uint64_t kChunk = kChunkBytesMin;
   uint64_t seed = 100;
-  for (const uint64_t bytes : {uint64_t{0}, uint64_t{1}, kChunk - 1, kChunk, kChunk + 1,
-                               2 * kChunk, 300 * kChunk + 17}) {
+  for (const uint64_t bytes :
+       {uint64_t{0}, uint64_t{1}, kChunk - 1, kChunk, kChunk + 1, 2 * kChunk, 300 * kChunk + 17}) {
     StreamFixture stream(bytes, kChunk, ++seed);
     auto incoming = Receive(stream, Dials::kSource);
     auto outgoing = Send(stream, Dials::kSource);

@@ -111,10 +111,10 @@ Status CancelCause(const v1::BulkCancel& cancel) {
 }
 
 Status UnexpectedMessage(const v1::BulkMessage& message) {
-  return NamedError(StatusCode::kAborted, "unexpected-message",
-                    absl::StrCat("the other end of the transfer sent a message (number ",
-                                 static_cast<int>(message.body_case()),
-                                 ") that is not its to send, or not now"));
+  return NamedError(
+      StatusCode::kAborted, "unexpected-message",
+      absl::StrCat("the other end of the transfer sent a message (number ",
+                   static_cast<int>(message.body_case()), ") that is not its to send, or not now"));
 }
 
 }  // namespace sluice::transfer

@@ -32,8 +32,8 @@ Secret Derived(const Secret& content_key, std::string_view domain, const Transfe
 Secret GenerateContentKey(Entropy& entropy) { return Secret(entropy.Bytes(kContentKeyBytes)); }
 
 crypto::Sha256Digest RecipientKeyId(crypto::SealSuite suite, std::string_view public_key) {
-  return crypto::Sha256Of(absl::StrCat(ToAbsl(crypto::SealSuiteName(suite)), std::string(1, '\0'),
-                                       ToAbsl(public_key)));
+  return crypto::Sha256Of(
+      absl::StrCat(ToAbsl(crypto::SealSuiteName(suite)), std::string(1, '\0'), ToAbsl(public_key)));
 }
 
 Secret SealingKey(const Secret& content_key, const TransferId& transfer) {
@@ -57,11 +57,10 @@ StatusOr<StreamHeader> MakeHeader(const StreamLayout& layout,
   header.key_commitment = KeyCommitment(content_key, layout.transfer);
   for (const Recipient& recipient : recipients) {
     const crypto::Sha256Digest id = RecipientKeyId(recipient.suite, recipient.public_key);
-    SLUICE_ASSIGN_OR_RETURN(
-        std::string wrapped,
-        crypto::WrapContentKey(recipient.suite, recipient.public_key,
-                               WrapInfo(layout.transfer, statement_sha256, id), content_key,
-                               entropy));
+    SLUICE_ASSIGN_OR_RETURN(std::string wrapped,
+                            crypto::WrapContentKey(recipient.suite, recipient.public_key,
+                                                   WrapInfo(layout.transfer, statement_sha256, id),
+                                                   content_key, entropy));
     header.recipients.push_back({id, std::move(wrapped)});
   }
   std::sort(header.recipients.begin(), header.recipients.end(),

@@ -32,8 +32,8 @@ crypto::Sha256Digest RecipientKeyId(crypto::SealSuite suite, std::string_view pu
 Secret SealingKey(const Secret& content_key, const TransferId& transfer);
 crypto::Sha256Digest KeyCommitment(const Secret& content_key, const TransferId& transfer);
 
-// The header of a new transfer. InvalidArgument "bad-seal-key" for a recipient's key of a wrong size
-// or of small order, "header-out-of-limits" for no recipients, too many, or one twice.
+// The header of a new transfer. InvalidArgument "bad-seal-key" for a recipient's key of a wrong
+// size or of small order, "header-out-of-limits" for no recipients, too many, or one twice.
 StatusOr<StreamHeader> MakeHeader(const StreamLayout& layout,
                                   const crypto::Sha256Digest& statement_sha256,
                                   const Secret& content_key,

@@ -29,14 +29,13 @@ bool MeetsAnew(const v1::BulkMessage& message) {
 }  // namespace
 
 StatusOr<std::unique_ptr<ExchangeLoop>> ExchangeLoop::Open(net::Network& network,
-                                                           net::EventLoop& loop,
-                                                           const Clock& clock, Random& random,
+                                                           net::EventLoop& loop, const Clock& clock,
+                                                           Random& random,
                                                            const BulkExchange::Options& options) {
   std::unique_ptr<ExchangeLoop> exchange(
       new ExchangeLoop(loop, clock, random, options.credit_bytes));
-  SLUICE_ASSIGN_OR_RETURN(
-      exchange->sockets_,
-      net::BulkSockets::Open(network, loop, *exchange, options.listen_endpoint));
+  SLUICE_ASSIGN_OR_RETURN(exchange->sockets_, net::BulkSockets::Open(network, loop, *exchange,
+                                                                     options.listen_endpoint));
   return exchange;
 }
 
@@ -122,8 +121,8 @@ void ExchangeLoop::OnBulkMessage(net::ConnectionId connection, const net::Peer& 
   if (!BelongsTo({*transfer, number}, *line, connection, message)) return;
   const std::shared_ptr<Carriage> carriage = carried.carriage;
   carriage->CountPayload(payload.size());
-  Perform(*carriage, carriage->machine().OnMessage(number, message, std::move(payload),
-                                                   clock_.Monotonic()));
+  Perform(*carriage,
+          carriage->machine().OnMessage(number, message, std::move(payload), clock_.Monotonic()));
 }
 
 bool ExchangeLoop::BelongsTo(LineRef ref, Line& line, net::ConnectionId connection,
@@ -202,8 +201,8 @@ Effects ExchangeLoop::LoseLine(Carried& carried, size_t peer, const Status& why)
   // Full jitter: many that lost the same agent do not come back in step.
   const absl::Duration ceiling =
       std::min(kRedialMax, kRedialFirst * (1 << std::min(line.attempts, kRedialDoublingsMax)));
-  const absl::Duration delay = absl::Milliseconds(
-      static_cast<int64_t>(random_.Below(static_cast<uint64_t>(absl::ToInt64Milliseconds(ceiling)))));
+  const absl::Duration delay = absl::Milliseconds(static_cast<int64_t>(
+      random_.Below(static_cast<uint64_t>(absl::ToInt64Milliseconds(ceiling)))));
   line.redial = loop_.timers().After(
       delay, [this, transfer = carried.carriage->id(), peer] { Dial(transfer, peer); });
   return {};
@@ -242,8 +241,8 @@ Effects ExchangeLoop::SendOut(Carried& carried, MessageOut out) {
   return LoseLine(carried, out.peer,
                   NamedError(StatusCode::kUnavailable, "peer-unreachable",
                              absl::StrCat("the bulk connection to the agent of ",
-                                          carried.lines[out.peer].meeting.peer.name, " broke: ",
-                                          sent.message())));
+                                          carried.lines[out.peer].meeting.peer.name,
+                                          " broke: ", sent.message())));
 }
 
 void ExchangeLoop::Tick(const TransferId& transfer) {

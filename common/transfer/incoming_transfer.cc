@@ -20,8 +20,7 @@ IncomingCarriage::IncomingCarriage(IncomingOptions options, CreditBudget& credit
     : Carriage(options.layout, clock),
       options_(std::move(options)),
       credit_(credit),
-      machine_({options_.layout, options_.target_index, options_.silence_max},
-               clock.Monotonic()) {}
+      machine_({options_.layout, options_.target_index, options_.silence_max}, clock.Monotonic()) {}
 
 Effects IncomingCarriage::Perform(Effect effect) {
   if (auto* arrived = std::get_if<ChunkArrived>(&effect)) {
@@ -64,8 +63,8 @@ Effects IncomingCarriage::Grant(uint32_t used) {
   if (!machine_.reading()) return {};
   const uint64_t chunk_bytes = layout().chunk_bytes;
   credit_.Hold(id(), chunk_bytes * (machine_.outstanding() - used));
-  Effects effects = machine_.Grant(used, credit_.Window(id(), layout().chunk_bytes),
-                                   clock().Monotonic());
+  Effects effects =
+      machine_.Grant(used, credit_.Window(id(), layout().chunk_bytes), clock().Monotonic());
   credit_.Hold(id(), chunk_bytes * machine_.outstanding());
   return effects;
 }
@@ -173,10 +172,10 @@ void OpeningTransfer::ReturnCredit() {
 Status OpeningTransfer::CheckDigest() {
   const crypto::Sha256Digest found = hash_.Finish();
   if (found != droplet_sha256_) {
-    const Status mismatch = NamedError(
-        StatusCode::kDataLoss, "digest-mismatch",
-        absl::StrCat("the droplet that arrived has the SHA-256 ", found.hex(), ", the order names ",
-                     droplet_sha256_.hex()));
+    const Status mismatch =
+        NamedError(StatusCode::kDataLoss, "digest-mismatch",
+                   absl::StrCat("the droplet that arrived has the SHA-256 ", found.hex(),
+                                ", the order names ", droplet_sha256_.hex()));
     Cancel(mismatch);
     return mismatch;
   }

@@ -75,11 +75,11 @@ class OpeningTransfer final : public IncomingTransfer {
   const crypto::Sha256Digest droplet_sha256_;
   std::optional<ChunkOpener> opener_;
   crypto::Sha256 hash_;
-  std::string plain_;     // of one chunk, opened
-  size_t given_ = 0;      // bytes of plain_ that the reader has
-  uint32_t opened_ = 0;   // chunks
-  uint32_t used_ = 0;     // chunks whose credit is to be returned
-  bool holds_ = false;    // the digest of the whole
+  std::string plain_;    // of one chunk, opened
+  size_t given_ = 0;     // bytes of plain_ that the reader has
+  uint32_t opened_ = 0;  // chunks
+  uint32_t used_ = 0;    // chunks whose credit is to be returned
+  bool holds_ = false;   // the digest of the whole
 };
 
 }  // namespace sluice::transfer

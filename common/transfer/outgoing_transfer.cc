@@ -16,8 +16,8 @@ constexpr uint64_t kHeldChunksMin = 2;
 OutgoingCarriage::OutgoingCarriage(SenderMachine::Options options, const Clock& clock)
     : Carriage(options.layout, clock),
       machine_(std::move(options), clock.Monotonic()),
-      held_max_(static_cast<uint32_t>(
-          std::max(kHeldChunksMin, kHeldBytesMax / layout().chunk_bytes))) {}
+      held_max_(
+          static_cast<uint32_t>(std::max(kHeldChunksMin, kHeldBytesMax / layout().chunk_bytes))) {}
 
 Effects OutgoingCarriage::Perform(Effect effect) {
   if (const auto* released = std::get_if<ChunkReleased>(&effect)) {
@@ -79,10 +79,10 @@ Status SealingTransfer::Write(std::string_view plain) {
   SLUICE_RETURN_IF_ERROR(carriage_->cause());
   const StreamLayout& layout = carriage_->layout();
   if (plain.size() > layout.droplet_bytes - written_) {
-    const Status overrun = NamedError(
-        StatusCode::kOutOfRange, "stream-overrun",
-        absl::StrFormat("the droplet has more than the %d bytes that its order names",
-                        layout.droplet_bytes));
+    const Status overrun =
+        NamedError(StatusCode::kOutOfRange, "stream-overrun",
+                   absl::StrFormat("the droplet has more than the %d bytes that its order names",
+                                   layout.droplet_bytes));
     Cancel(overrun);
     return overrun;
   }
@@ -101,8 +101,8 @@ Status SealingTransfer::Write(std::string_view plain) {
 Status SealingTransfer::SealAndSend() {
   SealedChunk chunk = sealer_.Seal(std::exchange(plain_, {}));
   SLUICE_RETURN_IF_ERROR(carriage_->AwaitRoom());
-  const bool passed = loop_->Put(
-      [carriage = carriage_, chunk = std::move(chunk)](ExchangeLoop& loop) mutable {
+  const bool passed =
+      loop_->Put([carriage = carriage_, chunk = std::move(chunk)](ExchangeLoop& loop) mutable {
         loop.Perform(*carriage, carriage->machine().OnChunkSealed(std::move(chunk)));
       });
   // The exchange has ended, and said so to the carriage before.

@@ -168,11 +168,10 @@ Effects ReceiverMachine::OnTime(absl::Duration now) {
   if (now - heard_at_ >= options_.silence_max) {
     if (state_ == State::kVerified) return End(absl::OkStatus());
     if (!trouble_.ok()) return GiveUp(trouble_);
-    return GiveUp(NamedError(
-        StatusCode::kUnavailable, "peer-silent",
-        absl::StrCat("the source of the droplet has not been heard of for ",
-                     absl::FormatDuration(options_.silence_max),
-                     heard_ ? "" : ": it never came; see its agent's log")));
+    return GiveUp(NamedError(StatusCode::kUnavailable, "peer-silent",
+                             absl::StrCat("the source of the droplet has not been heard of for ",
+                                          absl::FormatDuration(options_.silence_max),
+                                          heard_ ? "" : ": it never came; see its agent's log")));
   }
   if (!connected_) return {};
   const absl::Duration quiet = now - said_at_;

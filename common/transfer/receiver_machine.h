@@ -40,8 +40,8 @@ class ReceiverMachine final : public StreamMachine {
   void OnUnreachable(size_t peer, const Status& why) override;
   // Refused by name, which ends the transfer. Aborted: "wrong-transfer", "unexpected-message",
   // "header-changed"; Unavailable "peer-unreachable": the source is there again, over a new
-  // connection, and what was under way on the old one is lost; DataLoss: "chunk-out-of-range", "chunk-not-asked", "chunk-twice",
-  // "chunk-wrong-length".
+  // connection, and what was under way on the old one is lost; DataLoss: "chunk-out-of-range",
+  // "chunk-not-asked", "chunk-twice", "chunk-wrong-length".
   Effects OnMessage(size_t peer, const v1::BulkMessage& message, std::string payload,
                     absl::Duration now) override;
   // "peer-silent", or why the source was last unreachable. After OnDigestHolds() silence ends the
@@ -71,10 +71,10 @@ class ReceiverMachine final : public StreamMachine {
   Status trouble_;
   std::string header_;
   crypto::Sha256Digest sha256_;
-  std::vector<Chunk> chunks_;                 // by index
-  std::map<uint32_t, SealedChunk> early_;     // arrived before one that comes first
-  uint32_t next_asked_ = 0;  // all before have been asked for
-  uint32_t next_given_ = 0;  // all before have been given by ChunkArrived
+  std::vector<Chunk> chunks_;              // by index
+  std::map<uint32_t, SealedChunk> early_;  // arrived before one that comes first
+  uint32_t next_asked_ = 0;                // all before have been asked for
+  uint32_t next_given_ = 0;                // all before have been given by ChunkArrived
   uint32_t arrived_ = 0;
   uint32_t outstanding_ = 0;
 };

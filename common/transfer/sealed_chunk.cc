@@ -44,9 +44,9 @@ Status CheckChunkPlace(const StreamLayout& layout, uint32_t index, size_t sealed
                   absl::StrFormat("the stream has %d chunks", layout.chunk_count));
   }
   if (sealed_bytes != layout.SealedBytes(index)) {
-    return Refuse("chunk-wrong-length", index,
-                  absl::StrFormat("%d bytes where %d belong", sealed_bytes,
-                                  layout.SealedBytes(index)));
+    return Refuse(
+        "chunk-wrong-length", index,
+        absl::StrFormat("%d bytes where %d belong", sealed_bytes, layout.SealedBytes(index)));
   }
   return absl::OkStatus();
 }
@@ -89,9 +89,9 @@ StatusOr<std::string> ChunkOpener::Open(SealedChunk chunk) {
                   "not what the source's agent signed for this place of this transfer");
   }
   const size_t plain_bytes = layout_.PlainBytes(chunk.index);
-  const Status opened = cipher_.OpenInto(
-      Nonce(chunk.index), AssociatedBytes(layout_, chunk.index), chunk.sealed,
-      std::span<char>(chunk.sealed).first(plain_bytes));
+  const Status opened =
+      cipher_.OpenInto(Nonce(chunk.index), AssociatedBytes(layout_, chunk.index), chunk.sealed,
+                       std::span<char>(chunk.sealed).first(plain_bytes));
   if (!opened.ok()) {
     return Refuse("chunk-bad-seal", chunk.index,
                   "signed by the source's agent, but not sealed under the transfer's key");

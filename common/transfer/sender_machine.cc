@@ -104,14 +104,13 @@ bool SenderMachine::MayMeetAgain(size_t peer) const {
 
 Effects SenderMachine::OnOpen(size_t peer, const v1::BulkOpen& open) {
   if (open.target_index() != peer) {
-    return GiveUp(Refuse(StatusCode::kAborted, "wrong-target-index",
-                         absl::StrFormat("calls itself number %d, and is number %d",
-                                         open.target_index(), peer)));
+    return GiveUp(Refuse(
+        StatusCode::kAborted, "wrong-target-index",
+        absl::StrFormat("calls itself number %d, and is number %d", open.target_index(), peer)));
   }
   receivers_[peer].open = true;
   Effects effects;
-  effects.push_back(
-      MessageOut{peer, HeaderMessage(options_.layout.transfer), options_.header});
+  effects.push_back(MessageOut{peer, HeaderMessage(options_.layout.transfer), options_.header});
   return effects;
 }
 
@@ -123,9 +122,9 @@ Effects SenderMachine::OnFetch(size_t peer, const v1::BulkFetch& fetch) {
   }
   for (const uint32_t index : fetch.indexes()) {
     if (index >= options_.layout.chunk_count) {
-      return GiveUp(Refuse(StatusCode::kAborted, "chunk-asked-out-of-range",
-                           absl::StrFormat("asks for chunk %d of %d", index,
-                                           options_.layout.chunk_count)));
+      return GiveUp(
+          Refuse(StatusCode::kAborted, "chunk-asked-out-of-range",
+                 absl::StrFormat("asks for chunk %d of %d", index, options_.layout.chunk_count)));
     }
     if (receiver.taken[index]) {
       return GiveUp(Refuse(StatusCode::kAborted, "chunk-asked-twice",
@@ -134,9 +133,9 @@ Effects SenderMachine::OnFetch(size_t peer, const v1::BulkFetch& fetch) {
                                            index)));
     }
     if (receiver.asked.size() >= kCreditChunksMax) {
-      return GiveUp(Refuse(StatusCode::kAborted, "credit-exceeded",
-                           absl::StrFormat("asks for more than %d chunks at once",
-                                           kCreditChunksMax)));
+      return GiveUp(
+          Refuse(StatusCode::kAborted, "credit-exceeded",
+                 absl::StrFormat("asks for more than %d chunks at once", kCreditChunksMax)));
     }
     receiver.taken[index] = true;
     receiver.asked.insert(index);
@@ -174,11 +173,11 @@ Effects SenderMachine::OnTime(absl::Duration now) {
   for (const Receiver& receiver : receivers_) {
     if (receiver.verified || now - receiver.heard_at < options_.silence_max) continue;
     if (!receiver.trouble.ok()) return GiveUp(receiver.trouble);
-    return GiveUp(NamedError(
-        StatusCode::kUnavailable, "peer-silent",
-        absl::StrCat("a receiver of the droplet has not been heard of for ",
-                     absl::FormatDuration(options_.silence_max),
-                     receiver.heard ? "" : ": it never came; see its agent's log")));
+    return GiveUp(
+        NamedError(StatusCode::kUnavailable, "peer-silent",
+                   absl::StrCat("a receiver of the droplet has not been heard of for ",
+                                absl::FormatDuration(options_.silence_max),
+                                receiver.heard ? "" : ": it never came; see its agent's log")));
   }
   return {};
 }

@@ -15,8 +15,7 @@ constexpr std::string_view kMagic("\x89SLUICE\n", 8);
 constexpr std::string_view kDomain("sluice.dev/stream-header/v1\0", 28);
 
 Status Refuse(std::string_view name, std::string_view message) {
-  return NamedError(StatusCode::kDataLoss, name,
-                    absl::StrCat("stream header: ", ToAbsl(message)));
+  return NamedError(StatusCode::kDataLoss, name, absl::StrCat("stream header: ", ToAbsl(message)));
 }
 
 bool FeatureNameOk(std::string_view name) {

@@ -45,10 +45,10 @@ struct StreamHeader {
 StatusOr<std::string> SerializeHeader(const StreamHeader& header, const ChunkSigner& sign);
 
 // Reads `bytes` as exactly one header that `verify` accepts. There is one sequence of bytes for
-// each header, so that a copy can be told from an altered one. DataLoss, by name: "header-too-large",
-// "header-bad-magic", "header-truncated", "header-malformed", "header-out-of-limits",
-// "header-bad-signature"; Unimplemented "stream-feature-unknown": the source needs an ability that
-// this program lacks.
+// each header, so that a copy can be told from an altered one. DataLoss, by name:
+// "header-too-large", "header-bad-magic", "header-truncated", "header-malformed",
+// "header-out-of-limits", "header-bad-signature"; Unimplemented "stream-feature-unknown": the
+// source needs an ability that this program lacks.
 StatusOr<StreamHeader> ParseHeader(std::string_view bytes, const ChunkVerifier& verify);
 
 }  // namespace sluice::transfer

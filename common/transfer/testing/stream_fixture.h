@@ -1,7 +1,10 @@
-// What every test of a sealed droplet stream needs: keys of a source and a target, a droplet, a cut.
+// What every test of a sealed droplet stream needs: keys of a source and a target, a droplet, a
+// cut.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/check.h"
 #include "common/base/testing/fake_entropy.h"
@@ -16,18 +19,17 @@
 namespace sluice::transfer {
 
 // Everything follows from the seed, so that bytes can be compared.
-class StreamFixture {
- public:
+struct StreamFixture {
   explicit StreamFixture(uint64_t droplet_bytes, uint32_t chunk_bytes = kChunkBytesMin,
                          uint64_t seed = 1)
-      : entropy_(seed),
-        source_key(crypto::SigningKey::Generate(crypto::KeyKind::kAgent, entropy_)),
-        recipient(crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, entropy_)),
-        content_key(GenerateContentKey(entropy_)),
-        droplet(entropy_.Bytes(droplet_bytes)),
+      : entropy(std::make_shared<FakeEntropy>(seed)),
+        source_key(crypto::SigningKey::Generate(crypto::KeyKind::kAgent, *entropy)),
+        recipient(crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, *entropy)),
+        content_key(GenerateContentKey(*entropy)),
+        droplet(entropy->Bytes(droplet_bytes)),
         droplet_sha256(crypto::Sha256Of(droplet)),
         statement_sha256(crypto::Sha256Of("a statement")) {
-    auto cut = StreamLayout::Cut(TransferId::Generate(entropy_), droplet_bytes, chunk_bytes);
+    auto cut = StreamLayout::Cut(TransferId::Generate(*entropy), droplet_bytes, chunk_bytes);
     SLUICE_CHECK(cut.ok());
     layout = *cut;
   }
@@ -57,7 +59,7 @@ class StreamFixture {
   }
   std::string Header() {
     auto header = MakeHeader(layout, statement_sha256, content_key,
-                             {{recipient.suite, recipient.public_key}}, entropy_);
+                             {{recipient.suite, recipient.public_key}}, *entropy);
     SLUICE_CHECK(header.ok());
     auto bytes = SerializeHeader(*header, Sign());
     SLUICE_CHECK(bytes.ok());
@@ -85,10 +87,7 @@ class StreamFixture {
     return options;
   }
 
- private:
-  FakeEntropy entropy_;
-
- public:
+  std::shared_ptr<FakeEntropy> entropy;
   crypto::SigningKey source_key;
   crypto::SealKeyPair recipient;
   Secret content_key;

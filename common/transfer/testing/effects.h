@@ -1,0 +1,40 @@
+// What a test asks of a state machine's effects.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/transfer/stream_machine.h"
+
+namespace sluice::transfer {
+
+template <typename Kind>
+std::vector<Kind> AllOf(const Effects& effects) {
+  std::vector<Kind> found;
+  for (const Effect& effect : effects) {
+    if (const Kind* kind = std::get_if<Kind>(&effect)) found.push_back(*kind);
+  }
+  return found;
+}
+
+// The one message of these effects.
+inline MessageOut OnlyMessage(const Effects& effects) {
+  const auto messages = AllOf<MessageOut>(effects);
+  SLUICE_CHECK(messages.size() == 1);
+  return messages.front();
+}
+
+// How the transfer ended by these effects; Unknown if it did not.
+inline Status EndOf(const Effects& effects) {
+  const auto ends = AllOf<Ended>(effects);
+  if (ends.empty()) return Status(StatusCode::kUnknown, "the transfer goes on");
+  SLUICE_CHECK(ends.size() == 1 && std::get_if<Ended>(&effects.back()) != nullptr);
+  return ends.front().why;
+}
+
+inline std::vector<uint32_t> IndexesOf(const MessageOut& out) {
+  return {out.message.fetch().indexes().begin(), out.message.fetch().indexes().end()};
+}
+
+}  // namespace sluice::transfer
