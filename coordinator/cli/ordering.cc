@@ -36,6 +36,15 @@ void ShowRecorded(World& world, const GlobalArguments& global, const std::string
   world.terminal.Note(absl::StrCat("recorded; watch it with: sluice watch ", id, "\n"));
 }
 
+// When no answer came, the order may be in the ledger, or may not.
+Status OrderFailure(const Status& why, const std::string& id) {
+  const std::string name = ErrorName(why);
+  if (name != "interrupted" && name != "no-answer" && name != "coordinator-unreachable") return why;
+  return NamedError(why.code(), name,
+                    absl::StrCat(why.message(), "; the order may be recorded; look with: sluice "
+                                                "promotion ", id));
+}
+
 }  // namespace
 
 StatusOr<v1::PromotionDetail> GetPromotion(Session& session, const std::string& id) {
@@ -85,9 +94,10 @@ StatusOr<std::string> Submit(Session& session, const trust::Order& order) {
   SLUICE_ASSIGN_OR_RETURN(std::string envelope, trust::SignOrder(order, session.key().signing));
   v1::ControlMessage question;
   question.mutable_submit_order()->set_envelope(envelope);
-  SLUICE_ASSIGN_OR_RETURN(v1::ControlMessage answer, session.link().Ask(question, kAnswerWait));
-  if (!answer.has_order_recorded() ||
-      answer.order_recorded().promotion() != order.promotion.value()) {
+  const StatusOr<v1::ControlMessage> answer = session.link().Ask(question, kAnswerWait);
+  if (!answer.ok()) return OrderFailure(answer.status(), order.promotion.value());
+  if (!answer->has_order_recorded() ||
+      answer->order_recorded().promotion() != order.promotion.value()) {
     return NamedError(StatusCode::kDataLoss, "record-differs",
                       "the coordinator recorded something else than was signed; do not rely on it");
   }

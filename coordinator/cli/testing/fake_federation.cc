@@ -57,14 +57,6 @@ json TargetPlanJson(const trust::OrderTarget& target) {
           {"estimated_seconds", nullptr}};
 }
 
-v1::ControlMessage ErrorOf(const Status& status) {
-  v1::ControlMessage message;
-  message.mutable_error()->set_code(static_cast<int>(status.code()));
-  message.mutable_error()->set_name(ErrorName(status));
-  message.mutable_error()->set_message(std::string(status.message()));
-  return message;
-}
-
 }  // namespace
 
 class FakeFederation::Link final : public CoordinatorLink {

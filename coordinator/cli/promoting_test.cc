@@ -1,0 +1,321 @@
+// Goal: `sluice promote` from its words to its exit code. Method: the whole program over a fake
+// federation whose agents check what is signed by the code that real agents use.
+#include "coordinator/cli/promoting.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "coordinator/cli/testing/cli_fixture.h"
+#include "gmock/gmock.h"
+
+namespace sluice::cli {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class PromotingTest : public CliTest {
+ protected:
+  // Promotes with these words more.
+  int Promote(const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"promote", "dev:acme/payments/checkout",
+                                      "prod:acme/payments"};
+    words.insert(words.end(), more.begin(), more.end());
+    return Run(words);
+  }
+
+  // Changes fields of an agent's plan.
+  void EditAnswer(const std::string& foundation, const std::string& action, const json& changes) {
+    json answer = json::parse(federation_.AnswerOf(foundation, action));
+    answer.update(changes);
+    federation_.Answer(foundation, action, answer.dump());
+  }
+};
+
+TEST_F(PromotingTest, WithoutTerminalAndWithoutYesNothingIsOrdered) {
+  EXPECT_EQ(Promote({}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("give --yes"));
+  EXPECT_THAT(terminal_.notes, HasSubstr(std::string(64, 'a')));  // the plan was shown before
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+TEST_F(PromotingTest, ThePlanIsShownAndConfirmedBeforeTheOrderIsSigned) {
+  terminal_.can_ask = true;
+  terminal_.answers = {"y"};
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote({"--id", "CHG-7", "--reason", "release 12"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.questions, ::testing::ElementsAre(
+                                       "Promote to prod:acme/payments/checkout? [y/N] "));
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  const trust::Order& order = federation_.orders[0];
+  EXPECT_EQ(order.promotion.value(), "CHG-7");
+  EXPECT_EQ(order.reason, "release 12");
+  EXPECT_EQ(order.artifact.sha256, std::string(64, 'a'));
+  EXPECT_EQ(order.source.droplet_guid.value(), "11111111-0000-4000-8000-000000000002");
+  EXPECT_EQ(order.targets[0].counter, 1);
+  EXPECT_EQ(order.targets[0].expected_current_droplet_guid.value(),
+            "22222222-0000-4000-8000-000000000004");
+  EXPECT_TRUE(order.activate);
+  EXPECT_EQ(order.expires_at - order.issued_at, absl::Hours(1));
+  // Data on standard output, everything else beside it.
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("CHG-7"), HasSubstr("verified"),
+                                   HasSubstr("179.0 MiB in 4.0s (44.7 MiB/s), 0.5% overhead")));
+  EXPECT_THAT(terminal_.notes, HasSubstr("cut-through"));
+}
+
+TEST_F(PromotingTest, AnAnswerThatIsNotYesOrdersNothing) {
+  terminal_.can_ask = true;
+  for (const std::string& answer : {std::string("n"), std::string(), std::string("yellow")}) {
+    terminal_.answers = {answer};
+    EXPECT_EQ(Promote({}), 1);
+    EXPECT_THAT(terminal_.notes, HasSubstr("nothing was ordered"));
+  }
+  EXPECT_EQ(Promote({}), 130);  // interrupted at the question
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+TEST_F(PromotingTest, ADryRunSendsNoOrderAndPrintsThePlanAsData) {
+  EXPECT_EQ(Promote({"--dry-run"}), 0);
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("sha256:" + std::string(64, 'a')),
+                                   HasSubstr("STARTED, 2 instances")));
+  EXPECT_EQ(Promote({"--dry-run", "--output", "json"}), 0);
+  EXPECT_EQ(Out(), json::parse(R"({"plan": {
+    "activate": true, "strategy": "rolling",
+    "source": {"app": "dev:acme/payments/checkout",
+               "app_guid": "11111111-0000-4000-8000-000000000001",
+               "droplet_guid": "11111111-0000-4000-8000-000000000002",
+               "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+               "size_bytes": 187654321, "stack": "cflinuxfs4", "lifecycle": "buildpack",
+               "buildpacks": [{"name": "java", "version": "4.63"}],
+               "process_types": {"web": "java -jar app.jar", "worker": "java -jar worker.jar"},
+               "created_at": "2025-12-31T23:00:00Z", "origin": null, "warnings": []},
+    "targets": [{"app": "prod:acme/payments/checkout",
+                 "app_guid": "22222222-0000-4000-8000-000000000003",
+                 "exists": true, "state": "STARTED", "instances": 2,
+                 "current_droplet_guid": "22222222-0000-4000-8000-000000000004",
+                 "current_sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                 "already": "none", "upload": "cut-through", "changes": ["droplet"],
+                 "warnings": [], "undo": "puts back the droplet that runs now",
+                 "estimated_seconds": null}]}})"));
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+TEST_F(PromotingTest, DetachEndsAsSoonAsTheOrderIsRecorded) {
+  EXPECT_EQ(Promote({"--yes", "--detach", "--id", "CHG-7"}), 0);
+  EXPECT_EQ(terminal_.out, "CHG-7\n");
+  EXPECT_THAT(terminal_.notes, HasSubstr("sluice watch CHG-7"));
+  EXPECT_EQ(federation_.watched, 0);
+  EXPECT_EQ(Promote({"--yes", "--detach", "--id", "CHG-8", "--output", "json"}), 0);
+  EXPECT_EQ(Out(), json({{"id", "CHG-8"}, {"state", "recorded"}}));
+}
+
+TEST_F(PromotingTest, TheSameIdAgainWatchesTheSamePromotion) {
+  ASSERT_EQ(Promote({"--yes", "--detach", "--id", "CHG-7"}), 0);
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.notes, HasSubstr("recorded already"));
+  EXPECT_THAT(federation_.orders, SizeIs(1));
+}
+
+TEST_F(PromotingTest, TheSameIdWithAnotherContentIsRefused) {
+  ASSERT_EQ(Promote({"--yes", "--detach", "--id", "CHG-7"}), 0);
+  const std::vector<std::vector<std::string>> others = {
+      {"--strategy", "restart"},
+      {"--no-activate"},
+      {"--reason", "another"},
+      {"--startup-timeout", "1m"},
+      {"--droplet", "sha256:" + std::string(64, 'c')},
+      {"--droplet", "33333333-0000-4000-8000-000000000002"}};
+  for (std::vector<std::string> other : others) {
+    other.insert(other.end(), {"--yes", "--id", "CHG-7"});
+    EXPECT_EQ(Promote(other), 2) << other[0];
+    EXPECT_THAT(terminal_.notes, HasSubstr("[promotion-id-used]")) << other[0];
+  }
+  EXPECT_EQ(Run({"promote", "dev:acme/payments/checkout", "prod:acme/other", "--yes", "--id",
+                 "CHG-7"}),
+            2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("its target differs"));
+  EXPECT_THAT(federation_.orders, SizeIs(1));
+}
+
+TEST_F(PromotingTest, AnIdThatIsOnlyTheBeginningOfAnotherIsAnotherPromotion) {
+  ASSERT_EQ(Promote({"--yes", "--detach", "--id", "CHG-77"}), 0);
+  EXPECT_EQ(Promote({"--yes", "--detach", "--id", "CHG-7"}), 0) << terminal_.notes;
+  EXPECT_THAT(federation_.orders, SizeIs(2));
+}
+
+TEST_F(PromotingTest, WhoIsSlowerWithAnIdWatchesTheFastersPromotion) {
+  // It is not there when it is looked for, and there when the order comes.
+  federation_.failures = {NamedError(StatusCode::kNotFound, "no-promotion", "none")};
+  trust::Order order = trust_.PromoteOrder();
+  order.promotion = PromotionId("CHG-7");
+  order.startup_timeout_seconds = 300;
+  order.reason = "";
+  federation_.Record(order);
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 0) << terminal_.notes;
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+TEST_F(PromotingTest, TheTimeoutEndsTheWaitAndNotThePromotion) {
+  federation_.moments = federation_.GoodEnd();
+  federation_.moments.resize(3);
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7", "--timeout", "90s"}), 6);
+  EXPECT_THAT(terminal_.notes, HasSubstr("--timeout has passed; the promotion goes on, watch it "
+                                         "with: sluice watch CHG-7"));
+  EXPECT_EQ(federation_.promotion("CHG-7").summary().state(), v1::PROMOTION_STATE_TRANSFERRING);
+  EXPECT_EQ(clock_.Monotonic(), absl::Seconds(90));
+}
+
+TEST_F(PromotingTest, InterruptingSaysHowToWatchAgain) {
+  federation_.moments = federation_.GoodEnd();
+  federation_.moments.resize(2);
+  federation_.moments.push_back({.heard = Heard::kInterrupted});
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 130);
+  EXPECT_THAT(terminal_.notes, HasSubstr("sluice watch CHG-7"));
+  EXPECT_THAT(federation_.orders, SizeIs(1));  // no cancel order follows
+}
+
+TEST_F(PromotingTest, AnOrderThatMayHaveBeenRecordedIsToldWithItsId) {
+  for (const Status& cut :
+       {NamedError(StatusCode::kCancelled, "interrupted", "interrupted"),
+        NamedError(StatusCode::kUnavailable, "no-answer", "the coordinator does not answer")}) {
+    federation_.failures = {std::nullopt, std::nullopt, std::nullopt, cut};
+    EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), absl::IsCancelled(cut) ? 130 : 5);
+    EXPECT_THAT(terminal_.notes, HasSubstr("may be recorded; look with: sluice promotion CHG-7"));
+  }
+}
+
+struct Ending {
+  StatusCode code;
+  v1::TargetState state;
+  v1::PromotionState promotion;
+  int exit;
+};
+
+TEST_F(PromotingTest, EveryEndHasItsExitCode) {
+  const std::vector<Ending> endings = {
+      {StatusCode::kFailedPrecondition, v1::TARGET_STATE_FAILED, v1::PROMOTION_STATE_FAILED, 1},
+      {StatusCode::kDataLoss, v1::TARGET_STATE_FAILED, v1::PROMOTION_STATE_FAILED, 1},
+      {StatusCode::kUnavailable, v1::TARGET_STATE_FAILED, v1::PROMOTION_STATE_FAILED, 1},
+      {StatusCode::kPermissionDenied, v1::TARGET_STATE_FAILED, v1::PROMOTION_STATE_FAILED, 1},
+      {StatusCode::kPermissionDenied, v1::TARGET_STATE_REFUSED, v1::PROMOTION_STATE_FAILED, 3},
+      {StatusCode::kFailedPrecondition, v1::TARGET_STATE_REFUSED, v1::PROMOTION_STATE_FAILED, 1},
+      {StatusCode::kCancelled, v1::TARGET_STATE_CANCELLED, v1::PROMOTION_STATE_CANCELLED, 1},
+      {StatusCode::kFailedPrecondition, v1::TARGET_STATE_STUCK, v1::PROMOTION_STATE_STUCK, 7}};
+  int number = 0;
+  for (const Ending& ending : endings) {
+    SCOPED_TRACE(++number);
+    federation_.moments = {{.change = [ending](v1::PromotionDetail& detail) {
+      detail.mutable_summary()->set_state(ending.promotion);
+      v1::TargetDetail& target = *detail.mutable_targets(0);
+      target.set_state(ending.state);
+      target.mutable_error()->set_code(static_cast<int>(ending.code));
+      target.mutable_error()->set_name("app-crashed");
+      target.mutable_error()->set_message("instance 0 exits with status 1: out of memory");
+    }}};
+    EXPECT_EQ(Promote({"--yes", "--id", absl::StrCat("CHG-", number)}), ending.exit);
+    // What happened, where, and why.
+    EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("prod:acme/payments/checkout: instance 0 exits"),
+                                       HasSubstr(absl::StrCat("CHG-", number))));
+  }
+}
+
+TEST_F(PromotingTest, WithoutActivationItEndsWaitingAndSaysHowToGoOn) {
+  federation_.moments = {{.change = [](v1::PromotionDetail& detail) {
+    detail.mutable_summary()->set_state(v1::PROMOTION_STATE_WAITING);
+    detail.mutable_targets(0)->set_state(v1::TARGET_STATE_UPLOADED);
+    detail.mutable_targets(0)->set_waiting_for(v1::WAITING_FOR_ACTIVATE);
+  }}};
+  EXPECT_EQ(Promote({"--yes", "--no-activate", "--id", "CHG-7"}), 8);
+  EXPECT_THAT(terminal_.notes, HasSubstr("sluice activate CHG-7"));
+  EXPECT_FALSE(federation_.orders.at(0).activate);
+}
+
+TEST_F(PromotingTest, RefusalsBeforeTheOrderHaveTheirExitCodes) {
+  const std::vector<std::pair<Status, int>> refusals = {
+      {NamedError(StatusCode::kNotFound, "no-app", "there is no app prod:acme/payments/x"), 4},
+      {NamedError(StatusCode::kNotFound, "no-org", "there is no organization acme"), 4},
+      {NamedError(StatusCode::kInvalidArgument, "ambiguous-name", "two orgs acme"), 2},
+      {NamedError(StatusCode::kPermissionDenied, "not-granted", "no grant"), 3},
+      {NamedError(StatusCode::kFailedPrecondition, "lifecycle-not-supported", "a docker app"), 1},
+      {NamedError(StatusCode::kFailedPrecondition, "no-sha256", "restage the app"), 1},
+      {NamedError(StatusCode::kUnavailable, "cc-unavailable", "502 by the Cloud Controller"), 5},
+      {NamedError(StatusCode::kDeadlineExceeded, "cc-slow", "no answer within 30s"), 5}};
+  for (const auto& [refusal, exit] : refusals) {
+    SCOPED_TRACE(Describe(refusal));
+    federation_.Answer("prod", "plan-target", refusal);
+    EXPECT_EQ(Promote({"--yes"}), exit);
+    EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("prod"), HasSubstr(ErrorName(refusal))));
+  }
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+TEST_F(PromotingTest, AFoundationWhoseAgentIsNotThereIsUnreachable) {
+  federation_.disconnected = {"prod"};
+  EXPECT_EQ(Promote({"--yes"}), 5);
+  EXPECT_THAT(terminal_.notes, HasSubstr("agent-not-connected"));
+}
+
+TEST_F(PromotingTest, AMalformedReferenceOrTheSameAppTwiceNeedsNoCoordinator) {
+  EXPECT_EQ(Run({"promote", "dev:acme/checkout", "prod:acme/payments", "--yes"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("FOUNDATION:ORG/SPACE/APP"));
+  EXPECT_EQ(Run({"promote", "dev:acme/payments/checkout", "prod", "--yes"}), 2);
+  EXPECT_EQ(Run({"promote", "dev:acme/payments/checkout", "dev:acme/payments", "--yes"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[same-app]"));
+  EXPECT_EQ(connections_, 0);
+}
+
+TEST_F(PromotingTest, AFoundationThatTheTrustDocumentDoesNotKnowIsNotFound) {
+  EXPECT_EQ(Run({"promote", "qa:acme/payments/checkout", "prod:acme/payments", "--yes"}), 4);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[no-foundation]"));
+}
+
+TEST_F(PromotingTest, ANewAppNeedsCreateAndTheOrderSaysSo) {
+  EditAnswer("prod", "plan-target",
+             {{"app_guid", ""}, {"exists", false}, {"current_droplet_guid", ""}, {"instances", 0}});
+  EXPECT_EQ(Promote({"--yes"}), 4);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("--create"), HasSubstr("[no-app]")));
+  EXPECT_THAT(federation_.orders, IsEmpty());
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote({"--yes", "--create"}), 0) << terminal_.notes;
+  EXPECT_TRUE(federation_.orders.at(0).targets[0].create);
+}
+
+TEST_F(PromotingTest, AnAgentThatOffersAnotherDropletThanAskedForIsNotFollowed) {
+  EXPECT_EQ(Promote({"--yes", "--droplet", "sha256:" + std::string(64, 'c')}), 1);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[digest-mismatch]"));
+  EXPECT_EQ(Promote({"--yes", "--droplet", "33333333-0000-4000-8000-000000000002"}), 1);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[other-droplet]"));
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+TEST_F(PromotingTest, AnAnswerThatIsNotWhatWasAgreedIsOurBugToReport) {
+  EditAnswer("dev", "plan-source", {{"sha256", "abc"}, {"size_bytes", 0}});
+  EXPECT_EQ(Promote({"--yes"}), 1);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("sha256"), HasSubstr("size_bytes"),
+                                     HasSubstr("[bad-answer]")));
+}
+
+TEST_F(PromotingTest, ErrorsAreJsonWhenJsonIsAskedFor) {
+  federation_.Answer("prod", "plan-target",
+                     NamedError(StatusCode::kNotFound, "no-space", "there is no space payments"));
+  EXPECT_EQ(Promote({"--yes", "--output", "json"}), 4);
+  EXPECT_EQ(Notes(), json::parse(R"({"error": {"code": "NOT_FOUND", "name": "no-space", "exit": 4,
+                                  "message": "prod: there is no space payments"}})"));
+  EXPECT_THAT(terminal_.out, IsEmpty());
+}
+
+TEST_F(PromotingTest, WhatOthersSayCannotCommandTheTerminal) {
+  EditAnswer("prod", "plan-target", {{"warnings", {"\x1b[2Jgone\nprod: all is well"}}});
+  EXPECT_EQ(Promote({"--dry-run"}), 0);
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("?[2Jgone?prod"), Not(HasSubstr("\x1b"))));
+}
+
+}  // namespace
+}  // namespace sluice::cli

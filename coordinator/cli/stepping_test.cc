@@ -1,0 +1,156 @@
+// Goal: activate, cancel, rollback and watch, from their words to their exit codes.
+#include "coordinator/cli/stepping.h"
+
+#include <string>
+#include <vector>
+
+#include "coordinator/cli/testing/cli_fixture.h"
+#include "gmock/gmock.h"
+
+namespace sluice::cli {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class SteppingTest : public CliTest {
+ protected:
+  SteppingTest() {
+    federation_.Record(trust_.PromoteOrder());
+    federation_.Answer("prod", "plan-rollback", Plan(false));
+  }
+
+  static std::string Plan(bool pushed_since) {
+    return json({{"organization_guid", "22222222-0000-4000-8000-000000000001"},
+                 {"space_guid", "22222222-0000-4000-8000-000000000002"},
+                 {"app_guid", "22222222-0000-4000-8000-000000000003"},
+                 {"counter", 5},
+                 {"droplet_guid", "22222222-0000-4000-8000-000000000004"},
+                 {"sha256", std::string(64, 'b')},
+                 {"current_droplet_guid", "22222222-0000-4000-8000-000000000009"},
+                 {"current_sha256", std::string(64, 'a')},
+                 {"pushed_since", pushed_since},
+                 {"deletes_app", false},
+                 {"warnings", {"the start command is not put back"}}})
+        .dump();
+  }
+
+  void Rests(v1::PromotionState state, v1::TargetState target) {
+    federation_.moments = {{.change = [=](v1::PromotionDetail& detail) {
+      detail.mutable_summary()->set_state(state);
+      detail.mutable_targets(0)->set_state(target);
+    }}};
+  }
+
+  std::string OriginalSha256() {
+    return trust::OrderSha256(federation_.promotion("promotion-1").entries(0).body());
+  }
+};
+
+TEST_F(SteppingTest, ActivateOrdersTheSecondHalfOfTheSamePromotion) {
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Run({"activate", "promo", "--yes", "--reason", "window 22:00"}), 0) << terminal_.notes;
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  const trust::Order& order = federation_.orders[0];
+  EXPECT_EQ(order.action, trust::Action::kActivate);
+  EXPECT_EQ(order.promotion.value(), "promotion-1");
+  EXPECT_EQ(order.original_order_sha256, OriginalSha256());
+  EXPECT_EQ(order.targets[0].counter, 0);
+  EXPECT_EQ(order.reason, "window 22:00");
+  EXPECT_NE(order.order_id, trust_.PromoteOrder().order_id);
+}
+
+TEST_F(SteppingTest, ActivateAndRollbackAskFirstAndCancelDoesNot) {
+  EXPECT_EQ(Run({"activate", "promotion-1"}), 2);
+  EXPECT_EQ(Run({"rollback", "promotion-1"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("give --yes"));
+  EXPECT_THAT(federation_.orders, IsEmpty());
+  Rests(v1::PROMOTION_STATE_CANCELLED, v1::TARGET_STATE_CANCELLED);
+  EXPECT_EQ(Run({"cancel", "promotion-1"}), 0) << terminal_.notes;
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  EXPECT_EQ(federation_.orders[0].action, trust::Action::kCancel);
+}
+
+TEST_F(SteppingTest, ACancelThatCameTooLateSaysHowToUndo) {
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Run({"cancel", "promotion-1"}), 1);
+  EXPECT_THAT(terminal_.notes, HasSubstr("sluice rollback promotion-1"));
+}
+
+TEST_F(SteppingTest, RollbackShowsItsPlanAndNamesWhatItGoesBackTo) {
+  Rests(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK);
+  terminal_.can_ask = true;
+  terminal_.answers = {"yes"};
+  EXPECT_EQ(Run({"rollback", "promotion-1"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("sha256:" + std::string(64, 'b')),
+                                     HasSubstr("the start command is not put back")));
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  const trust::Order& order = federation_.orders[0];
+  EXPECT_EQ(order.action, trust::Action::kRollback);
+  EXPECT_EQ(order.original_order_sha256, OriginalSha256());
+  EXPECT_EQ(order.targets[0].counter, 5);
+  EXPECT_EQ(order.targets[0].droplet_guid.value(), "22222222-0000-4000-8000-000000000004");
+  EXPECT_EQ(order.targets[0].expected_current_droplet_guid.value(),
+            "22222222-0000-4000-8000-000000000009");
+}
+
+TEST_F(SteppingTest, ARollbackOverSomebodysPushNeedsForce) {
+  federation_.Answer("prod", "plan-rollback", Plan(true));
+  EXPECT_EQ(Run({"rollback", "promotion-1", "--yes"}), 1);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("--force"), HasSubstr("[pushed-since]")));
+  EXPECT_THAT(federation_.orders, IsEmpty());
+  Rests(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK);
+  EXPECT_EQ(Run({"rollback", "promotion-1", "--yes", "--force"}), 0) << terminal_.notes;
+  EXPECT_THAT(federation_.orders, SizeIs(1));
+}
+
+TEST_F(SteppingTest, AnUnknownIdIsNotFoundAndAnAmbiguousOneIsBadInput) {
+  trust::Order other = trust_.PromoteOrder();
+  other.promotion = PromotionId("promotion-2");
+  other.order_id = "100102030405060708090a0b0c0d0e0f";
+  federation_.Record(other);
+  for (const std::string command : {"watch", "promotion", "activate", "cancel", "rollback"}) {
+    EXPECT_EQ(Run({command, "nothing"}), 4) << command;
+    EXPECT_THAT(terminal_.notes, HasSubstr("[no-promotion]"));
+    EXPECT_EQ(Run({command, "promo"}), 2) << command;
+    EXPECT_THAT(terminal_.notes, HasSubstr("[ambiguous-id]"));
+  }
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+TEST_F(SteppingTest, ARefusalByAnAgentOrTheCoordinatorIsTheCommandsEnd) {
+  federation_.failures = {std::nullopt, NamedError(StatusCode::kFailedPrecondition,
+                                                   "promotion-ended", "it has ended: done")};
+  EXPECT_EQ(Run({"cancel", "promotion-1"}), 1);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[promotion-ended]"));
+  // A reader may not cancel, and the agents know.
+  trust::TrustContent content = trust_.content();
+  content.operators.at("maria").grants[0].actions = {trust::Action::kRead};
+  ++content.version;
+  UseTrust(content);
+  EXPECT_EQ(Run({"cancel", "promotion-1"}), 3);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[not-granted]"));
+}
+
+TEST_F(SteppingTest, DetachedStepsEndWhenTheyAreRecorded) {
+  EXPECT_EQ(Run({"cancel", "promotion-1", "--detach"}), 0);
+  EXPECT_EQ(terminal_.out, "promotion-1\n");
+  EXPECT_EQ(federation_.watched, 0);
+}
+
+TEST_F(SteppingTest, WatchEndsWithTheExitCodeOfWhatItWatched) {
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Run({"watch", "promotion-1"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.out, HasSubstr("verified"));
+  EXPECT_EQ(Run({"watch", "promotion-1"}), 0);  // of one that has ended
+  EXPECT_EQ(Run({"watch", "promotion-1", "--output", "json"}), 0);
+  EXPECT_EQ(Out().at("state"), "done");
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+}  // namespace
+}  // namespace sluice::cli
