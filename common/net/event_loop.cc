@@ -23,8 +23,8 @@ using Watched = std::pair<void*, int>;
 struct EventLoop::State {
   explicit State(const Clock& clock) : timers(clock) {}
 
-  void Turn() {
-    timers.RunDue();
+  // What is readable now, or becomes so before the next timer is due.
+  void Wait() {
     std::vector<zmq::pollitem_t> items = {{nullptr, posted.descriptor(), ZMQ_POLLIN, 0}};
     std::vector<Watched> keys;
     for (const auto& [key, callback] : watched) {
@@ -96,7 +96,11 @@ void EventLoop::Stop() {
 }
 
 void EventLoop::RunUntil(const std::function<bool()>& done) {
-  while (!state_->stopped && !done()) state_->Turn();
+  while (!state_->stopped && !done()) {
+    state_->timers.RunDue();
+    // A timer may have been what was waited for: then nothing else is.
+    if (!state_->stopped && !done()) state_->Wait();
+  }
 }
 
 }  // namespace sluice::net

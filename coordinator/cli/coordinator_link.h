@@ -34,7 +34,8 @@ class CoordinatorLink {
   // that is an Error is that status. Otherwise, by name:
   //   Unavailable "coordinator-unreachable"   no session within the link's connect wait
   //   Unavailable "no-answer"                 a session, but no answer within `wait`
-  //   PermissionDenied "not-admitted"         the coordinator does not know our key
+  //   Unauthenticated "not-admitted"          the coordinator does not know our key
+  //   Unauthenticated "wrong-coordinator-key" it is not the one of the trust document
   //   Cancelled "interrupted"
   virtual std::vector<StatusOr<v1::ControlMessage>> AskAll(
       std::vector<v1::ControlMessage> questions, absl::Duration wait) = 0;

@@ -66,7 +66,9 @@ void ForEachValue(const Take& take) {
 
 std::string BashScript() {
   std::string values;
-  ForEachValue([&values](const FlagDescription& flag) {
+  std::vector<std::string> value_flags;
+  ForEachValue([&](const FlagDescription& flag) {
+    value_flags.emplace_back(flag.name);
     const std::vector<std::string> choices(flag.choices.begin(), flag.choices.end());
     const std::string reply =
         flag.value == "FILE" ? "compgen -f -- \"$word\""
@@ -95,6 +97,9 @@ std::string BashScript() {
       "  esac\n"
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    case \"${COMP_WORDS[i]}\" in\n"
+      // Its value is not the command; bash makes three words of --flag=value.
+      "      ", absl::StrJoin(value_flags, "|"),
+      ") ((i++)); if [[ ${COMP_WORDS[i]} == '=' ]]; then ((i++)); fi ;;\n"
       "      -*) ;;\n"
       "      *) case \"$command\" in\n"
       "           '') command=\"${COMP_WORDS[i]}\" ;;\n"

@@ -77,7 +77,7 @@ Rows FlagRows(const std::vector<FlagDescription>& flags) {
 std::string CommandHelp(const CommandDescription& command) {
   std::string out = absl::StrCat(ToAbsl(command.purpose), ".\n");
   if (!command.detail.empty()) absl::StrAppend(&out, Wrapped(command.detail, 0), "\n");
-  absl::StrAppend(&out, "\nUsage: ", UsageLine(command), "\n");
+  absl::StrAppend(&out, "\n", Wrapped(absl::StrCat("Usage: ", UsageLine(command)), 4), "\n");
   Rows positionals;
   for (const PositionalDescription& positional : command.positionals) {
     positionals.emplace_back(positional.name, positional.help);

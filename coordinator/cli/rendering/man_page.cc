@@ -21,9 +21,8 @@ std::string Roff(std::string_view text) {
 }
 
 void AppendFlag(const FlagDescription& flag, std::string& out) {
-  absl::StrAppend(&out, ".TP\n.B ", Roff(flag.name), "\n");
+  absl::StrAppend(&out, ".TP\n.BI \"", Roff(flag.name), " \" \"", Roff(flag.value), "\"\n");
   std::string help(flag.help);
-  if (!flag.value.empty()) help = absl::StrCat(ToAbsl(flag.value), ": ", help);
   if (!flag.choices.empty()) {
     const std::vector<std::string> choices(flag.choices.begin(), flag.choices.end());
     absl::StrAppend(&help, " (", absl::StrJoin(choices, ", "), ")");
@@ -39,7 +38,7 @@ void AppendCommand(const CommandDescription& command, std::string& out) {
     absl::StrAppend(&out, ".TP\n.I ", Roff(positional.name), "\n", Roff(positional.help), ".\n");
   }
   for (const FlagDescription& flag : command.flags) AppendFlag(flag, out);
-  absl::StrAppend(&out, ".PP\nExample:\n");
+  absl::StrAppend(&out, ".PP\nExamples:\n");
   for (const ExampleDescription& example : command.examples) {
     absl::StrAppend(&out, ".PP\n.nf\n# ", Roff(example.what), "\n", Roff(example.command),
                     "\n.fi\n");

@@ -168,6 +168,7 @@ StatusOr<v1::ControlMessage> FakeFederation::AnswerTo(const v1::ControlMessage& 
       watched_id_ = found->detail.summary().id();
     }
   } else if (question.has_list_promotions()) {
+    listed = question.list_promotions();
     answer.mutable_promotion_list();
     for (const auto& [id, recorded] : promotions_) {
       *answer.mutable_promotion_list()->add_promotions() = recorded.detail.summary();

@@ -64,6 +64,7 @@ class FakeFederation {
 
   std::vector<trust::ReadRequest> questions;  // that agents found rightly signed
   std::vector<trust::Order> orders;           // recorded, in turn
+  v1::ListPromotions listed;                  // what was asked for last
   int watched = 0;                            // how often somebody began to watch
 
  private:
