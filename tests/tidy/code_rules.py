@@ -24,6 +24,8 @@ class Forbidden(NamedTuple):
 # The foundation in a box is a server of its own, written against its libraries and not against
 # ours: its waits are the slowness it is told to show.
 _BOX = "tests/foundation/"
+# What a measurement is compared with goes to disk as any program does.
+_BENCH = "tests/bench/"
 
 # What of the world is injected, and the one place that may touch it: so that a test or a seed can
 # replay everything else.
@@ -40,7 +42,7 @@ FORBIDDEN_CALLS = [
               "Random (common/base/random.h)", ("common/base/random.", "common/net/network.cc")),
     Forbidden(r"\bRAND_\w*bytes\b|\bgetrandom\s*\(|\bgetentropy\s*\(",
               "Entropy (common/base/entropy.h)", ("common/crypto/system_entropy.cc",
-                                                  "common/base/random.cc")),
+                                                  "common/base/random.cc", _BOX)),
     Forbidden(r"\bstd::(?:thread|jthread|async)\b|\bpthread_create\b",
               "Thread or Executor (common/base)", ("common/base/", _BOX)),
     Forbidden(r"\babsl::Mutex\b", "Mutex (common/base/mutex.h): ThreadSanitizer misreads absl's",
@@ -50,7 +52,7 @@ FORBIDDEN_CALLS = [
               "Mutex (common/base/mutex.h)", ("common/base/", "common/http/waiter.cc",
                                               "common/http/curl_session.cc", _BOX)),
     Forbidden(r"\bstd::(?:i|o)?fstream\b|\bfopen\s*\(|(?<![\w.>:])::open(?:at)?\s*\(",
-              "Files (common/base/files.h)", ("common/base/", _BOX)),
+              "Files (common/base/files.h)", ("common/base/", _BOX, _BENCH)),
     Forbidden(r"\bcatch\s*\(\s*\.\.\.\s*\)", "a catch that names what is caught", (_BOX,)),
     Forbidden(r"\babort\s*\(\s*\)|(?<![\w.>])assert\s*\(", "SLUICE_CHECK (common/base/check.h)",
               ("common/base/check.", "tests/fuzz/")),
@@ -61,7 +63,7 @@ FORBIDDEN_INCLUDES = [
     Forbidden(r"zmq(?:_addon)?\.h(?:pp)?", "common/net", ("common/net/",)),
     Forbidden(r"curl/\S*", "common/http", ("common/http/",)),
     Forbidden(r"sqlite3\.h", "common/store", ("common/store/",)),
-    Forbidden(r"fstream", "Files (common/base/files.h)", ("common/base/", _BOX)),
+    Forbidden(r"fstream", "Files (common/base/files.h)", ("common/base/", _BOX, _BENCH)),
     # SQLite opens its files by itself: the room that owns it asks for their modes and sizes.
     Forbidden(r"filesystem", "Files (common/base/files.h)",
               ("common/base/", "common/store/", _BOX)),
@@ -189,8 +191,8 @@ def header_form(tree: Tree) -> Iterator[Finding]:
         lines = (tree.text(path) or "").splitlines()
         if not lines or not lines[0].startswith("//"):
             yield Finding(path, 1, "header-form", "a header begins with what it is for")
-        if "#pragma once" not in lines:
-            yield Finding(path, 1, "header-form", "'#pragma once' is missing")
+        if not any(line == "#pragma once" or line.startswith("#ifndef SLUICE_") for line in lines):
+            yield Finding(path, 1, "header-form", "'#pragma once' or a guard is missing")
 
 
 RULES = [forbidden_calls, forbidden_includes, banned_names, long_functions, long_files_and_lines,
