@@ -226,6 +226,22 @@ TEST_F(PromotingTest, EveryEndHasItsExitCode) {
   }
 }
 
+TEST_F(PromotingTest, AFailureOfTheSourceIsToldAndNotItsEchoAtTheTarget) {
+  federation_.moments = {{.change = [](v1::PromotionDetail& detail) {
+    detail.mutable_summary()->set_state(v1::PROMOTION_STATE_FAILED);
+    detail.mutable_summary()->set_reason("dev: the blobstore gave other bytes [digest-mismatch]");
+    v1::TargetDetail& target = *detail.mutable_targets(0);
+    target.set_state(v1::TARGET_STATE_FAILED);
+    target.mutable_error()->set_code(static_cast<int>(StatusCode::kCancelled));
+    target.mutable_error()->set_name("failed-elsewhere");
+    target.mutable_error()->set_message("undone because the promotion failed elsewhere");
+  }}};
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 1);
+  EXPECT_THAT(terminal_.notes,
+              HasSubstr("sluice: promotion CHG-7 failed: dev: the blobstore gave other bytes "
+                        "[digest-mismatch]\n"));
+}
+
 TEST_F(PromotingTest, WithoutActivationItEndsWaitingAndSaysHowToGoOn) {
   federation_.moments = {{.change = [](v1::PromotionDetail& detail) {
     detail.mutable_summary()->set_state(v1::PROMOTION_STATE_WAITING);

@@ -2,8 +2,11 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "coordinator/cli/rendering/promotion_json.h"
 #include "coordinator/cli/rendering/text.h"
 
@@ -42,25 +45,48 @@ const v1::TargetDetail* WorstTarget(const v1::PromotionDetail& detail) {
   return worst;
 }
 
+// A target that was undone because something failed elsewhere knows nothing of that.
+bool IsEcho(const v1::TargetDetail& target, const v1::PromotionSummary& summary) {
+  return static_cast<StatusCode>(target.error().code()) == StatusCode::kCancelled &&
+         !summary.reason().empty();
+}
+
+// The agents' messages begin with where they happened, mostly.
+std::string At(const std::string& where, const std::string& message) {
+  if (absl::StartsWith(message, where)) return absl::StrCat(" at ", message);
+  return absl::StrCat(" at ", where, ": ", message);
+}
+
+// The coordinator's sum of it, "...message [name]", taken apart again.
+Status FailureBySummary(const v1::PromotionSummary& summary, std::string message,
+                        std::string_view name) {
+  absl::string_view reason = summary.reason();
+  std::string cause_name(name);
+  const size_t bracket = reason.rfind(" [");
+  if (bracket != absl::string_view::npos && absl::ConsumeSuffix(&reason, "]")) {
+    cause_name = std::string(reason.substr(bracket + 2));
+    reason = reason.substr(0, bracket);
+  }
+  if (!reason.empty()) absl::StrAppend(&message, ": ", reason);
+  return NamedError(StatusCode::kFailedPrecondition, cause_name, message);
+}
+
 // The cause as the targets tell it, else as the coordinator sums it up.
 Status Failure(const v1::PromotionDetail& detail, std::string_view what, std::string_view name) {
   const v1::TargetDetail* target = WorstTarget(detail);
   std::string message = absl::StrCat("promotion ", detail.summary().id(), " ", ToAbsl(what));
-  StatusCode code = StatusCode::kFailedPrecondition;
-  std::string cause_name(name);
-  if (target != nullptr) {
-    absl::StrAppend(&message, " at ", target->target(), ": ", target->error().message());
-    if (!target->error().name().empty()) cause_name = target->error().name();
-    const auto refusal = static_cast<StatusCode>(target->error().code());
-    // A refused order is a question of rights; every other failure is one of the promotion.
-    if (refusal == StatusCode::kDataLoss || (target->state() == v1::TARGET_STATE_REFUSED &&
-                                             ExitCode(Status(refusal, "")) == kExitNotAllowed)) {
-      code = refusal;
-    }
-  } else if (!detail.summary().reason().empty()) {
-    absl::StrAppend(&message, ": ", detail.summary().reason());
+  if (target == nullptr || IsEcho(*target, detail.summary())) {
+    return FailureBySummary(detail.summary(), std::move(message), name);
   }
-  return NamedError(code, cause_name, message);
+  absl::StrAppend(&message, At(target->target(), target->error().message()));
+  const std::string& told_name = target->error().name();
+  const auto refusal = static_cast<StatusCode>(target->error().code());
+  // A refused order is a question of rights; every other failure is one of the promotion.
+  const bool of_rights = target->state() == v1::TARGET_STATE_REFUSED &&
+                         ExitCode(Status(refusal, "")) == kExitNotAllowed;
+  return NamedError(
+      refusal == StatusCode::kDataLoss || of_rights ? refusal : StatusCode::kFailedPrecondition,
+      told_name.empty() ? name : std::string_view(told_name), message);
 }
 
 std::string WaitingText(const v1::PromotionDetail& detail) {

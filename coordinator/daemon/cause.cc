@@ -2,6 +2,7 @@
 #include <array>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "coordinator/daemon/job_states.h"
@@ -30,7 +31,8 @@ int Interest(const Status& status) {
 Status ErrorOf(const Status& error, bool failed, bool cancelled, const std::string& where,
                const std::string& state) {
   if (!failed) return absl::OkStatus();
-  if (!error.ok()) return WithContext(error, where);
+  // Agents begin most messages with where it happened.
+  if (!error.ok()) return absl::StartsWith(error.message(), where) ? error : WithContext(error, where);
   return NamedError(cancelled ? StatusCode::kCancelled : StatusCode::kInternal,
                     cancelled ? "cancelled" : "no-reason-given", where + " reports " + state);
 }

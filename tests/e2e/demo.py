@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from federation.checkout_story import Broken, CheckoutStory, table
-from federation.federation import Federation
+from federation.federation import ORGANIZATION, SPACE, Federation
 from federation.programs import binaries
 
 HOW_TO_USE = """
@@ -45,7 +45,7 @@ def main():
         try:
             say("start two foundations, an agent in each, and the coordinator")
             for name in ("dev", "prod"):
-                federation.add_foundation(name)
+                federation.add_foundation(name).make_space(ORGANIZATION, SPACE)
             federation.start()
             story = CheckoutStory(federation, droplets, say)
             story.all()

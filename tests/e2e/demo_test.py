@@ -2,7 +2,7 @@ import tempfile
 import unittest
 
 from federation.checkout_story import CheckoutStory
-from federation.federation import Federation
+from federation.federation import ORGANIZATION, SPACE, Federation
 
 
 class Demo(unittest.TestCase):
@@ -10,7 +10,7 @@ class Demo(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="sluice-droplets-") as droplets, \
                 Federation() as federation:
             for name in ("dev", "prod"):
-                federation.add_foundation(name)
+                federation.add_foundation(name).make_space(ORGANIZATION, SPACE)
             federation.start()
             story = CheckoutStory(federation, droplets)
             story.all()

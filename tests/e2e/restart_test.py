@@ -1,5 +1,6 @@
 """Processes that are killed at a bad moment, and links that go with them."""
 
+import itertools
 import signal
 import unittest
 
@@ -12,9 +13,11 @@ SLOW = 12 * MIB  # bytes a second: an upload of about five seconds
 
 
 class Restart(FederationCase):
+    _seeds = itertools.count(1)
+
     def big(self):
-        """So many bytes that a promotion can be met in its middle."""
-        return make_incompressible(self.droplet_folder, "big", 64 * MIB)
+        """So many bytes that a promotion can be met in its middle, and like no other's."""
+        return make_incompressible(self.droplet_folder, "big", 64 * MIB, next(self._seeds))
 
     def push_big(self, app):
         self.dev.push(app, self.big(), started=False)

@@ -1,6 +1,7 @@
 // The admin endpoint: how a test seeds the box, looks inside, and tells it to misbehave.
 // tests/foundation/README.md describes its requests.
-#pragma once
+#ifndef TESTS_FOUNDATION_ADMIN_H_
+#define TESTS_FOUNDATION_ADMIN_H_
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -54,3 +55,5 @@ nlohmann::json ShowState(const AdminRequest& request);
 nlohmann::json ShowRunningInstances(const AdminRequest& request);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_ADMIN_H_

@@ -1,6 +1,7 @@
 // The rules by which apps change: assigning a droplet, starting, stopping, revisions. Callers
 // hold the store's mutex. Refusals are thrown as CC words them.
-#pragma once
+#ifndef TESTS_FOUNDATION_APP_LIFECYCLE_H_
+#define TESTS_FOUNDATION_APP_LIFECYCLE_H_
 
 #include <string>
 
@@ -30,3 +31,5 @@ void DeleteApp(Foundation& foundation, const std::string& app_guid);
 void DeleteDroplet(Foundation& foundation, const std::string& droplet_guid);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_APP_LIFECYCLE_H_

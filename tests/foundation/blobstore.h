@@ -1,5 +1,6 @@
 // Cloud Foundry's internal blobstore: a real nginx over a directory, with signed download URLs.
-#pragma once
+#ifndef TESTS_FOUNDATION_BLOBSTORE_H_
+#define TESTS_FOUNDATION_BLOBSTORE_H_
 
 #include <sys/types.h>
 
@@ -59,3 +60,5 @@ class Blobstore {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_BLOBSTORE_H_

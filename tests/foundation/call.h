@@ -1,5 +1,6 @@
 // One call of the CC API on its way through the box: who calls, with what, and what they may see.
-#pragma once
+#ifndef TESTS_FOUNDATION_CALL_H_
+#define TESTS_FOUNDATION_CALL_H_
 
 #include <functional>
 #include <memory>
@@ -68,3 +69,5 @@ std::string RelationshipGuid(const nlohmann::json& body, const std::string& name
 void UpdateMetadata(Metadata& metadata, const nlohmann::json& body);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_CALL_H_

@@ -1,6 +1,7 @@
 // One machine's worth of running droplets: unpacks them, and runs a process of an app in a
 // sandbox as uid 2000 with the layout and the launcher contract of a buildpack app.
-#pragma once
+#ifndef TESTS_FOUNDATION_CELL_H_
+#define TESTS_FOUNDATION_CELL_H_
 
 #include <sys/types.h>
 
@@ -71,3 +72,5 @@ class Cell {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_CELL_H_

@@ -1,5 +1,6 @@
 // The box's own certificate authority, made at each start in its directory.
-#pragma once
+#ifndef TESTS_FOUNDATION_CERTIFICATES_H_
+#define TESTS_FOUNDATION_CERTIFICATES_H_
 
 #include <string>
 
@@ -16,3 +17,5 @@ CertificateFiles MakeCertificates(const std::string& directory, const std::strin
                                   const std::string& address);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_CERTIFICATES_H_

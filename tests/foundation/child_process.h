@@ -1,5 +1,6 @@
 // Programs that the box starts: nginx, tar, the apps.
-#pragma once
+#ifndef TESTS_FOUNDATION_CHILD_PROCESS_H_
+#define TESTS_FOUNDATION_CHILD_PROCESS_H_
 
 #include <sys/types.h>
 
@@ -30,3 +31,5 @@ void StopChild(pid_t pid, double grace_seconds);
 std::string DescribeExit(int wait_status);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_CHILD_PROCESS_H_

@@ -1,6 +1,7 @@
 // The API's front: gorouter's and nginx's part, authentication, the table of calls, CC's error
 // envelope and headers. What each call does lies in calls_*.cc.
-#pragma once
+#ifndef TESTS_FOUNDATION_CLOUD_CONTROLLER_H_
+#define TESTS_FOUNDATION_CLOUD_CONTROLLER_H_
 
 #include <optional>
 #include <string>
@@ -56,3 +57,5 @@ class CloudController {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_CLOUD_CONTROLLER_H_

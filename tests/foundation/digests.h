@@ -1,5 +1,6 @@
 // Hashes, encodings and identifiers that Cloud Foundry's interfaces are made of.
-#pragma once
+#ifndef TESTS_FOUNDATION_DIGESTS_H_
+#define TESTS_FOUNDATION_DIGESTS_H_
 
 #include <cstdint>
 #include <ctime>
@@ -31,3 +32,5 @@ std::string RandomHex(int bytes);
 std::string Timestamp(std::time_t time);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_DIGESTS_H_

@@ -1,5 +1,6 @@
 // The parts of one box, for those of them that need each other.
-#pragma once
+#ifndef TESTS_FOUNDATION_FOUNDATION_H_
+#define TESTS_FOUNDATION_FOUNDATION_H_
 
 #include <string>
 
@@ -29,3 +30,5 @@ struct Foundation {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_FOUNDATION_H_

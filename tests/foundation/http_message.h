@@ -1,5 +1,6 @@
 // HTTP/1.1 requests and responses as the box's servers and clients pass them around.
-#pragma once
+#ifndef TESTS_FOUNDATION_HTTP_MESSAGE_H_
+#define TESTS_FOUNDATION_HTTP_MESSAGE_H_
 
 #include <cstdint>
 #include <optional>
@@ -62,3 +63,5 @@ Response TextResponse(int status, std::string content_type, std::string body);
 Response NginxErrorPage(int status);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_HTTP_MESSAGE_H_

@@ -1,7 +1,8 @@
 // A small HTTP/1.1 server: one listening socket, one thread for each connection. The box needs
 // its own because a foundation's misbehaviours happen below what server libraries offer: cut
 // connections, lying lengths, stalls, bodies refused before they are read.
-#pragma once
+#ifndef TESTS_FOUNDATION_HTTP_SERVER_H_
+#define TESTS_FOUNDATION_HTTP_SERVER_H_
 
 #include <functional>
 #include <optional>
@@ -78,3 +79,5 @@ class HttpServer {
 int ListenOn(const std::string& address, int& port);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_HTTP_SERVER_H_

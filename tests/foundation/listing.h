@@ -1,5 +1,6 @@
 // Lists of the API: filters, order, pages and links, with CC's rules for each.
-#pragma once
+#ifndef TESTS_FOUNDATION_LISTING_H_
+#define TESTS_FOUNDATION_LISTING_H_
 
 #include <functional>
 #include <map>
@@ -50,3 +51,5 @@ class Listing {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_LISTING_H_

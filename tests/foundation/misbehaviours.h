@@ -1,6 +1,7 @@
 // What the box has been told to do wrong. Each misbehaviour has a name, may be limited to a
 // number of times, and may carry parameters that its place understands.
-#pragma once
+#ifndef TESTS_FOUNDATION_MISBEHAVIOURS_H_
+#define TESTS_FOUNDATION_MISBEHAVIOURS_H_
 
 #include <map>
 #include <mutex>
@@ -42,3 +43,5 @@ class Misbehaviours {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_MISBEHAVIOURS_H_

@@ -1,5 +1,6 @@
 // Reads multipart/form-data as it arrives. File parts go to files, in constant memory.
-#pragma once
+#ifndef TESTS_FOUNDATION_MULTIPART_H_
+#define TESTS_FOUNDATION_MULTIPART_H_
 
 #include <cstdint>
 #include <string>
@@ -56,3 +57,5 @@ class MultipartReader {
 std::string BoundaryOf(const std::string& content_type);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_MULTIPART_H_

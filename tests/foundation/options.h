@@ -1,5 +1,6 @@
 // What can be chosen when a box is started.
-#pragma once
+#ifndef TESTS_FOUNDATION_OPTIONS_H_
+#define TESTS_FOUNDATION_OPTIONS_H_
 
 #include <cstdint>
 #include <optional>
@@ -37,3 +38,5 @@ struct Options {
 std::optional<Options> ParseOptions(int argc, char** argv);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_OPTIONS_H_

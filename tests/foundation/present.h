@@ -1,5 +1,6 @@
 // The JSON of each resource, as CC v3 shows it.
-#pragma once
+#ifndef TESTS_FOUNDATION_PRESENT_H_
+#define TESTS_FOUNDATION_PRESENT_H_
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -52,3 +53,5 @@ std::string EffectiveCommand(const Store& store, const Process& process);
 nlohmann::json ToOne(const std::optional<std::string>& guid);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_PRESENT_H_

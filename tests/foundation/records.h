@@ -1,6 +1,7 @@
 // The foundation's resources as the box keeps them: plain records, named and spelled as in the
 // CC v3 API. Their JSON is made in present.h, their rules lie in app_lifecycle.h and the calls.
-#pragma once
+#ifndef TESTS_FOUNDATION_RECORDS_H_
+#define TESTS_FOUNDATION_RECORDS_H_
 
 #include <cstdint>
 #include <ctime>
@@ -209,3 +210,5 @@ struct Client {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_RECORDS_H_

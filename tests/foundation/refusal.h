@@ -1,6 +1,7 @@
 // How a call of the API ends when it is refused: thrown by the call, turned into CC's error
 // envelope in one place (CloudController::Serve).
-#pragma once
+#ifndef TESTS_FOUNDATION_REFUSAL_H_
+#define TESTS_FOUNDATION_REFUSAL_H_
 
 #include <string>
 
@@ -27,3 +28,5 @@ Refusal NotAuthenticated();                     // 401 10002
 Response RefusalResponse(const Refusal& refusal);
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_REFUSAL_H_

@@ -1,5 +1,6 @@
 // Counts the requests that reached the API, so that a test can say "nothing was changed".
-#pragma once
+#ifndef TESTS_FOUNDATION_REQUEST_LOG_H_
+#define TESTS_FOUNDATION_REQUEST_LOG_H_
 
 #include <deque>
 #include <map>
@@ -34,3 +35,5 @@ class RequestLog {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_REQUEST_LOG_H_

@@ -1,5 +1,6 @@
 // The router: sends a request by its Host name to a healthy instance, as gorouter does.
-#pragma once
+#ifndef TESTS_FOUNDATION_ROUTER_H_
+#define TESTS_FOUNDATION_ROUTER_H_
 
 #include <string>
 #include <vector>
@@ -27,3 +28,5 @@ class Router {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_ROUTER_H_

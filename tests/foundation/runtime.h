@@ -1,6 +1,7 @@
 // The runtime ("Diego"): keeps the instances running that the store asks for, checks their
 // health, starts crashed ones again with growing delays, and stops them gracefully.
-#pragma once
+#ifndef TESTS_FOUNDATION_RUNTIME_H_
+#define TESTS_FOUNDATION_RUNTIME_H_
 
 #include <sys/types.h>
 
@@ -109,3 +110,5 @@ class Runtime {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_RUNTIME_H_

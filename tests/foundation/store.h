@@ -1,5 +1,6 @@
 // Everything that the foundation knows, in memory, under one mutex.
-#pragma once
+#ifndef TESTS_FOUNDATION_STORE_H_
+#define TESTS_FOUNDATION_STORE_H_
 
 #include <map>
 #include <mutex>
@@ -90,3 +91,5 @@ struct Store {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_STORE_H_

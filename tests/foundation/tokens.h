@@ -1,5 +1,6 @@
 // UAA's access tokens: RS256 JWTs, made and judged with one key of the box.
-#pragma once
+#ifndef TESTS_FOUNDATION_TOKENS_H_
+#define TESTS_FOUNDATION_TOKENS_H_
 
 #include <ctime>
 #include <nlohmann/json_fwd.hpp>
@@ -38,3 +39,5 @@ class Tokens {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_TOKENS_H_

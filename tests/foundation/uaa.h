@@ -1,5 +1,6 @@
 // The UAA: tokens for registered clients, by client_credentials and (for users) password.
-#pragma once
+#ifndef TESTS_FOUNDATION_UAA_H_
+#define TESTS_FOUNDATION_UAA_H_
 
 #include "tests/foundation/foundation.h"
 #include "tests/foundation/http_server.h"
@@ -20,3 +21,5 @@ class Uaa {
 };
 
 }  // namespace sluice::box
+
+#endif  // TESTS_FOUNDATION_UAA_H_

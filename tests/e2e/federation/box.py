@@ -132,12 +132,16 @@ class FoundationBox:
     # --- seeding ---
 
     def make_space(self, organization, space):
-        """And Sluice's own client in it, with no more rights than it needs there."""
+        """And Sluice's own client in it."""
         self.admin.post("/spaces", {"organization": organization, "space": space})
         self.organization, self.space = organization, space
+        self.register_client(organization, space)
+
+    def register_client(self, organization, space, *more_scopes):
+        """With no more rights than Sluice needs in that space, unless `more_scopes` says so."""
         self.admin.post("/clients", {
             "id": self.client_id, "secret": self.client_secret,
-            "scopes": ["cloud_controller.read", "cloud_controller.write"],
+            "scopes": ["cloud_controller.read", "cloud_controller.write", *more_scopes],
             "roles": [{"type": "space_developer", "organization": organization, "space": space}]})
 
     client_id = "sluice"
@@ -152,8 +156,7 @@ class FoundationBox:
     @staticmethod
     def _bits(droplet):
         return {"droplet": str(droplet.file.resolve()), "process_types": droplet.process_types,
-                "stack": droplet.stack,
-                "buildpacks": [buildpack["buildpack_name"] for buildpack in droplet.buildpacks]}
+                "stack": droplet.stack, "buildpacks": droplet.buildpacks}
 
     def push(self, name, droplet, started=True, **more):
         """What `cf push` leaves behind: an app with a staged droplet and a route; its guid. Pushed

@@ -1,5 +1,6 @@
 """What the tests of this folder share: a federation for each class, and what they look at."""
 
+import itertools
 import tempfile
 import unittest
 
@@ -17,6 +18,7 @@ class FederationCase(unittest.TestCase):
 
     FOUNDATIONS = ("dev", "prod")
     maxDiff = 4000
+    _builds = itertools.count(1)
 
     @classmethod
     def setUpClass(cls):
@@ -41,7 +43,8 @@ class FederationCase(unittest.TestCase):
 
     @classmethod
     def small(cls, version=1):
-        return make_small(cls.droplet_folder, version)
+        """A droplet like no other: where one is stored already, a promotion moves no byte."""
+        return make_small(cls.droplet_folder, version, next(cls._builds))
 
     def source(self, app):
         return f"dev:{ORGANIZATION}/{SPACE}/{app}"
@@ -60,11 +63,14 @@ class FederationCase(unittest.TestCase):
         return finished
 
     def assert_named(self, finished, *words):
-        """One or two lines of error that carry these words."""
-        lines = [line for line in finished.stderr.splitlines() if line.startswith("sluice: ")]
-        self.assertTrue(lines, str(finished))
+        """The error, one or two lines at the end, carries these words."""
+        lines = finished.stderr.splitlines()
+        begins = [number for number, line in enumerate(lines) if line.startswith("sluice: ")]
+        self.assertTrue(begins, str(finished))
+        self.assertLessEqual(len(lines) - begins[-1], 2, str(finished))
+        error = "\n".join(lines[begins[-1]:])
         for word in words:
-            self.assertIn(word, finished.stderr, str(finished))
+            self.assertIn(word, error, str(finished))
 
     def assert_untouched(self, box, state):
         """The whole state of the box is what it was, audit events aside."""

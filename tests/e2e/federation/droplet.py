@@ -35,10 +35,7 @@ NATIVE_LIBRARIES = (
 CHECKOUT_SOURCES = Path(__file__).parent / "checkout"
 CHECKOUT_BYTES_MIN = 60_000_000  # a droplet of an ordinary app weighs that much
 CHECKOUT_PROCESS_TYPES = {"web": "python3 server.py", "worker": "python3 worker.py"}
-CHECKOUT_BUILDPACK = {
-    "name": "python_buildpack", "detect_output": "python", "buildpack_name": "python",
-    "version": "1.8.20",
-}
+CHECKOUT_BUILDPACK = "python_buildpack"
 
 
 @dataclass
@@ -159,7 +156,7 @@ def _write_closing(archive, start_command, buildpack):
 def make_checkout(folder, version):
     """The demo's app, with its runtime: 60 MB or more. Made once for a folder."""
     file = Path(folder) / f"checkout-{version}.tgz"
-    droplet = Droplet(file, dict(CHECKOUT_PROCESS_TYPES), [dict(CHECKOUT_BUILDPACK)])
+    droplet = Droplet(file, dict(CHECKOUT_PROCESS_TYPES), [CHECKOUT_BUILDPACK])
     if file.exists():
         return droplet
     part = file.with_suffix(".part")
@@ -173,16 +170,17 @@ def make_checkout(folder, version):
     return droplet
 
 
-def make_small(folder, version):
-    """The same app without a runtime of its own: the Python of the machine runs it. For tests that
-    need many promotions and few bytes (about a kilobyte)."""
-    file = Path(folder) / f"small-{version}.tgz"
+def make_small(folder, version, build=1):
+    """The same app without a runtime of its own: the Python of the machine runs it. About 1.5 kB, for
+    tests that need many promotions and few bytes. Another `build` has another digest."""
+    file = Path(folder) / f"small-{version}-{build}.tgz"
     with DropletArchive(file, STAGED_AT + (version - 1) * WEEK) as archive:
         _write_app(archive, version)
+        archive.text("app/build", f"{build}\n")
         archive.folder("deps")
         archive.folder("profile.d")
         _write_closing(archive, CHECKOUT_PROCESS_TYPES["web"], "python")
-    return Droplet(file, dict(CHECKOUT_PROCESS_TYPES), [dict(CHECKOUT_BUILDPACK)])
+    return Droplet(file, dict(CHECKOUT_PROCESS_TYPES), [CHECKOUT_BUILDPACK])
 
 
 def make_incompressible(folder, name, size, seed=1):
@@ -194,7 +192,7 @@ def make_incompressible(folder, name, size, seed=1):
         archive.folder("deps")
         archive.folder("profile.d")
         _write_closing(archive, "sleep infinity", "binary")
-    return Droplet(file, {"web": "sleep infinity"}, [dict(CHECKOUT_BUILDPACK)])
+    return Droplet(file, {"web": "sleep infinity"}, [CHECKOUT_BUILDPACK])
 
 
 class _Noise(io.RawIOBase):
