@@ -146,8 +146,8 @@ class CloudController final {
     SpaceGuid space;
     std::string name;
     std::string stack;
-    std::vector<std::string> buildpacks;
-    Metadata metadata;
+    std::vector<std::string> buildpacks = {};
+    Metadata metadata = {};
   };
   StatusOr<App> CreateApp(const CreateAppRequest& request, std::stop_token stop);
   // Waits for the delete job. An app that is gone already is success.
@@ -177,8 +177,8 @@ class CloudController final {
     AppGuid app;
     DropletGuid droplet;
     std::string strategy = "rolling";
-    std::optional<int64_t> max_in_flight;
-    Metadata metadata;
+    std::optional<int64_t> max_in_flight = {};
+    Metadata metadata = {};
   };
   // Sets the app's current droplet at once. A repeat supersedes: see outcome-unknown.
   StatusOr<Deployment> CreateDeployment(const CreateDeploymentRequest& request,

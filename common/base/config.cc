@@ -16,8 +16,8 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kMistakesMax = 50;      // printed; the rest is counted
-constexpr size_t kSuggestionEdits = 2;   // typing mistakes that "did you mean" looks through
+constexpr size_t kMistakesMax = 50;     // printed; the rest is counted
+constexpr size_t kSuggestionEdits = 2;  // typing mistakes that "did you mean" looks through
 
 // Levenshtein distance, by rows.
 size_t Edits(std::string_view a, std::string_view b) {
@@ -349,8 +349,7 @@ Status ConfigReader::Finish() const {
                         ? mistake.what
                         : absl::StrFormat("%s:%d: %s", owned_->file, mistake.line, mistake.what));
   }
-  return NamedError(StatusCode::kInvalidArgument, "bad-configuration",
-                    absl::StrJoin(lines, "\n"));
+  return NamedError(StatusCode::kInvalidArgument, "bad-configuration", absl::StrJoin(lines, "\n"));
 }
 
 std::vector<std::string> ConfigReader::UnusedOverrides() const {

@@ -17,9 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-std::string Message(const ConfigReader& config) {
-  return std::string(config.Finish().message());
-}
+std::string Message(const ConfigReader& config) { return std::string(config.Finish().message()); }
 
 TEST(ConfigReaderTest, EveryTypeIsReadAsItIsWritten) {
   const ConfigReader config("agent.yaml", R"(
@@ -86,8 +84,8 @@ limits: 4
   config.Strings("list");
   config.Choice("log_level", {"debug", "info"}, "info");
   const Status status = config.Finish();
-  EXPECT_THAT(status, AllOf(StatusIs(StatusCode::kInvalidArgument),
-                            HasErrorName("bad-configuration")));
+  EXPECT_THAT(status,
+              AllOf(StatusIs(StatusCode::kInvalidArgument), HasErrorName("bad-configuration")));
   EXPECT_EQ(status.message(),
             "agent.yaml:1: nmae: unknown key; did you mean 'name'?\n"
             "agent.yaml:1: name: is missing\n"
@@ -246,15 +244,15 @@ TEST(ConfigLimitTest, NestingThatWouldExhaustTheStackIsRefused) {
 TEST(ConfigLimitTest, MistakesBeyondTheLimitAreCounted) {
   std::string text;
   for (int i = 0; i < 53; ++i) text += "key" + std::to_string(i) + ": 1\n";
-  EXPECT_THAT(Message(ConfigReader("f.yaml", text)),
-              AllOf(HasSubstr("f.yaml:50: "), Not(HasSubstr("f.yaml:51: ")),
-                    HasSubstr("\nand 3 more")));
+  EXPECT_THAT(
+      Message(ConfigReader("f.yaml", text)),
+      AllOf(HasSubstr("f.yaml:50: "), Not(HasSubstr("f.yaml:51: ")), HasSubstr("\nand 3 more")));
 }
 
 TEST(ConfigLimitTest, LongOrControllingKeyIsMadePrintable) {
   const ConfigReader config("f.yaml", "\"a\\e[31m" + std::string(200, 'x') + "\": 1\n");
-  EXPECT_THAT(Message(config), AllOf(HasSubstr("a?[31mxxx"), HasSubstr("...: unknown key"),
-                                     Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(Message(config),
+              AllOf(HasSubstr("a?[31mxxx"), HasSubstr("...: unknown key"), Not(HasSubstr("\x1b"))));
 }
 
 }  // namespace

@@ -57,7 +57,9 @@ TEST(ThreadPoolTest, StoppingWaitsForTheRunningTask) {
 
 TEST(ThreadTest, DestructorWaitsForTheBody) {
   bool ended = false;
-  { const Thread thread("worker", [&] { ended = true; }); }
+  {
+    const Thread thread("worker", [&] { ended = true; });
+  }
   EXPECT_TRUE(ended);
 }
 

@@ -35,7 +35,8 @@ class Descriptor {
 };
 
 Status SystemError(std::string_view doing, const std::string& path, int error) {
-  const std::string message = absl::StrCat("cannot ", ToAbsl(doing), " ", path, ": ", strerror(error));
+  const std::string message =
+      absl::StrCat("cannot ", ToAbsl(doing), " ", path, ": ", strerror(error));
   switch (error) {
     case ENOENT:
       return NamedError(StatusCode::kNotFound, "no-file", message);
@@ -62,8 +63,9 @@ StatusOr<std::string> ReadAll(int descriptor, const std::string& path, size_t by
     if (count == 0) return content;
     content.append(buffer, static_cast<size_t>(count));
     if (content.size() > bytes_max) {
-      return NamedError(StatusCode::kResourceExhausted, "file-too-large",
-                        absl::StrCat(path, " is larger than the ", bytes_max, " bytes allowed for it"));
+      return NamedError(
+          StatusCode::kResourceExhausted, "file-too-large",
+          absl::StrCat(path, " is larger than the ", bytes_max, " bytes allowed for it"));
     }
   }
 }

@@ -22,7 +22,9 @@ namespace {
 constexpr std::string_view kShort = "hunter2hunter2";
 
 template <typename T>
-concept Printable = requires(std::ostream& stream, const T& value) { stream << value; };
+concept Printable = requires(std::ostream& stream, const T& value) {
+  stream << value;
+};
 
 static_assert(!Printable<Secret>);
 static_assert(!std::convertible_to<Secret, std::string>);

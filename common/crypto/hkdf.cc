@@ -27,7 +27,7 @@ Secret Derive(int mode, const Secret& key, const char* parameter, std::string_vi
   static EVP_KDF* const algorithm = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
   SLUICE_CHECK(algorithm != nullptr);
   const std::unique_ptr<EVP_KDF_CTX, void (*)(EVP_KDF_CTX*)> context(EVP_KDF_CTX_new(algorithm),
-                                                                    EVP_KDF_CTX_free);
+                                                                     EVP_KDF_CTX_free);
   SLUICE_CHECK(context != nullptr);
   char digest[] = "SHA256";
   OSSL_PARAM parameters[5];

@@ -113,13 +113,12 @@ StatusOr<Secret> Decapsulate(std::string_view encapsulated_key,
 
 Schedule KeySchedule(Aead aead, const Secret& shared_secret, std::string_view info) {
   // "HPKE", the KEM, HKDF-SHA256 (1), the AEAD: section 5.1.
-  const std::string suite = absl::StrCat("HPKE", TwoBytes(0x20), TwoBytes(1),
-                                         TwoBytes(static_cast<size_t>(aead)));
+  const std::string suite =
+      absl::StrCat("HPKE", TwoBytes(0x20), TwoBytes(1), TwoBytes(static_cast<size_t>(aead)));
   const Secret psk_id_hash = LabeledExtract(suite, "", "psk_id_hash", "");
   const Secret info_hash = LabeledExtract(suite, "", "info_hash", info);
-  const std::string context =
-      absl::StrCat(std::string(1, kModeBase), ToAbsl(psk_id_hash.Reveal()),
-                   ToAbsl(info_hash.Reveal()));
+  const std::string context = absl::StrCat(std::string(1, kModeBase), ToAbsl(psk_id_hash.Reveal()),
+                                           ToAbsl(info_hash.Reveal()));
   const Secret secret = LabeledExtract(suite, shared_secret.Reveal(), "secret", "");
   const size_t key_bytes = aead == Aead::kAes128Gcm ? 16 : 32;
   return {LabeledExpand(suite, secret, "key", context, key_bytes),

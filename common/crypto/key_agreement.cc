@@ -65,12 +65,10 @@ StatusOr<Secret> OpenSealed(const SealKeyPair& recipient, std::string_view info,
     return NamedError(StatusCode::kPermissionDenied, "bad-seal",
                       "sealed with an ephemeral key that is not usable");
   }
-  const hpke::Schedule schedule =
-      hpke::KeySchedule(hpke::Aead::kAes256Gcm, *shared_secret, info);
-  SLUICE_ASSIGN_OR_RETURN(std::string plain,
-                          Aes256Gcm(schedule.key)
-                              .Open(schedule.base_nonce, associated,
-                                    sealed.substr(hpke::kX25519Bytes)));
+  const hpke::Schedule schedule = hpke::KeySchedule(hpke::Aead::kAes256Gcm, *shared_secret, info);
+  SLUICE_ASSIGN_OR_RETURN(std::string plain, Aes256Gcm(schedule.key)
+                                                 .Open(schedule.base_nonce, associated,
+                                                       sealed.substr(hpke::kX25519Bytes)));
   return Secret(std::move(plain));
 }
 

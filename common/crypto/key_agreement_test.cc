@@ -65,8 +65,7 @@ TEST_F(KeyAgreementTest, EveryAlteredOrMissingByteIsRefused) {
 // Sealed by pyca/cryptography 48.0 (its own HPKE over Rust) to the recipient of RFC 9180 A.1.1.
 TEST_F(KeyAgreementTest, AnotherImplementationsMessageOpens) {
   const auto recipient = SealKeyFromSecret(
-      kSuite,
-      Secret(*FromHex("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8")));
+      kSuite, Secret(*FromHex("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8")));
   const std::string sealed = *FromHex(
       "7a2614db2625779ee6e62aa05b7914a5671cfbf7aaa88c2e6f0a9bdce6ad070f90c7b194824042fd786e3e5a9a55"
       "e4f9e49411a366a030791688909f254b2443c4fc8c068f97da7b8b1ef1c2c6931e7f");

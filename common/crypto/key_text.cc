@@ -106,9 +106,9 @@ std::string Format(KeyKind kind, bool secret, std::string_view key) {
 }
 
 StatusOr<std::string> Parse(KeyKind kind, bool secret, std::string_view text) {
-  const std::string expected = absl::StrCat(ToAbsl(TextOf(kind).name), secret ? " secret" : "",
-                                            " key (", ToAbsl(secret ? kSecretMark : ""),
-                                            ToAbsl(TextOf(kind).prefix), "...)");
+  const std::string expected =
+      absl::StrCat(ToAbsl(TextOf(kind).name), secret ? " secret" : "", " key (",
+                   ToAbsl(secret ? kSecretMark : ""), ToAbsl(TextOf(kind).prefix), "...)");
   const bool marked_secret = text.starts_with(kSecretMark);
   if (marked_secret) text.remove_prefix(kSecretMark.size());
   const KindText* found = nullptr;
@@ -131,12 +131,13 @@ StatusOr<std::string> Parse(KeyKind kind, bool secret, std::string_view text) {
     return Refused("key-wrong-kind", absl::StrCat("this is a key of the kind ", ToAbsl(found->name),
                                                   "; give the ", expected));
   }
-  const Status mistyped =
-      Refused("key-mistyped", absl::StrCat("the ", expected, " is altered or incomplete; copy it again"));
+  const Status mistyped = Refused(
+      "key-mistyped", absl::StrCat("the ", expected, " is altered or incomplete; copy it again"));
   const std::optional<std::string> bytes = FromBase32(text.substr(kPrefixLength));
   if (!bytes.has_value() || bytes->size() != kEncodedBytes) return mistyped;
   const std::string_view checked = std::string_view(*bytes).substr(0, 2 + kKeyBytes);
-  if (BigEndian32(Crc32(checked)) != std::string_view(*bytes).substr(2 + kKeyBytes)) return mistyped;
+  if (BigEndian32(Crc32(checked)) != std::string_view(*bytes).substr(2 + kKeyBytes))
+    return mistyped;
   const auto kind_byte = static_cast<uint8_t>(checked[0]);
   if (kind_byte != (static_cast<uint8_t>(kind) | (secret ? kSecretBit : uint8_t{0}))) {
     return mistyped;

@@ -69,7 +69,8 @@ TEST(KeyTextTest, APublicKeyWhereASecretBelongsIsRefused) {
 }
 
 TEST(KeyTextTest, WhatIsNoKeyAtAllIsRefused) {
-  for (const char* text : {"", "slop", "SLOP1abc", "SEC-", "ssh-ed25519 AAAA", " slop1", "slco1aaa"}) {
+  for (const char* text :
+       {"", "slop", "SLOP1abc", "SEC-", "ssh-ed25519 AAAA", " slop1", "slco1aaa"}) {
     EXPECT_THAT(ParsePublicKey(KeyKind::kOperator, text), HasErrorName("key-unrecognised")) << text;
   }
 }

@@ -29,7 +29,8 @@ Status TooLarge(std::string_view where, std::string_view what) {
 int StatusOfLine(std::string_view line) {
   const size_t blank = line.find(' ');
   int status = 0;
-  if (blank == std::string_view::npos || !absl::SimpleAtoi(ToAbsl(line.substr(blank + 1, 3)), &status)) {
+  if (blank == std::string_view::npos ||
+      !absl::SimpleAtoi(ToAbsl(line.substr(blank + 1, 3)), &status)) {
     return 0;
   }
   return status;
@@ -122,14 +123,14 @@ Status CurlCall::CheckLimits() const {
   if (stop_.stop_requested()) return Cancelled(where_);
   const absl::Duration now = clock_.Monotonic();
   if (now - started_ >= request_.timeouts.total) {
-    return NamedError(StatusCode::kDeadlineExceeded, "http-timeout",
-                      absl::StrCat(where_, ": not done within ",
-                                   absl::FormatDuration(request_.timeouts.total)));
+    return NamedError(
+        StatusCode::kDeadlineExceeded, "http-timeout",
+        absl::StrCat(where_, ": not done within ", absl::FormatDuration(request_.timeouts.total)));
   }
   if (now - last_active_ >= request_.timeouts.idle) {
-    return NamedError(StatusCode::kUnavailable, "idle-timeout",
-                      absl::StrCat(where_, ": no byte moved for ",
-                                   absl::FormatDuration(request_.timeouts.idle)));
+    return NamedError(
+        StatusCode::kUnavailable, "idle-timeout",
+        absl::StrCat(where_, ": no byte moved for ", absl::FormatDuration(request_.timeouts.idle)));
   }
   return absl::OkStatus();
 }

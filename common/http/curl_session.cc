@@ -178,8 +178,8 @@ StatusOr<int> CurlSession::Drive(CurlCall& call) {
     if (running == 0) break;
     SLUICE_RETURN_IF_ERROR(call.CheckLimits());
     const absl::Duration pause = call.UntilNextLimit(kPollMax) + absl::Milliseconds(1);
-    curl_multi_poll(handles_->multi, nullptr, 0,
-                    static_cast<int>(absl::ToInt64Milliseconds(pause)), nullptr);
+    curl_multi_poll(handles_->multi, nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(pause)),
+                    nullptr);
   }
   int queued = 0;
   const CURLMsg* message = curl_multi_info_read(handles_->multi, &queued);

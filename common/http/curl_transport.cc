@@ -40,8 +40,9 @@ StatusOr<HttpResponse> CurlTransport::Perform(const HttpRequest& request, std::s
   const auto& plain_hosts = options_.plain_http_hosts;
   if (url.scheme != "https" && !IsLoopbackHost(url.host) &&
       std::find(plain_hosts.begin(), plain_hosts.end(), url.host) == plain_hosts.end()) {
-    return NamedError(StatusCode::kInvalidArgument, "plain-http-refused",
-                      absl::StrCat(where, ": without TLS only loopback hosts are asked; use https"));
+    return NamedError(
+        StatusCode::kInvalidArgument, "plain-http-refused",
+        absl::StrCat(where, ": without TLS only loopback hosts are asked; use https"));
   }
   SLUICE_RETURN_IF_ERROR(CheckHeaders(request, where));
   CurlCall call(request, where, clock_, stop);

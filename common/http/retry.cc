@@ -78,8 +78,7 @@ StatusOr<HttpResponse> PerformWithRetry(HttpTransport& transport, const HttpRequ
   for (int attempt = 1;; ++attempt) {
     StatusOr<HttpResponse> result = transport.Perform(request, stop);
     if (attempt >= policy.attempts_max || !WorthAnotherAttempt(result, repeat)) return result;
-    const std::optional<absl::Duration> delay =
-        DelayAfter(result, attempt, policy, random, clock);
+    const std::optional<absl::Duration> delay = DelayAfter(result, attempt, policy, random, clock);
     if (!delay) return result;
     SLUICE_RETURN_IF_ERROR(waiter.Wait(*delay, stop));
   }

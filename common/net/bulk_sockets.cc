@@ -131,7 +131,8 @@ class ZmqBulkSockets final : public BulkSockets {
     const auto message = DecodeBulk(frames);
     if (!message.ok()) {
       // A peer that does not speak the protocol: named here, and the connection is given up.
-      LogStatus(LogLevel::kWarning, "bulk-message-refused", message.status(), {{"name", peer.name}});
+      LogStatus(LogLevel::kWarning, "bulk-message-refused", message.status(),
+                {{"name", peer.name}});
       Hangup(id);
       events_.OnConnectionLost(id, message.status());
       return;
@@ -156,7 +157,8 @@ class ZmqBulkSockets final : public BulkSockets {
         events_.OnConnectionLost(
             id, *event == DialEvent::kRefused || *event == DialEvent::kHandshakeFailed
                     ? NamedError(StatusCode::kUnavailable, "peer-not-admitted",
-                                 absl::StrCat("the agent of ", name, " refused the bulk connection, "
+                                 absl::StrCat("the agent of ", name,
+                                              " refused the bulk connection, "
                                               "or has another key than the trust document names"))
                     : NamedError(StatusCode::kUnavailable, "peer-unreachable",
                                  absl::StrCat("the bulk connection to the agent of ", name,

@@ -27,8 +27,13 @@ class DealerControlClient final : public ControlClient {
  public:
   DealerControlClient(Network& network, EventLoop& loop, const Clock& clock, Entropy& entropy,
                       Random& random, ControlClientOptions options, ControlClientEvents events)
-      : network_(network), loop_(loop), clock_(clock), random_(random),
-        options_(std::move(options)), events_(std::move(events)), boot_(entropy.Bytes(16)) {
+      : network_(network),
+        loop_(loop),
+        clock_(clock),
+        random_(random),
+        options_(std::move(options)),
+        events_(std::move(events)),
+        boot_(entropy.Bytes(16)) {
     // Not from the constructor: the caller has no client yet that a callback could use.
     attempt_ = loop_.timers().After(absl::ZeroDuration(), [this] { Connect(); });
   }
@@ -57,8 +62,7 @@ class DealerControlClient final : public ControlClient {
 
  private:
   void Connect() {
-    auto dialed =
-        MakeDialer(network_, kControlLimits, options_.endpoint, options_.coordinator_key);
+    auto dialed = MakeDialer(network_, kControlLimits, options_.endpoint, options_.coordinator_key);
     if (!dialed.ok()) {
       Lose(dialed.status(), kRefusalBackoffMax);
       return;
@@ -98,9 +102,9 @@ class DealerControlClient final : public ControlClient {
   }
 
   Status Unreachable(std::string_view why) const {
-    return NamedError(StatusCode::kUnavailable, "coordinator-unreachable",
-                      absl::StrCat("the coordinator at ", options_.endpoint, " is not reached: ",
-                                   ToAbsl(why)));
+    return NamedError(
+        StatusCode::kUnavailable, "coordinator-unreachable",
+        absl::StrCat("the coordinator at ", options_.endpoint, " is not reached: ", ToAbsl(why)));
   }
 
   void ReadEvents() {

@@ -45,8 +45,14 @@ class RouterControlServer final : public ControlServer {
  public:
   RouterControlServer(Network& network, EventLoop& loop, const Clock& clock, Entropy& entropy,
                       ControlEvents& events, ControlServerOptions options, zmq::socket_t socket)
-      : network_(network), loop_(loop), clock_(clock), entropy_(entropy), events_(events),
-        options_(std::move(options)), socket_(std::move(socket)), epoch_(entropy.Bytes(16)) {
+      : network_(network),
+        loop_(loop),
+        clock_(clock),
+        entropy_(entropy),
+        events_(events),
+        options_(std::move(options)),
+        socket_(std::move(socket)),
+        epoch_(entropy.Bytes(16)) {
     loop_.WatchSocket(socket_.handle(), [this] { ReadSome(); });
     sweep_ = loop_.timers().After(kSweepEvery, [this] { Sweep(); });
   }
@@ -272,12 +278,12 @@ class RouterControlServer final : public ControlServer {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<ControlServer>> ControlServer::Listen(
-    Network& network, EventLoop& loop, const Clock& clock, Entropy& entropy, ControlEvents& events,
-    ControlServerOptions options) {
-  SLUICE_ASSIGN_OR_RETURN(
-      zmq::socket_t socket,
-      MakeListener(network, kControlDomain, kControlLimits, options.endpoint));
+StatusOr<std::unique_ptr<ControlServer>> ControlServer::Listen(Network& network, EventLoop& loop,
+                                                               const Clock& clock, Entropy& entropy,
+                                                               ControlEvents& events,
+                                                               ControlServerOptions options) {
+  SLUICE_ASSIGN_OR_RETURN(zmq::socket_t socket,
+                          MakeListener(network, kControlDomain, kControlLimits, options.endpoint));
   return std::make_unique<RouterControlServer>(network, loop, clock, entropy, events,
                                                std::move(options), std::move(socket));
 }

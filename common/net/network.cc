@@ -72,10 +72,15 @@ class ZapResponder {
     // 400 is told to the client at once; 300 ("temporary") would leave it waiting for the handshake
     // to time out. That libzmq's client never comes back after 400 (issue 3519) does no harm: ours
     // makes a new socket for each attempt.
-    const std::string replies[] = {"1.0", id, admitted ? "200" : "400", admitted ? "OK" : "unknown key",
-                                   admitted ? ToHex(request[6]) : "", ""};
+    const std::string replies[] = {"1.0",
+                                   id,
+                                   admitted ? "200" : "400",
+                                   admitted ? "OK" : "unknown key",
+                                   admitted ? ToHex(request[6]) : "",
+                                   ""};
     for (size_t i = 0; i < std::size(replies); ++i) {
-      const auto more = i + 1 < std::size(replies) ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      const auto more =
+          i + 1 < std::size(replies) ? zmq::send_flags::sndmore : zmq::send_flags::none;
       if (!socket_.send(zmq::buffer(replies[i]), more)) return;
     }
   }
@@ -122,14 +127,14 @@ CurveIdentity ThrowAwayIdentity() {
 Status SelfTest(CurveNetwork& network) {
   const Status failed = NamedError(StatusCode::kInternal, "zap-self-test",
                                    "an unknown key was not refused; this process will not listen");
-  SLUICE_ASSIGN_OR_RETURN(zmq::socket_t listener, MakeListener(network, kSelfTestDomain, kControlLimits,
-                                                               "tcp://127.0.0.1:*"));
+  SLUICE_ASSIGN_OR_RETURN(
+      zmq::socket_t listener,
+      MakeListener(network, kSelfTestDomain, kControlLimits, "tcp://127.0.0.1:*"));
   listener.set(zmq::sockopt::linger, 0);
   CurveNetwork stranger(ThrowAwayIdentity(), nullptr);
-  SLUICE_ASSIGN_OR_RETURN(
-      DialedSocket dialed,
-      MakeDialer(stranger, kControlLimits, listener.get(zmq::sockopt::last_endpoint),
-                 network.identity().public_key));
+  SLUICE_ASSIGN_OR_RETURN(DialedSocket dialed, MakeDialer(stranger, kControlLimits,
+                                                          listener.get(zmq::sockopt::last_endpoint),
+                                                          network.identity().public_key));
   dialed.socket.set(zmq::sockopt::linger, 0);
   Status result = failed;
   zmq::pollitem_t items[] = {{dialed.monitor.handle(), 0, ZMQ_POLLIN, 0}};
@@ -147,7 +152,8 @@ Status SelfTest(CurveNetwork& network) {
 }  // namespace
 
 StatusOr<std::unique_ptr<Network>> Network::Start(CurveIdentity identity, PeerDirectory peers) {
-  // libzmq draws reconnection jitter and routing ids from rand(), which it never seeds (issue 4633).
+  // libzmq draws reconnection jitter and routing ids from rand(), which it never seeds (issue
+  // 4633).
   srand(static_cast<unsigned>(SeedFromKernel()));
   const bool listens = peers != nullptr;
   auto network = std::make_unique<CurveNetwork>(std::move(identity), std::move(peers));

@@ -51,10 +51,12 @@ class SessionTest : public ::testing::Test {
  protected:
   void StartServer(absl::Duration dead_after = absl::Seconds(20)) {
     server_network_ = directory_.Start(coordinator_);
-    auto server = ControlServer::Listen(
-        *server_network_, loop_, clock_, entropy_, events_,
-        {.endpoint = endpoint_, .features = {"direct", "relay"}, .version = "test",
-         .ping_every = absl::Milliseconds(50), .dead_after = dead_after});
+    auto server = ControlServer::Listen(*server_network_, loop_, clock_, entropy_, events_,
+                                        {.endpoint = endpoint_,
+                                         .features = {"direct", "relay"},
+                                         .version = "test",
+                                         .ping_every = absl::Milliseconds(50),
+                                         .dead_after = dead_after});
     ASSERT_THAT(server, IsOk());
     server_ = *std::move(server);
     endpoint_ = server_->endpoint();
@@ -74,10 +76,14 @@ class SessionTest : public ::testing::Test {
     client->network = *Network::Start(std::move(identity), nullptr);
     client->client = ControlClient::Dial(
         *client->network, loop_, clock_, entropy_, random_,
-        {.endpoint = endpoint_, .coordinator_key = std::move(server_key),
-         .features = {"direct", "delta"}, .version = "test", .bulk_endpoint = ""},
+        {.endpoint = endpoint_,
+         .coordinator_key = std::move(server_key),
+         .features = {"direct", "delta"},
+         .version = "test",
+         .bulk_endpoint = ""},
         {.on_welcome = [c = client.get()](const v1::Welcome& w) { c->welcomes.push_back(w); },
-         .on_message = [c = client.get()](const v1::ControlMessage& m) { c->messages.push_back(m); },
+         .on_message =
+             [c = client.get()](const v1::ControlMessage& m) { c->messages.push_back(m); },
          .on_lost = [c = client.get()](const Status& why) { c->losses.push_back(why); }});
     return client;
   }

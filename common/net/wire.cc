@@ -15,7 +15,8 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
-// "SL", major, minor, kind (2), flags (2): fixed for ever, so that any version recognises any other.
+// "SL", major, minor, kind (2), flags (2): fixed for ever, so that any version recognises any
+// other.
 constexpr size_t kPreambleBytes = 8;
 constexpr char kMajor = 1;
 constexpr char kMinor = 0;
@@ -33,9 +34,10 @@ Status CheckPreamble(const std::string& frame, char kind) {
     return Refusal("bad-preamble", "the first frame is not a Sluice preamble");
   }
   if (frame[2] != kMajor) {
-    return Refusal("unsupported-version",
-                   absl::StrCat("protocol major version ", static_cast<int>(frame[2]),
-                                " is not spoken here; this side speaks ", static_cast<int>(kMajor)));
+    return Refusal(
+        "unsupported-version",
+        absl::StrCat("protocol major version ", static_cast<int>(frame[2]),
+                     " is not spoken here; this side speaks ", static_cast<int>(kMajor)));
   }
   if (frame[4] != 0 || frame[5] != kind || frame[6] != 0 || frame[7] != 0) {
     return Refusal("unknown-kind", "the preamble names a kind of message that this socket has not");
@@ -48,10 +50,10 @@ std::optional<Status> FindUnknown(const Message& message) {
   const auto* reflection = message.GetReflection();
   const std::string type = message.GetDescriptor()->name();
   if (reflection->GetUnknownFields(message).field_count() > 0) {
-    return Refusal("unknown-field",
-                   absl::StrCat(type, " has a field ",
-                                reflection->GetUnknownFields(message).field(0).number(),
-                                " that this side does not know"));
+    return Refusal(
+        "unknown-field",
+        absl::StrCat(type, " has a field ", reflection->GetUnknownFields(message).field(0).number(),
+                     " that this side does not know"));
   }
   std::vector<const FieldDescriptor*> fields;
   reflection->ListFields(message, &fields);

@@ -68,7 +68,8 @@ TEST(WireTest, HeaderAtTheLimitPassesAndOneByteMoreDoesNot) {
   message.mutable_submit_order()->set_envelope("x");
   const size_t overhead = message.SerializeAsString().size() - 1;
   // Two varint lengths grow from 1 to 3 bytes.
-  message.mutable_submit_order()->set_envelope(std::string(kControlHeaderBytesMax - overhead - 4, 'x'));
+  message.mutable_submit_order()->set_envelope(
+      std::string(kControlHeaderBytesMax - overhead - 4, 'x'));
   ASSERT_EQ(message.SerializeAsString().size(), kControlHeaderBytesMax);
   EXPECT_THAT(DecodeControl(EncodeControl(message)), IsOk());
   message.mutable_submit_order()->mutable_envelope()->push_back('x');

@@ -55,9 +55,9 @@ StatusOr<std::unique_ptr<Database>> Database::Open(Files& files, const Options& 
   const bool unclean = StoppedUncleanly(options.path);
   sqlite3* connection = nullptr;
   // NOMUTEX: one thread at a time is the contract of this class.
-  const int result = sqlite3_open_v2(
-      options.path.c_str(), &connection,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
+  const int result =
+      sqlite3_open_v2(options.path.c_str(), &connection,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
   SLUICE_CHECK(connection != nullptr);
   std::unique_ptr<Database> database(new Database(connection));
   if (result != SQLITE_OK) return SqliteError(connection, result, "open");
@@ -125,9 +125,7 @@ Status Database::Migrate(std::span<const std::string_view> migrations) {
   return absl::OkStatus();
 }
 
-Status Database::Execute(const std::string& sql) {
-  return ExecuteOn(connection_, sql, "write to");
-}
+Status Database::Execute(const std::string& sql) { return ExecuteOn(connection_, sql, "write to"); }
 
 StatusOr<Statement> Database::Prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;

@@ -26,8 +26,8 @@ struct Signed {
 };
 
 // What `envelope_text` holds if an operator signed it as `payload_type`.
-StatusOr<Signed> OpenOperatorEnvelope(std::string_view envelope_text,
-                                      std::string_view payload_type, const TrustDocument& trust) {
+StatusOr<Signed> OpenOperatorEnvelope(std::string_view envelope_text, std::string_view payload_type,
+                                      const TrustDocument& trust) {
   SLUICE_ASSIGN_OR_RETURN(const Envelope envelope, ParseEnvelope(envelope_text));
   // An order is known by the SHA-256 of its envelope: one order, one text.
   if (FormatEnvelope(envelope) != envelope_text) {
@@ -67,10 +67,9 @@ Status CheckTimes(const Lifetime& life, const AcceptanceContext& context) {
     return absl::StrCat(ToAbsl(life.what), "-", ToAbsl(suffix));
   };
   if (context.now < context.time_floor - kClockSkewMax) {
-    return Untimely("clock-behind",
-                    absl::StrCat("this agent's clock shows a time before ",
-                                 sluice::FormatTime(context.time_floor),
-                                 ", which it has already seen; set the clock"));
+    return Untimely("clock-behind", absl::StrCat("this agent's clock shows a time before ",
+                                                 sluice::FormatTime(context.time_floor),
+                                                 ", which it has already seen; set the clock"));
   }
   if (life.issued_at > context.now + kClockSkewMax) {
     return Untimely(named("from-the-future"),
@@ -161,8 +160,8 @@ StatusOr<std::string> FindGrantedOperator(const Order& order,
 
 Status CheckReplay(const Order& order, const AcceptanceContext& context) {
   if (context.order_seen(order.order_id)) {
-    return Denied("order-replayed", absl::StrCat("order ", order.order_id,
-                                                 " was accepted before; sign another one"));
+    return Denied("order-replayed",
+                  absl::StrCat("order ", order.order_id, " was accepted before; sign another one"));
   }
   const bool continues = order.action == Action::kActivate || order.action == Action::kCancel;
   if (continues && !context.order_accepted(order.original_order_sha256)) {
@@ -194,8 +193,8 @@ Status CheckCounters(const AcceptedOrder& accepted, const AcceptanceContext& con
   return absl::OkStatus();
 }
 
-// A rollback names no digest: its droplet is already at the target, whose agent asks DropletDenied()
-// with the checksum it finds there.
+// A rollback names no digest: its droplet is already at the target, whose agent asks
+// DropletDenied() with the checksum it finds there.
 Status CheckDenied(const Order& order, const TrustDocument& trust) {
   const bool puts_the_artifact_there =
       order.action == Action::kPromote || order.action == Action::kActivate;
@@ -241,8 +240,9 @@ StatusOr<AcceptedRead> AcceptRead(std::string_view envelope, const AcceptanceCon
   accepted.request_sha256 = OrderSha256(envelope);
   SLUICE_RETURN_IF_ERROR(CheckAudience(accepted.request.federation, context));
   if (accepted.request.foundation != context.foundation) {
-    return Denied("wrong-audience", absl::StrCat("a question to ", accepted.request.foundation.value(),
-                                                 ", not to ", context.foundation.value()));
+    return Denied("wrong-audience",
+                  absl::StrCat("a question to ", accepted.request.foundation.value(), ", not to ",
+                               context.foundation.value()));
   }
   SLUICE_RETURN_IF_ERROR(CheckTrust(1, context));
   for (const std::string& name : opened.operators) {

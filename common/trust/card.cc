@@ -91,22 +91,22 @@ std::string FormatCoordinatorCard(const crypto::CurvePublicKey& curve) {
 }
 
 StatusOr<OperatorCard> ParseOperatorCard(std::string_view text) {
-  SLUICE_ASSIGN_OR_RETURN(
-      SignedCard card, ParseSignedCard(text, kOperatorCard, "name", crypto::KeyKind::kOperator));
+  SLUICE_ASSIGN_OR_RETURN(SignedCard card,
+                          ParseSignedCard(text, kOperatorCard, "name", crypto::KeyKind::kOperator));
   return OperatorCard{std::move(card.name), std::move(card.signing), std::move(card.curve)};
 }
 
 StatusOr<AgentCard> ParseAgentCard(std::string_view text) {
-  SLUICE_ASSIGN_OR_RETURN(
-      SignedCard card, ParseSignedCard(text, kAgentCard, "foundation", crypto::KeyKind::kAgent));
+  SLUICE_ASSIGN_OR_RETURN(SignedCard card,
+                          ParseSignedCard(text, kAgentCard, "foundation", crypto::KeyKind::kAgent));
   return AgentCard{FoundationName(std::move(card.name)), std::move(card.signing),
                    std::move(card.curve)};
 }
 
 StatusOr<CoordinatorCard> ParseCoordinatorCard(std::string_view text) {
-  SLUICE_ASSIGN_OR_RETURN(JsonDocument document,
-                          JsonDocument::Parse(text, "card", UnknownFields::kRefuse,
-                                              {.bytes_max = kCardBytesMax}));
+  SLUICE_ASSIGN_OR_RETURN(
+      JsonDocument document,
+      JsonDocument::Parse(text, "card", UnknownFields::kRefuse, {.bytes_max = kCardBytesMax}));
   JsonReader root = document.Root();
   if (root.Has("payload")) return CheckKind("signed", kCoordinatorCard);
   SLUICE_RETURN_IF_ERROR(CheckKind(root.String("kind"), kCoordinatorCard));

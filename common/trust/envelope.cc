@@ -55,9 +55,9 @@ std::string SealEnvelope(std::string_view payload_type, std::string_view payload
 }
 
 StatusOr<Envelope> ParseEnvelope(std::string_view text, size_t bytes_max) {
-  SLUICE_ASSIGN_OR_RETURN(JsonDocument document,
-                          JsonDocument::Parse(text, "envelope", UnknownFields::kRefuse,
-                                              {.bytes_max = bytes_max}));
+  SLUICE_ASSIGN_OR_RETURN(
+      JsonDocument document,
+      JsonDocument::Parse(text, "envelope", UnknownFields::kRefuse, {.bytes_max = bytes_max}));
   JsonReader root = document.Root();
   Envelope envelope;
   envelope.payload_type = root.String("payloadType", kPayloadTypeBytesMax);

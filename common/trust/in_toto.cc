@@ -24,9 +24,8 @@ std::string FormatInToto(std::string_view droplet_sha256, std::string_view predi
 }
 
 StatusOr<InToto> ParseInToto(std::string_view payload, std::string_view predicate_type) {
-  SLUICE_ASSIGN_OR_RETURN(
-      JsonDocument document,
-      JsonDocument::Parse(payload, "in-toto statement", UnknownFields::kIgnore));
+  SLUICE_ASSIGN_OR_RETURN(JsonDocument document, JsonDocument::Parse(payload, "in-toto statement",
+                                                                     UnknownFields::kIgnore));
   JsonReader root = document.Root();
   root.OneOf("_type", {kStatementType});
   const std::string found_type = root.String("predicateType");
@@ -40,9 +39,9 @@ StatusOr<InToto> ParseInToto(std::string_view payload, std::string_view predicat
   root.Object("predicate");
   SLUICE_RETURN_IF_ERROR(document.Finish());
   if (found_type != predicate_type) {
-    return NamedError(StatusCode::kInvalidArgument, "wrong-predicate-type",
-                      absl::StrCat("in-toto statement: its predicate is not ",
-                                   ToAbsl(predicate_type)));
+    return NamedError(
+        StatusCode::kInvalidArgument, "wrong-predicate-type",
+        absl::StrCat("in-toto statement: its predicate is not ", ToAbsl(predicate_type)));
   }
   return InToto{std::move(document), std::move(sha256)};
 }

@@ -54,7 +54,8 @@ OrderTarget ReadTarget(JsonReader& reader, Action action) {
   if (target.create != target.app_guid.empty()) {
     reader.Mistake("create", "must be true for an app without guid, and for no other");
   }
-  target.counter = UsesCounter(action) ? reader.Integer("counter", 1) : reader.Integer("counter", 0, 0);
+  target.counter =
+      UsesCounter(action) ? reader.Integer("counter", 1) : reader.Integer("counter", 0, 0);
   target.droplet_guid = ReadGuid<DropletGuid>(reader, "droplet_guid", Presence::kMayBeEmpty);
   if (action != Action::kRollback && !target.droplet_guid.empty()) {
     reader.Mistake("droplet_guid", "belongs into a rollback only");
@@ -159,8 +160,8 @@ StatusOr<Order> ParseOrder(std::string_view payload) {
   order.activate = root.Bool("activate");
   order.startup_timeout_seconds =
       root.Integer("startup_timeout_seconds", 1, kStartupTimeoutSecondsMax);
-  order.on_failure =
-      ParseOnFailure(root.OneOf("on_failure", {"rollback", "stop", "continue"})).value_or(OnFailure{});
+  order.on_failure = ParseOnFailure(root.OneOf("on_failure", {"rollback", "stop", "continue"}))
+                         .value_or(OnFailure{});
   order.manifest_sha256 = root.OptionalHex("manifest_sha256", kSha256Bytes);
   order.reason = root.OptionalLine("reason", kReasonBytesMax);
   order.original_order_sha256 = root.OptionalHex("original_order_sha256", kSha256Bytes);
@@ -172,31 +173,30 @@ StatusOr<Order> ParseOrder(std::string_view payload) {
 StatusOr<std::string> FormatOrder(const Order& order) {
   nlohmann::json targets = nlohmann::json::array();
   for (const OrderTarget& target : order.targets) targets.push_back(TargetJson(target));
-  nlohmann::json value = {
-      {"order_id", order.order_id},
-      {"federation", order.federation},
-      {"action", ActionName(order.action)},
-      {"promotion", order.promotion.value()},
-      {"trust_version", order.trust_version},
-      {"issued_at", sluice::FormatTime(order.issued_at)},
-      {"expires_at", sluice::FormatTime(order.expires_at)},
-      {"source",
-       {{"reference", order.source.reference.text()},
-        {"app_guid", order.source.app_guid.value()},
-        {"droplet_guid", order.source.droplet_guid.value()}}},
-      {"artifact",
-       {{"sha256", order.artifact.sha256},
-        {"size_bytes", order.artifact.size_bytes},
-        {"stack", order.artifact.stack},
-        {"lifecycle", order.artifact.lifecycle}}},
-      {"targets", std::move(targets)},
-      {"strategy", StrategyName(order.strategy)},
-      {"activate", order.activate},
-      {"startup_timeout_seconds", order.startup_timeout_seconds},
-      {"on_failure", OnFailureName(order.on_failure)},
-      {"manifest_sha256", order.manifest_sha256},
-      {"reason", order.reason},
-      {"original_order_sha256", order.original_order_sha256}};
+  nlohmann::json value = {{"order_id", order.order_id},
+                          {"federation", order.federation},
+                          {"action", ActionName(order.action)},
+                          {"promotion", order.promotion.value()},
+                          {"trust_version", order.trust_version},
+                          {"issued_at", sluice::FormatTime(order.issued_at)},
+                          {"expires_at", sluice::FormatTime(order.expires_at)},
+                          {"source",
+                           {{"reference", order.source.reference.text()},
+                            {"app_guid", order.source.app_guid.value()},
+                            {"droplet_guid", order.source.droplet_guid.value()}}},
+                          {"artifact",
+                           {{"sha256", order.artifact.sha256},
+                            {"size_bytes", order.artifact.size_bytes},
+                            {"stack", order.artifact.stack},
+                            {"lifecycle", order.artifact.lifecycle}}},
+                          {"targets", std::move(targets)},
+                          {"strategy", StrategyName(order.strategy)},
+                          {"activate", order.activate},
+                          {"startup_timeout_seconds", order.startup_timeout_seconds},
+                          {"on_failure", OnFailureName(order.on_failure)},
+                          {"manifest_sha256", order.manifest_sha256},
+                          {"reason", order.reason},
+                          {"original_order_sha256", order.original_order_sha256}};
   if (order.activate_before.has_value()) {
     value["activate_before"] = sluice::FormatTime(*order.activate_before);
   }

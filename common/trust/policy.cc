@@ -90,8 +90,7 @@ Status Policy::CheckOrder(const Order& order, std::string_view operator_name,
     return Denied("policy-action", absl::StrCat("to ", ToAbsl(ActionName(order.action))));
   }
   if (sources.has_value() && !AnyMatches(*sources, order.source.reference)) {
-    return Denied("policy-source",
-                  absl::StrCat("droplets from ", order.source.reference.text()));
+    return Denied("policy-source", absl::StrCat("droplets from ", order.source.reference.text()));
   }
   for (const OrderTarget& target : order.targets) {
     if (target.reference.foundation != own || !targets.has_value()) continue;

@@ -20,8 +20,8 @@ constexpr size_t kErrorNameLengthMax = 64;
 constexpr size_t kErrorMessageBytesMax = 4096;
 constexpr int64_t kHighestCode = 16;  // absl::StatusCode::kUnauthenticated
 
-// Arguments and results are JSON inside JSON, as text: their bytes are signed as they are, and their
-// own depth and size limits begin anew.
+// Arguments and results are JSON inside JSON, as text: their bytes are signed as they are, and
+// their own depth and size limits begin anew.
 std::string ReadEmbeddedJson(JsonReader& reader, std::string_view field, size_t bytes_max) {
   std::string text = reader.String(field, bytes_max);
   const Status status = ParseStrictJson(text, {.bytes_max = bytes_max}).status();
@@ -95,14 +95,13 @@ StatusOr<ReadReply> ParseReadReply(std::string_view payload) {
 StatusOr<std::string> FormatReadReply(const ReadReply& reply) {
   // A server's message may be long: it is cut, the name and code are what decides.
   const std::string message(reply.status.message().substr(0, kErrorMessageBytesMax / 2));
-  std::string payload =
-      FormatJson({{"request_sha256", reply.request_sha256},
-                  {"foundation", reply.foundation.value()},
-                  {"at", sluice::FormatTime(reply.at)},
-                  {"code", static_cast<int>(reply.status.code())},
-                  {"error_name", ErrorName(reply.status)},
-                  {"message", message},
-                  {"result", reply.status.ok() ? reply.result : std::string()}});
+  std::string payload = FormatJson({{"request_sha256", reply.request_sha256},
+                                    {"foundation", reply.foundation.value()},
+                                    {"at", sluice::FormatTime(reply.at)},
+                                    {"code", static_cast<int>(reply.status.code())},
+                                    {"error_name", ErrorName(reply.status)},
+                                    {"message", message},
+                                    {"result", reply.status.ok() ? reply.result : std::string()}});
   SLUICE_RETURN_IF_ERROR(ParseReadReply(payload).status());
   return payload;
 }
@@ -120,8 +119,7 @@ StatusOr<std::string> SignReadReply(ReadReply reply, std::string_view request_en
 }
 
 StatusOr<ReadReply> VerifyReadReply(std::string_view reply_envelope,
-                                    std::string_view request_envelope,
-                                    const TrustDocument& trust) {
+                                    std::string_view request_envelope, const TrustDocument& trust) {
   SLUICE_ASSIGN_OR_RETURN(const Envelope asked, ParseEnvelope(request_envelope));
   SLUICE_ASSIGN_OR_RETURN(const ReadRequest request, ParseReadRequest(asked.payload));
   SLUICE_ASSIGN_OR_RETURN(const std::string payload,

@@ -18,9 +18,9 @@ constexpr size_t kErrorNameLengthMax = 64;
 constexpr size_t kErrorBytesMax = 4096;
 
 constexpr std::pair<Outcome, std::string_view> kOutcomes[] = {
-    {Outcome::kUploaded, "uploaded"}, {Outcome::kActive, "active"},
-    {Outcome::kVerified, "verified"}, {Outcome::kFailed, "failed"},
-    {Outcome::kRefused, "refused"},   {Outcome::kCancelled, "cancelled"},
+    {Outcome::kUploaded, "uploaded"},     {Outcome::kActive, "active"},
+    {Outcome::kVerified, "verified"},     {Outcome::kFailed, "failed"},
+    {Outcome::kRefused, "refused"},       {Outcome::kCancelled, "cancelled"},
     {Outcome::kRolledBack, "rolled_back"}};
 
 bool HoldsTheDroplet(Outcome outcome) {
@@ -99,7 +99,8 @@ StatusOr<std::string> FormatReceipt(const Receipt& receipt) {
   return payload;
 }
 
-StatusOr<std::string> SignReceipt(const Receipt& receipt, const crypto::SigningKey& agent_identity) {
+StatusOr<std::string> SignReceipt(const Receipt& receipt,
+                                  const crypto::SigningKey& agent_identity) {
   SLUICE_ASSIGN_OR_RETURN(const std::string payload, FormatReceipt(receipt));
   return SealEnvelope(kInTotoType, payload, agent_identity);
 }

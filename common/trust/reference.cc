@@ -42,8 +42,12 @@ bool IsFoundationName(std::string_view text) {
 bool IsPrintableUtf8(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const auto first = static_cast<uint8_t>(text[i]);
-    const size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3
-                                                              : first < 0xf5 ? 4 : 0;
+    const size_t length = first < 0x80   ? 1
+                          : first < 0xc2 ? 0
+                          : first < 0xe0 ? 2
+                          : first < 0xf0 ? 3
+                          : first < 0xf5 ? 4
+                                         : 0;
     if (length == 0 || i + length > text.size()) return false;
     if (first < 0x20 || first == 0x7f) return false;
     uint32_t point = length == 1 ? first : first & (0xffu >> (length + 1));
@@ -69,10 +73,10 @@ std::string Shown(std::string_view text) {
 }
 
 Status Bad(const Form& form, std::string_view text, std::string_view why) {
-  return NamedError(StatusCode::kInvalidArgument, "bad-reference",
-                    absl::StrCat("'", Shown(text), "' is no ", ToAbsl(form.name), ": ",
-                                 ToAbsl(why), "; write ", ToAbsl(form.shape), ", for example ",
-                                 ToAbsl(form.example)));
+  return NamedError(
+      StatusCode::kInvalidArgument, "bad-reference",
+      absl::StrCat("'", Shown(text), "' is no ", ToAbsl(form.name), ": ", ToAbsl(why), "; write ",
+                   ToAbsl(form.shape), ", for example ", ToAbsl(form.example)));
 }
 
 StatusOr<std::string> DecodeName(const Form& form, std::string_view text, std::string_view part,
@@ -84,7 +88,8 @@ StatusOr<std::string> DecodeName(const Form& form, std::string_view text, std::s
   }
   if (!IsPrintableUtf8(*name)) return Bad(form, text, "a name is not printable UTF-8 text");
   if (name->size() > kCloudFoundryNameBytesMax) {
-    return Bad(form, text, absl::StrCat("a name is longer than ", kCloudFoundryNameBytesMax, " bytes"));
+    return Bad(form, text,
+               absl::StrCat("a name is longer than ", kCloudFoundryNameBytesMax, " bytes"));
   }
   if (reference_form == ReferenceForm::kCanonical && PercentEncode(*name) != part) {
     return Bad(form, text,
@@ -169,8 +174,9 @@ bool IsFoundationPattern(std::string_view text) {
 
 StatusOr<FoundationName> ParseFoundationName(std::string_view text) {
   if (IsFoundationName(text)) return FoundationName(std::string(text));
-  return NamedError(StatusCode::kInvalidArgument, "bad-reference",
-                    absl::StrCat("'", Shown(text), "' is no foundation's name: 1 to 63 of a-z, 0-9 and '-'"));
+  return NamedError(
+      StatusCode::kInvalidArgument, "bad-reference",
+      absl::StrCat("'", Shown(text), "' is no foundation's name: 1 to 63 of a-z, 0-9 and '-'"));
 }
 
 StatusOr<AppReference> AppReference::Parse(std::string_view text, ReferenceForm form) {
@@ -229,9 +235,11 @@ StatusOr<SpacePattern> SpacePattern::Parse(std::string_view text) {
       return pattern;
     }
   }
-  return NamedError(StatusCode::kInvalidArgument, "bad-pattern",
-                    absl::StrCat("'", Shown(text), "' is no pattern of spaces; write FOUNDATION:ORG/SPACE with '*' for "
-                                 "any characters, for example prod-*:acme/*"));
+  return NamedError(
+      StatusCode::kInvalidArgument, "bad-pattern",
+      absl::StrCat("'", Shown(text),
+                   "' is no pattern of spaces; write FOUNDATION:ORG/SPACE with '*' for "
+                   "any characters, for example prod-*:acme/*"));
 }
 
 bool SpacePattern::Matches(const FoundationName& foundation, std::string_view organization,

@@ -1,5 +1,5 @@
-// One name has one canonical text, whatever characters it holds; what people type may be less strict,
-// and what is wrong is told with an example.
+// One name has one canonical text, whatever characters it holds; what people type may be less
+// strict, and what is wrong is told with an example.
 #include "common/trust/reference.h"
 
 #include <rapidcheck.h>
@@ -24,12 +24,13 @@ TEST(ReferenceTest, AnAppReferenceComesApart) {
 
 TEST(ReferenceTest, EveryNameHasOneCanonicalText) {
   EXPECT_TRUE(rc::check("canonical form", [] {
-    const auto printable = rc::gen::nonEmpty(
-        rc::gen::container<std::string>(rc::gen::inRange<char>(0x20, 0x7f)));
+    const auto printable =
+        rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange<char>(0x20, 0x7f)));
     const AppReference reference{FoundationName("dev"), *printable, *printable, *printable};
     RC_PRE(reference.organization.size() <= 255 && reference.space.size() <= 255 &&
            reference.app.size() <= 255);
-    RC_ASSERT(AppReference::Parse(reference.text(), ReferenceForm::kCanonical).value() == reference);
+    RC_ASSERT(AppReference::Parse(reference.text(), ReferenceForm::kCanonical).value() ==
+              reference);
   }));
 }
 
@@ -49,13 +50,30 @@ TEST(ReferenceTest, WhatPeopleTypeIsBroughtToCanonicalForm) {
 }
 
 TEST(ReferenceTest, AMalformedReferenceIsRefusedWithAnExample) {
-  for (const std::string text :
-       {"", "dev", "dev:", "dev:acme", "dev:acme/payments", "dev:acme/payments/checkout/more",
-        "dev:acme//checkout", "dev:/payments/checkout", "dev:acme/payments/", ":acme/s/x",
-        "Dev:acme/s/x", "d_v:acme/s/x", "dev:acme/s/%", "dev:acme/s/%4", "dev:acme/s/%zz",
-        "dev:acme/s/%00", "dev:acme/s/%0A", "dev:acme/s/%FF", "dev:acme/s/%C0%AF",
-        "dev:acme/s/%ED%A0%80", "dev:acme/s/%C2%9B", "dev:acme/s/a\x1b[2J", "acme/payments/checkout",
-        "dev:acme\\payments\\checkout"}) {
+  for (const std::string text : {"",
+                                 "dev",
+                                 "dev:",
+                                 "dev:acme",
+                                 "dev:acme/payments",
+                                 "dev:acme/payments/checkout/more",
+                                 "dev:acme//checkout",
+                                 "dev:/payments/checkout",
+                                 "dev:acme/payments/",
+                                 ":acme/s/x",
+                                 "Dev:acme/s/x",
+                                 "d_v:acme/s/x",
+                                 "dev:acme/s/%",
+                                 "dev:acme/s/%4",
+                                 "dev:acme/s/%zz",
+                                 "dev:acme/s/%00",
+                                 "dev:acme/s/%0A",
+                                 "dev:acme/s/%FF",
+                                 "dev:acme/s/%C0%AF",
+                                 "dev:acme/s/%ED%A0%80",
+                                 "dev:acme/s/%C2%9B",
+                                 "dev:acme/s/a\x1b[2J",
+                                 "acme/payments/checkout",
+                                 "dev:acme\\payments\\checkout"}) {
     const Status status = AppReference::Parse(text).status();
     EXPECT_THAT(status, HasErrorName("bad-reference")) << text;
     EXPECT_EQ(ExitCode(status), 2);

@@ -78,7 +78,8 @@ StatusOr<SealOffer> VerifySealOffer(std::string_view envelope, const ExpectedOff
     return Denied("wrong-foundation", absl::StrCat(agent, " offered for another foundation"));
   }
   if (offer.order_sha256 != expected.order_sha256) {
-    return Denied("offer-for-another-order", absl::StrCat(agent, " made this offer for another order"));
+    return Denied("offer-for-another-order",
+                  absl::StrCat(agent, " made this offer for another order"));
   }
   if (!expected.transfer_id.empty() && offer.transfer_id != expected.transfer_id) {
     return Denied("offer-for-another-transfer",

@@ -51,7 +51,8 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
     key_ = std::move(name);
     return true;
   }
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception&) override {
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
     return Malformed(absl::StrCat("at byte ", position));
   }
 
@@ -88,8 +89,8 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
   }
   bool Open(json&& container) {
     if (open_.size() >= static_cast<size_t>(limits_.depth_max)) {
-      refused_ = Refused("json-too-deep",
-                         absl::StrCat("nested deeper than the ", limits_.depth_max, " levels allowed"));
+      refused_ = Refused("json-too-deep", absl::StrCat("nested deeper than the ", limits_.depth_max,
+                                                       " levels allowed"));
       return false;
     }
     open_.push_back(Place(std::move(container)));
@@ -130,7 +131,8 @@ bool HasControlCharacter(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<uint8_t>(text[i]);
     if (byte < 0x20 || byte == 0x7f) return true;
-    if (byte == 0xc2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xa0) return true;
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xa0)
+      return true;
   }
   return false;
 }
@@ -263,9 +265,7 @@ void JsonReader::MistakeOf(std::string_view field, const Status& status) {
   Mistake(field, absl::StrCat("is refused: ", status.message()));
 }
 
-bool JsonReader::Has(std::string_view field) const {
-  return value_->contains(std::string(field));
-}
+bool JsonReader::Has(std::string_view field) const { return value_->contains(std::string(field)); }
 
 const json* JsonReader::Field(std::string_view field, bool required) {
   if (value_ == &EmptyObject()) return nullptr;

@@ -134,9 +134,9 @@ TEST(JsonReaderTest, OneAnswerNamesEveryMistakeWithItsPath) {
   const Status status = document->Finish();
   EXPECT_THAT(status, HasErrorName("json-field"));
   const std::string message(status.message());
-  for (const char* part : {"sample: ", "\"s\" must be text", "\"missing\" is missing", "\"o.t\"",
-                           "\"a[0].h\"", "\"a[1].h\"", "\"i\" must be from 0 to 5",
-                           "unknown field \"o.extra\""}) {
+  for (const char* part :
+       {"sample: ", "\"s\" must be text", "\"missing\" is missing", "\"o.t\"", "\"a[0].h\"",
+        "\"a[1].h\"", "\"i\" must be from 0 to 5", "unknown field \"o.extra\""}) {
     EXPECT_NE(message.find(part), std::string::npos) << part << " in " << message;
   }
 }
@@ -151,16 +151,15 @@ TEST(JsonReaderTest, AFieldNobodyAskedForIsRefusedAtEveryLevel) {
 }
 
 TEST(JsonReaderTest, UnknownFieldsAreIgnoredWhereTheFormatSaysSo) {
-  auto document =
-      JsonDocument::Parse(R"({"o":{"x":1},"y":2})", "sample", UnknownFields::kIgnore);
+  auto document = JsonDocument::Parse(R"({"o":{"x":1},"y":2})", "sample", UnknownFields::kIgnore);
   ASSERT_THAT(document, IsOk());
   document->Root().Object("o");
   EXPECT_THAT(document->Finish(), IsOk());
 }
 
 TEST(JsonReaderTest, ALineHasNoControlCharacters) {
-  for (const char* text : {R"({"l":"a\u001b[2J"})", R"({"l":"a\nb"})", R"({"l":"\u007f"})",
-                           R"({"l":"\u009b2J"})"}) {
+  for (const char* text :
+       {R"({"l":"a\u001b[2J"})", R"({"l":"a\nb"})", R"({"l":"\u007f"})", R"({"l":"\u009b2J"})"}) {
     auto document = JsonDocument::Parse(text, "sample");
     ASSERT_THAT(document, IsOk());
     document->Root().Line("l");
@@ -173,9 +172,10 @@ TEST(JsonReaderTest, ALineHasNoControlCharacters) {
 }
 
 TEST(JsonReaderTest, ATimeHasOneText) {
-  for (const char* time : {"2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05.000Z", "2026-1-2T3:4:5Z",
-                           "2026-02-30T00:00:00Z", "2026-01-02T03:04:60Z", " 2026-01-02T03:04:05Z",
-                           "2026-01-02 03:04:05Z", "2026-01-02T24:00:00Z", ""}) {
+  for (const char* time :
+       {"2026-01-02T03:04:05+00:00", "2026-01-02T03:04:05.000Z", "2026-1-2T3:4:5Z",
+        "2026-02-30T00:00:00Z", "2026-01-02T03:04:60Z", " 2026-01-02T03:04:05Z",
+        "2026-01-02 03:04:05Z", "2026-01-02T24:00:00Z", ""}) {
     auto document = JsonDocument::Parse(FormatJson({{"t", time}}), "sample");
     ASSERT_THAT(document, IsOk());
     document->Root().Time("t");

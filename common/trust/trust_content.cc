@@ -1,4 +1,5 @@
-// The trust document's content as text and back, and its edits. Who signed it is trust_document.cc's.
+// The trust document's content as text and back, and its edits. Who signed it is
+// trust_document.cc's.
 #include <algorithm>
 #include <utility>
 
@@ -180,7 +181,8 @@ TrustedOperator ReadOperatorEntry(JsonReader& reader) {
 }
 
 bool IsPublicKeyText(const std::string& text) {
-  for (const KeyKind kind : {KeyKind::kRoot, KeyKind::kOperator, KeyKind::kAgent, KeyKind::kCurve}) {
+  for (const KeyKind kind :
+       {KeyKind::kRoot, KeyKind::kOperator, KeyKind::kAgent, KeyKind::kCurve}) {
     if (crypto::ParsePublicKey(kind, text).ok()) return true;
   }
   return false;
@@ -194,8 +196,8 @@ void ReadDenials(JsonReader& root, TrustContent& content) {
   }
   JsonReader deny = root.Object("deny");
   for (std::string& digest : deny.Strings("droplets")) {
-    const bool right = digest.size() == 64 &&
-                       digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+    const bool right =
+        digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
     if (!right) deny.Mistake("droplets", "must hold SHA-256 as 64 lower-case hexadecimal digits");
     content.denied_droplets.insert(std::move(digest));
   }
@@ -229,10 +231,9 @@ StatusOr<Action> ParseAction(std::string_view name) {
 }
 
 StatusOr<TrustContent> ParseTrustContent(std::string_view payload) {
-  SLUICE_ASSIGN_OR_RETURN(
-      JsonDocument document,
-      JsonDocument::Parse(payload, "trust document", UnknownFields::kRefuse,
-                          {.bytes_max = kTrustDocumentBytesMax}));
+  SLUICE_ASSIGN_OR_RETURN(JsonDocument document,
+                          JsonDocument::Parse(payload, "trust document", UnknownFields::kRefuse,
+                                              {.bytes_max = kTrustDocumentBytesMax}));
   JsonReader root = document.Root();
   TrustContent content;
   content.federation = ReadFederation(root, "federation");
@@ -275,17 +276,17 @@ TrustContent TrustContent::Init(std::string federation, const VerifyingKey& root
 StatusOr<TrustContent> TrustContent::AddOperator(const OperatorCard& card,
                                                  std::vector<Grant> grants) const {
   if (revoked_keys.contains(card.signing.text()) || revoked_keys.contains(card.curve.text())) {
-    return NamedError(StatusCode::kPermissionDenied, "key-revoked",
-                      absl::StrCat("a key of operator ", card.name, " is revoked; make other keys"));
+    return NamedError(
+        StatusCode::kPermissionDenied, "key-revoked",
+        absl::StrCat("a key of operator ", card.name, " is revoked; make other keys"));
   }
   TrustContent next = *this;
   ++next.version;
   const auto known = next.operators.find(card.name);
   if (known != next.operators.end()) {
     TrustedOperator& trusted = known->second;
-    const bool same =
-        std::count(trusted.keys.begin(), trusted.keys.end(), card.signing) == 1 &&
-        std::count(trusted.curves.begin(), trusted.curves.end(), card.curve) == 1;
+    const bool same = std::count(trusted.keys.begin(), trusted.keys.end(), card.signing) == 1 &&
+                      std::count(trusted.curves.begin(), trusted.curves.end(), card.curve) == 1;
     if (!same) {
       return NamedError(StatusCode::kAlreadyExists, "name-taken",
                         absl::StrCat("there is an operator ", card.name,

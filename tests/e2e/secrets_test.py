@@ -11,7 +11,8 @@ class Secrets(FederationCase):
         self.prod.create_app("checkout")
         said = self.promote("checkout", "--id", "secrets")
         shown = self.sluice("promotion", "secrets", "--output", "json")
-        told = {"what promote says": said.stdout + said.stderr, "promotion --output json": shown.stdout}
+        told = {"what promote says": said.stdout + said.stderr,
+                "promotion --output json": shown.stdout}
         for name, process in self.federation.processes.items():
             told[f"log of {name}"] = process.log.read_text()
             told[f"arguments of {name}"] = process.command_line()

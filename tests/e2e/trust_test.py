@@ -100,13 +100,13 @@ class FalseOrders(TrustCase):
         self.assertNotIn("altered", self.sluice("promotions", "--output", "json").stdout)
 
     def test_an_operator_whom_the_trust_document_does_not_name_is_not_admitted(self):
-        refused = self.sluice("promote", "dev:acme/payments/checkout", "prod:acme/payments", "--yes",
-                              operator="mallory", expect=3)
+        refused = self.sluice("promote", "dev:acme/payments/checkout", "prod:acme/payments",
+                              "--yes", operator="mallory", expect=3)
         self.assert_named(refused, "not-admitted")
 
     def test_an_operator_outside_the_grants_is_refused_by_the_agent(self):
-        refused = self.sluice("promote", "dev:acme/payments/checkout", "prod:acme/payments", "--yes",
-                              operator="outsider", expect=3)
+        refused = self.sluice("promote", "dev:acme/payments/checkout", "prod:acme/payments",
+                              "--yes", operator="outsider", expect=3)
         self.assert_named(refused, "not-granted")
 
     def test_what_the_agents_own_policy_forbids_is_refused_whatever_the_trust_document_says(self):
@@ -171,7 +171,8 @@ class FalseAgent(TrustCase):
 
     def test_an_agent_with_an_unknown_key_is_not_admitted(self):
         stranger = self.federation.keys / "stranger.key"
-        self.federation.command("sluice-agent", "keygen", "--foundation", "prod", "--file", stranger)
+        self.federation.command("sluice-agent", "keygen", "--foundation", "prod",
+                                "--file", stranger)
         impostor = self.impostor("stranger", stranger, claims="prod")
         impostor.wait_for_text("not-admitted", READY_SECONDS)
         self.assertEqual(impostor.events("agent-ready"), [])

@@ -1,7 +1,6 @@
 // The admin endpoint: how a test seeds the box, looks inside, and tells it to misbehave.
 // tests/foundation/README.md describes its requests.
-#ifndef TESTS_FOUNDATION_ADMIN_H_
-#define TESTS_FOUNDATION_ADMIN_H_
+#pragma once
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
@@ -55,5 +54,3 @@ nlohmann::json ShowState(const AdminRequest& request);
 nlohmann::json ShowRunningInstances(const AdminRequest& request);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_ADMIN_H_

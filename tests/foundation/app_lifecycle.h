@@ -1,7 +1,6 @@
 // The rules by which apps change: assigning a droplet, starting, stopping, revisions. Callers
 // hold the store's mutex. Refusals are thrown as CC words them.
-#ifndef TESTS_FOUNDATION_APP_LIFECYCLE_H_
-#define TESTS_FOUNDATION_APP_LIFECYCLE_H_
+#pragma once
 
 #include <string>
 
@@ -31,5 +30,3 @@ void DeleteApp(Foundation& foundation, const std::string& app_guid);
 void DeleteDroplet(Foundation& foundation, const std::string& droplet_guid);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_APP_LIFECYCLE_H_

@@ -1,6 +1,5 @@
 // Cloud Foundry's internal blobstore: a real nginx over a directory, with signed download URLs.
-#ifndef TESTS_FOUNDATION_BLOBSTORE_H_
-#define TESTS_FOUNDATION_BLOBSTORE_H_
+#pragma once
 
 #include <sys/types.h>
 
@@ -60,5 +59,3 @@ class Blobstore {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_BLOBSTORE_H_

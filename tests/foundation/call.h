@@ -1,6 +1,5 @@
 // One call of the CC API on its way through the box: who calls, with what, and what they may see.
-#ifndef TESTS_FOUNDATION_CALL_H_
-#define TESTS_FOUNDATION_CALL_H_
+#pragma once
 
 #include <functional>
 #include <memory>
@@ -69,5 +68,3 @@ std::string RelationshipGuid(const nlohmann::json& body, const std::string& name
 void UpdateMetadata(Metadata& metadata, const nlohmann::json& body);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_CALL_H_

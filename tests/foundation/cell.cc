@@ -107,6 +107,41 @@ std::string VcapApplication(Foundation& foundation, const App& app, const Proces
       .dump();
 }
 
+// What the app finds in its environment; what Cloud Foundry sets wins over what was configured.
+TextMap Environment(const DesiredProcess& process, const std::string& instance_guid, int64_t index,
+                    int port) {
+  Json application = Json::parse(process.vcap_application);
+  application["host"] = "0.0.0.0";
+  application["port"] = port;
+  application["instance_id"] = instance_guid;
+  application["instance_index"] = index;
+  std::string port_text = std::to_string(port);
+  std::string index_text = std::to_string(index);
+  TextMap fixed = {{"PORT", port_text},
+                   {"VCAP_APP_PORT", port_text},
+                   {"VCAP_APP_HOST", "0.0.0.0"},
+                   {"VCAP_APPLICATION", application.dump()},
+                   {"VCAP_SERVICES", "{}"},
+                   {"MEMORY_LIMIT", std::to_string(process.memory_in_mb) + "m"},
+                   {"LANG", "en_US.UTF-8"},
+                   {"USER", "vcap"},
+                   {"PATH", "/usr/local/bin:/usr/bin:/bin"},
+                   {"HOME", "/home/vcap/app"},
+                   {"TMPDIR", "/home/vcap/tmp"},
+                   {"DEPS_DIR", "/home/vcap/deps"},
+                   {"INSTANCE_GUID", instance_guid},
+                   {"INSTANCE_INDEX", index_text},
+                   {"CF_INSTANCE_GUID", instance_guid},
+                   {"CF_INSTANCE_INDEX", index_text},
+                   {"CF_INSTANCE_IP", "127.0.0.1"},
+                   {"CF_INSTANCE_INTERNAL_IP", "127.0.0.1"},
+                   {"CF_INSTANCE_PORT", port_text},
+                   {"CF_INSTANCE_ADDR", "127.0.0.1:" + port_text}};
+  TextMap configured = process.environment;
+  fixed.merge(configured);
+  return fixed;
+}
+
 }  // namespace
 
 std::vector<DesiredProcess> DesiredProcesses(Foundation& foundation) {
@@ -201,107 +236,46 @@ std::string Cell::StartCommand(const DesiredProcess& process,
 std::vector<std::string> Cell::Sandbox(const DesiredProcess& process,
                                        const std::string& instance_guid, int64_t index,
                                        int port) const {
+  std::vector<std::string> words = {"bwrap",         "--ro-bind",
+                                    "/usr",          "/usr",
+                                    "--ro-bind",     "/etc",
+                                    "/etc",          "--proc",
+                                    "/proc",         "--dev",
+                                    "/dev",          "--tmpfs",
+                                    "/tmp",          "--dir",
+                                    "/home/vcap",    "--unshare-user",
+                                    "--uid",         "2000",
+                                    "--gid",         "2000",
+                                    "--unshare-pid", "--die-with-parent",
+                                    "--clearenv"};
+  const std::pair<const char*, const char*> links[] = {{"usr/lib", "/lib"},
+                                                       {"usr/lib64", "/lib64"},
+                                                       {"usr/bin", "/bin"},
+                                                       {"usr/sbin", "/sbin"},
+                                                       {"/home/vcap/app", "/app"}};
+  for (const auto& [target, link] : links) {
+    words.insert(words.end(), {"--symlink", target, link});
+  }
   std::string unpacked = UnpackedAt(process.droplet_guid);
   std::string home = directory_ + "/instances/" + instance_guid;
-  std::vector<std::string> words = {"bwrap",
-                                    "--ro-bind",
-                                    "/usr",
-                                    "/usr",
-                                    "--symlink",
-                                    "usr/lib",
-                                    "/lib",
-                                    "--symlink",
-                                    "usr/lib64",
-                                    "/lib64",
-                                    "--symlink",
-                                    "usr/bin",
-                                    "/bin",
-                                    "--symlink",
-                                    "usr/sbin",
-                                    "/sbin",
-                                    "--ro-bind",
-                                    "/etc",
-                                    "/etc",
-                                    "--ro-bind",
-                                    directory_ + "/lifecycle/passwd",
-                                    "/etc/passwd",
-                                    "--proc",
-                                    "/proc",
-                                    "--dev",
-                                    "/dev",
-                                    "--tmpfs",
-                                    "/tmp",
-                                    "--ro-bind",
-                                    directory_ + "/lifecycle/launcher",
-                                    "/tmp/lifecycle/launcher",
-                                    "--dir",
-                                    "/home/vcap",
-                                    "--bind",
-                                    home + "/app",
-                                    "/home/vcap/app",
-                                    "--ro-bind",
-                                    unpacked + "/deps",
-                                    "/home/vcap/deps",
-                                    "--ro-bind",
-                                    unpacked + "/profile.d",
-                                    "/home/vcap/profile.d",
-                                    "--bind",
-                                    home + "/tmp",
-                                    "/home/vcap/tmp",
-                                    "--bind",
-                                    home + "/logs",
-                                    "/home/vcap/logs",
-                                    "--ro-bind",
-                                    unpacked + "/staging_info.yml",
-                                    "/home/vcap/staging_info.yml",
-                                    "--symlink",
-                                    "/home/vcap/app",
-                                    "/app",
-                                    "--unshare-user",
-                                    "--uid",
-                                    "2000",
-                                    "--gid",
-                                    "2000",
-                                    "--unshare-pid",
-                                    "--die-with-parent",
-                                    "--chdir",
-                                    "/home/vcap",
-                                    "--clearenv"};
-  Json application = Json::parse(process.vcap_application);
-  application["host"] = "0.0.0.0";
-  application["port"] = port;
-  application["instance_id"] = instance_guid;
-  application["instance_index"] = index;
-  std::string port_text = std::to_string(port);
-  std::string index_text = std::to_string(index);
-  TextMap environment = process.environment;
-  TextMap fixed = {{"PORT", port_text},
-                   {"VCAP_APP_PORT", port_text},
-                   {"VCAP_APP_HOST", "0.0.0.0"},
-                   {"VCAP_APPLICATION", application.dump()},
-                   {"VCAP_SERVICES", "{}"},
-                   {"MEMORY_LIMIT", std::to_string(process.memory_in_mb) + "m"},
-                   {"LANG", "en_US.UTF-8"},
-                   {"USER", "vcap"},
-                   {"PATH", "/usr/local/bin:/usr/bin:/bin"},
-                   {"HOME", "/home/vcap/app"},
-                   {"TMPDIR", "/home/vcap/tmp"},
-                   {"DEPS_DIR", "/home/vcap/deps"},
-                   {"INSTANCE_GUID", instance_guid},
-                   {"INSTANCE_INDEX", index_text},
-                   {"CF_INSTANCE_GUID", instance_guid},
-                   {"CF_INSTANCE_INDEX", index_text},
-                   {"CF_INSTANCE_IP", "127.0.0.1"},
-                   {"CF_INSTANCE_INTERNAL_IP", "127.0.0.1"},
-                   {"CF_INSTANCE_PORT", port_text},
-                   {"CF_INSTANCE_ADDR", "127.0.0.1:" + port_text}};
-  fixed.merge(environment);  // what is fixed wins
-  for (const auto& [name, value] : fixed) {
+  const std::pair<std::string, const char*> read_only[] = {
+      {directory_ + "/lifecycle/passwd", "/etc/passwd"},
+      {directory_ + "/lifecycle/launcher", "/tmp/lifecycle/launcher"},
+      {unpacked + "/deps", "/home/vcap/deps"},
+      {unpacked + "/profile.d", "/home/vcap/profile.d"},
+      {unpacked + "/staging_info.yml", "/home/vcap/staging_info.yml"}};
+  for (const auto& [source, target] : read_only) {
+    words.insert(words.end(), {"--ro-bind", source, target});
+  }
+  for (const char* writable : {"/app", "/tmp", "/logs"}) {
+    words.insert(words.end(), {"--bind", home + writable, std::string("/home/vcap") + writable});
+  }
+  for (const auto& [name, value] : Environment(process, instance_guid, index, port)) {
     words.insert(words.end(), {"--setenv", name, value});
   }
   std::string prefix;
   std::string command = StartCommand(process, prefix);
-  words.insert(words.end(), {"/tmp/lifecycle/launcher", prefix, command});
+  words.insert(words.end(), {"--chdir", "/home/vcap", "/tmp/lifecycle/launcher", prefix, command});
   return words;
 }
 

@@ -1,7 +1,6 @@
 // One machine's worth of running droplets: unpacks them, and runs a process of an app in a
 // sandbox as uid 2000 with the layout and the launcher contract of a buildpack app.
-#ifndef TESTS_FOUNDATION_CELL_H_
-#define TESTS_FOUNDATION_CELL_H_
+#pragma once
 
 #include <sys/types.h>
 
@@ -72,5 +71,3 @@ class Cell {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_CELL_H_

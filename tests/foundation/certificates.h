@@ -1,6 +1,5 @@
 // The box's own certificate authority, made at each start in its directory.
-#ifndef TESTS_FOUNDATION_CERTIFICATES_H_
-#define TESTS_FOUNDATION_CERTIFICATES_H_
+#pragma once
 
 #include <string>
 
@@ -17,5 +16,3 @@ CertificateFiles MakeCertificates(const std::string& directory, const std::strin
                                   const std::string& address);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_CERTIFICATES_H_

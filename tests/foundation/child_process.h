@@ -1,6 +1,5 @@
 // Programs that the box starts: nginx, tar, the apps.
-#ifndef TESTS_FOUNDATION_CHILD_PROCESS_H_
-#define TESTS_FOUNDATION_CHILD_PROCESS_H_
+#pragma once
 
 #include <sys/types.h>
 
@@ -31,5 +30,3 @@ void StopChild(pid_t pid, double grace_seconds);
 std::string DescribeExit(int wait_status);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_CHILD_PROCESS_H_

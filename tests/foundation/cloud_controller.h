@@ -1,7 +1,6 @@
 // The API's front: gorouter's and nginx's part, authentication, the table of calls, CC's error
 // envelope and headers. What each call does lies in calls_*.cc.
-#ifndef TESTS_FOUNDATION_CLOUD_CONTROLLER_H_
-#define TESTS_FOUNDATION_CLOUD_CONTROLLER_H_
+#pragma once
 
 #include <optional>
 #include <string>
@@ -57,5 +56,3 @@ class CloudController {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_CLOUD_CONTROLLER_H_

@@ -1,7 +1,6 @@
 // Deployments on their way: what CC's deployment_updater does every few seconds
 // (cloud_controller_ng, lib/cloud_controller/deployment_updater).
-#ifndef TESTS_FOUNDATION_DEPLOYMENT_UPDATER_H_
-#define TESTS_FOUNDATION_DEPLOYMENT_UPDATER_H_
+#pragma once
 
 #include <condition_variable>
 #include <mutex>
@@ -38,5 +37,3 @@ int64_t StepInstances(const Deployment& deployment);
 void SetStatus(Deployment& deployment, const std::string& status, const std::string& reason);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_DEPLOYMENT_UPDATER_H_

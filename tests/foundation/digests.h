@@ -1,6 +1,5 @@
 // Hashes, encodings and identifiers that Cloud Foundry's interfaces are made of.
-#ifndef TESTS_FOUNDATION_DIGESTS_H_
-#define TESTS_FOUNDATION_DIGESTS_H_
+#pragma once
 
 #include <cstdint>
 #include <ctime>
@@ -32,5 +31,3 @@ std::string RandomHex(int bytes);
 std::string Timestamp(std::time_t time);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_DIGESTS_H_

@@ -1,7 +1,6 @@
 // Downloads that go wrong: CC redirects to an origin of the box's own instead of nginx, and that
 // origin sends something other than the droplet.
-#ifndef TESTS_FOUNDATION_FAULTY_DOWNLOAD_H_
-#define TESTS_FOUNDATION_FAULTY_DOWNLOAD_H_
+#pragma once
 
 #include <string>
 
@@ -21,5 +20,3 @@ void SendDropletDirectly(Foundation& foundation, Exchange& exchange,
                          const std::string& droplet_guid);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_FAULTY_DOWNLOAD_H_

@@ -1,6 +1,5 @@
 // The parts of one box, for those of them that need each other.
-#ifndef TESTS_FOUNDATION_FOUNDATION_H_
-#define TESTS_FOUNDATION_FOUNDATION_H_
+#pragma once
 
 #include <string>
 
@@ -30,5 +29,3 @@ struct Foundation {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_FOUNDATION_H_

@@ -1,7 +1,6 @@
 // A blocking HTTP/1.1 client for one request at a time: health checks, and tests that talk to a
 // box as any client would.
-#ifndef TESTS_FOUNDATION_HTTP_CLIENT_H_
-#define TESTS_FOUNDATION_HTTP_CLIENT_H_
+#pragma once
 
 #include <optional>
 #include <string>
@@ -29,5 +28,3 @@ std::optional<Response> Fetch(const ClientRequest& request);
 std::optional<Response> ReadResponse(Stream& stream, bool to_head);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_HTTP_CLIENT_H_

@@ -1,6 +1,5 @@
 // HTTP/1.1 requests and responses as the box's servers and clients pass them around.
-#ifndef TESTS_FOUNDATION_HTTP_MESSAGE_H_
-#define TESTS_FOUNDATION_HTTP_MESSAGE_H_
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -63,5 +62,3 @@ Response TextResponse(int status, std::string content_type, std::string body);
 Response NginxErrorPage(int status);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_HTTP_MESSAGE_H_

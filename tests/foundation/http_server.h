@@ -1,8 +1,7 @@
 // A small HTTP/1.1 server: one listening socket, one thread for each connection. The box needs
 // its own because a foundation's misbehaviours happen below what server libraries offer: cut
 // connections, lying lengths, stalls, bodies refused before they are read.
-#ifndef TESTS_FOUNDATION_HTTP_SERVER_H_
-#define TESTS_FOUNDATION_HTTP_SERVER_H_
+#pragma once
 
 #include <functional>
 #include <optional>
@@ -79,5 +78,3 @@ class HttpServer {
 int ListenOn(const std::string& address, int& port);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_HTTP_SERVER_H_

@@ -1,6 +1,5 @@
 // Lists of the API: filters, order, pages and links, with CC's rules for each.
-#ifndef TESTS_FOUNDATION_LISTING_H_
-#define TESTS_FOUNDATION_LISTING_H_
+#pragma once
 
 #include <functional>
 #include <map>
@@ -51,5 +50,3 @@ class Listing {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_LISTING_H_

@@ -99,6 +99,38 @@ std::string Url(const std::string& scheme, const Options& options, const HttpSer
   return scheme + "://" + options.address + ":" + std::to_string(server.port());
 }
 
+// The box's directories, and its own path in its one canonical form.
+void MakeDirectories(Options& options) {
+  std::filesystem::create_directories(options.directory);
+  options.directory = std::filesystem::canonical(options.directory);
+  for (const char* part : {"/uploads", "/tls"}) {
+    std::filesystem::create_directories(options.directory + part);
+  }
+}
+
+// What box.json says: where everything is, and who may enter.
+std::string Description(const Foundation& foundation, const HttpServer& admin_server,
+                        const HttpServer& router_server, const std::string& ca_file,
+                        const std::string& admin_secret) {
+  const Options& options = foundation.options;
+  const Blobstore& blobstore = *foundation.blobstore;
+  return Json{{"name", options.name},
+              {"pid", getpid()},
+              {"api_url", foundation.api_url},
+              {"uaa_url", foundation.uaa_url},
+              {"blobstore_url", blobstore.url()},
+              {"admin_url", Url("http", options, admin_server)},
+              {"router_url", Url("http", options, router_server)},
+              {"router_host", options.address},
+              {"router_port", router_server.port()},
+              {"apps_domain", options.apps_domain},
+              {"apps_domain_guid", Ordered(foundation.store.domains).front()->guid},
+              {"ca_file", ca_file},
+              {"admin_client", {{"id", "admin"}, {"secret", admin_secret}}},
+              {"webdav", {{"user", Blobstore::kUser}, {"password", blobstore.password()}}}}
+      .dump(2);
+}
+
 void RunBox(const Options& given) {
   int signals = BlockSignals();
   Options options = given;
@@ -109,11 +141,7 @@ void RunBox(const Options& given) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) return;
   }
-  std::filesystem::create_directories(options.directory);
-  options.directory = std::filesystem::canonical(options.directory);
-  for (const char* part : {"/uploads", "/tls"}) {
-    std::filesystem::create_directories(options.directory + part);
-  }
+  MakeDirectories(options);
   CertificateFiles certificates =
       MakeCertificates(options.directory + "/tls", options.name, options.address);
   SSL_CTX* tls = MakeServerTls(certificates.certificate, certificates.key);
@@ -140,21 +168,7 @@ void RunBox(const Options& given) {
   auto updater = std::make_unique<DeploymentUpdater>(foundation);
 
   std::string about =
-      Json{{"name", options.name},
-           {"pid", getpid()},
-           {"api_url", foundation.api_url},
-           {"uaa_url", foundation.uaa_url},
-           {"blobstore_url", blobstore->url()},
-           {"admin_url", Url("http", options, admin_server)},
-           {"router_url", Url("http", options, router_server)},
-           {"router_host", options.address},
-           {"router_port", router_server.port()},
-           {"apps_domain", options.apps_domain},
-           {"apps_domain_guid", Ordered(foundation.store.domains).front()->guid},
-           {"ca_file", certificates.ca},
-           {"admin_client", {{"id", "admin"}, {"secret", admin_secret}}},
-           {"webdav", {{"user", Blobstore::kUser}, {"password", blobstore->password()}}}}
-          .dump(2);
+      Description(foundation, admin_server, router_server, certificates.ca, admin_secret);
   auto& cloud_controller = *new CloudController(foundation);
   auto& uaa = *new Uaa(foundation);
   auto& admin = *new Admin(foundation, about);

@@ -1,7 +1,6 @@
 // What the box has been told to do wrong. Each misbehaviour has a name, may be limited to a
 // number of times, and may carry parameters that its place understands.
-#ifndef TESTS_FOUNDATION_MISBEHAVIOURS_H_
-#define TESTS_FOUNDATION_MISBEHAVIOURS_H_
+#pragma once
 
 #include <map>
 #include <mutex>
@@ -43,5 +42,3 @@ class Misbehaviours {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_MISBEHAVIOURS_H_

@@ -1,6 +1,5 @@
 // Reads multipart/form-data as it arrives. File parts go to files, in constant memory.
-#ifndef TESTS_FOUNDATION_MULTIPART_H_
-#define TESTS_FOUNDATION_MULTIPART_H_
+#pragma once
 
 #include <cstdint>
 #include <string>
@@ -57,5 +56,3 @@ class MultipartReader {
 std::string BoundaryOf(const std::string& content_type);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_MULTIPART_H_

@@ -1,6 +1,5 @@
 // What can be chosen when a box is started.
-#ifndef TESTS_FOUNDATION_OPTIONS_H_
-#define TESTS_FOUNDATION_OPTIONS_H_
+#pragma once
 
 #include <cstdint>
 #include <optional>
@@ -38,5 +37,3 @@ struct Options {
 std::optional<Options> ParseOptions(int argc, char** argv);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_OPTIONS_H_

@@ -1,6 +1,5 @@
 // The JSON of each resource, as CC v3 shows it.
-#ifndef TESTS_FOUNDATION_PRESENT_H_
-#define TESTS_FOUNDATION_PRESENT_H_
+#pragma once
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -53,5 +52,3 @@ std::string EffectiveCommand(const Store& store, const Process& process);
 nlohmann::json ToOne(const std::optional<std::string>& guid);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_PRESENT_H_

@@ -1,7 +1,6 @@
 // The foundation's resources as the box keeps them: plain records, named and spelled as in the
 // CC v3 API. Their JSON is made in present.h, their rules lie in app_lifecycle.h and the calls.
-#ifndef TESTS_FOUNDATION_RECORDS_H_
-#define TESTS_FOUNDATION_RECORDS_H_
+#pragma once
 
 #include <cstdint>
 #include <ctime>
@@ -210,5 +209,3 @@ struct Client {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_RECORDS_H_

@@ -1,7 +1,6 @@
 // How a call of the API ends when it is refused: thrown by the call, turned into CC's error
 // envelope in one place (CloudController::Serve).
-#ifndef TESTS_FOUNDATION_REFUSAL_H_
-#define TESTS_FOUNDATION_REFUSAL_H_
+#pragma once
 
 #include <string>
 
@@ -28,5 +27,3 @@ Refusal NotAuthenticated();                     // 401 10002
 Response RefusalResponse(const Refusal& refusal);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_REFUSAL_H_

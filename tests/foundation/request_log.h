@@ -1,6 +1,5 @@
 // Counts the requests that reached the API, so that a test can say "nothing was changed".
-#ifndef TESTS_FOUNDATION_REQUEST_LOG_H_
-#define TESTS_FOUNDATION_REQUEST_LOG_H_
+#pragma once
 
 #include <deque>
 #include <map>
@@ -35,5 +34,3 @@ class RequestLog {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_REQUEST_LOG_H_

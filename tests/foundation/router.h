@@ -1,6 +1,5 @@
 // The router: sends a request by its Host name to a healthy instance, as gorouter does.
-#ifndef TESTS_FOUNDATION_ROUTER_H_
-#define TESTS_FOUNDATION_ROUTER_H_
+#pragma once
 
 #include <string>
 #include <vector>
@@ -28,5 +27,3 @@ class Router {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_ROUTER_H_

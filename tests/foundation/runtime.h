@@ -1,7 +1,6 @@
 // The runtime ("Diego"): keeps the instances running that the store asks for, checks their
 // health, starts crashed ones again with growing delays, and stops them gracefully.
-#ifndef TESTS_FOUNDATION_RUNTIME_H_
-#define TESTS_FOUNDATION_RUNTIME_H_
+#pragma once
 
 #include <sys/types.h>
 
@@ -110,5 +109,3 @@ class Runtime {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_RUNTIME_H_

@@ -1,6 +1,5 @@
 // Everything that the foundation knows, in memory, under one mutex.
-#ifndef TESTS_FOUNDATION_STORE_H_
-#define TESTS_FOUNDATION_STORE_H_
+#pragma once
 
 #include <map>
 #include <mutex>
@@ -91,5 +90,3 @@ struct Store {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_STORE_H_

@@ -1,6 +1,5 @@
 // One TCP connection of the box, plain or TLS, with blocking calls and a read timeout.
-#ifndef TESTS_FOUNDATION_STREAM_H_
-#define TESTS_FOUNDATION_STREAM_H_
+#pragma once
 
 #include <sys/types.h>
 
@@ -52,5 +51,3 @@ SSL_CTX* MakeServerTls(const std::string& certificate_file, const std::string& k
 SSL_CTX* MakeClientTls(const std::string& ca_file);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_STREAM_H_

@@ -1,6 +1,5 @@
 // UAA's access tokens: RS256 JWTs, made and judged with one key of the box.
-#ifndef TESTS_FOUNDATION_TOKENS_H_
-#define TESTS_FOUNDATION_TOKENS_H_
+#pragma once
 
 #include <ctime>
 #include <nlohmann/json_fwd.hpp>
@@ -39,5 +38,3 @@ class Tokens {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_TOKENS_H_

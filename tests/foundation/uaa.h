@@ -1,6 +1,5 @@
 // The UAA: tokens for registered clients, by client_credentials and (for users) password.
-#ifndef TESTS_FOUNDATION_UAA_H_
-#define TESTS_FOUNDATION_UAA_H_
+#pragma once
 
 #include "tests/foundation/foundation.h"
 #include "tests/foundation/http_server.h"
@@ -21,5 +20,3 @@ class Uaa {
 };
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_UAA_H_

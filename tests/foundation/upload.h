@@ -1,7 +1,6 @@
 // The upload of droplet bits: nginx's upload module (the form is streamed to a file, refusals
 // before CC sees anything) and then CC's own checks and its job.
-#ifndef TESTS_FOUNDATION_UPLOAD_H_
-#define TESTS_FOUNDATION_UPLOAD_H_
+#pragma once
 
 #include <string>
 #include <vector>
@@ -39,5 +38,3 @@ Response AcceptUpload(Call& call, const std::string& droplet_guid, const Receive
 void DiscardUpload(const ReceivedUpload& upload);
 
 }  // namespace sluice::box
-
-#endif  // TESTS_FOUNDATION_UPLOAD_H_

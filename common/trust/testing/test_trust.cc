@@ -54,9 +54,8 @@ OperatorCard CardOf(const OperatorKey& key) {
 }  // namespace
 
 Grant AllActions(const std::vector<std::string>& patterns) {
-  Grant grant{{Action::kRead, Action::kPromote, Action::kActivate, Action::kCancel,
-               Action::kRollback},
-              {}};
+  Grant grant{
+      {Action::kRead, Action::kPromote, Action::kActivate, Action::kCancel, Action::kRollback}, {}};
   for (const std::string& pattern : patterns) {
     grant.targets.push_back(Must(SpacePattern::Parse(pattern)));
   }

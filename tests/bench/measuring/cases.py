@@ -158,7 +158,8 @@ def loopback():
         yield Result("loopback", sum(spent.values()), "core-seconds per GiB", name)
         for thread, seconds in sorted(spent.items(), key=lambda item: -item[1]):
             if seconds >= 0.01:
-                yield Result("loopback", seconds, "core-seconds per GiB", f"{name}, thread {thread}")
+                yield Result("loopback", seconds, "core-seconds per GiB",
+                             f"{name}, thread {thread}")
 
 
 CASES = {"memory-1gib": memory_1gib, "two-links": two_links, "loopback": loopback}

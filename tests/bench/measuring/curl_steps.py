@@ -43,5 +43,5 @@ def wait_until_staged(box, app_guid, droplet_guid=None, besides=frozenset()):
         found = staged(box, app_guid)
         if droplet_guid in found or (droplet_guid is None and found - besides):
             return
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # pace: as often as the agents ask that are compared with this
     raise TimeoutError(f"no droplet of app {app_guid} was STAGED in {CURL_SECONDS_MAX} s")

@@ -36,7 +36,8 @@ def again_in_own_network(arguments):
         yield from run.stdout
     finally:
         if run.wait() not in (0, 1):
-            raise RuntimeError(f"{' '.join(arguments)} in a network of its own: exit {run.returncode}")
+            raise RuntimeError(
+                f"{' '.join(arguments)} in a network of its own: exit {run.returncode}")
 
 
 class Link:

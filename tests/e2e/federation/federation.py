@@ -48,7 +48,8 @@ class Finished:
         return json.loads(self.stdout)
 
     def __str__(self):
-        return (f"sluice {' '.join(self.arguments)}\nexit {self.exit_code} after {self.seconds:.1f} s\n"
+        return (f"sluice {' '.join(self.arguments)}\n"
+                f"exit {self.exit_code} after {self.seconds:.1f} s\n"
                 f"--- standard output\n{self.stdout}--- standard error\n{self.stderr}")
 
 

@@ -129,7 +129,8 @@ class Program:
             line = found()
         if line:
             return line
-        raise Unready(f"{self.name}: waited {seconds} s for a line with {text!r}\n{self.last_lines()}")
+        raise Unready(f"{self.name}: waited {seconds} s for a line with {text!r}\n"
+                      f"{self.last_lines()}")
 
     def wait_for_exit(self, seconds):
         """Its exit code."""
