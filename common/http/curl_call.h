@@ -32,6 +32,8 @@ class CurlCall {
 
   const Status& failure() const { return failure_; }
   const std::string& where() const { return where_; }
+  // The final response's header section has ended: what came is a response.
+  bool HeadersComplete() const { return headers_complete_; }
   // A whole error response is at hand although the request could not be sent to its end: servers
   // refuse a body that is too large and close.
   bool RefusedEarly() const;

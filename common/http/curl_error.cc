@@ -20,7 +20,6 @@ struct Meaning {
 Meaning MeaningOf(int curl_code) {
   switch (curl_code) {
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
       return {StatusCode::kInvalidArgument, "bad-url", "the URL cannot be used"};
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -39,6 +38,7 @@ Meaning MeaningOf(int curl_code) {
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CIPHER:
       return {StatusCode::kUnavailable, "tls-failed", "the TLS handshake failed"};
+    case CURLE_UNSUPPORTED_PROTOCOL:  // a reply without a status line, read as HTTP/0.9
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_HTTP2:
       return {StatusCode::kUnavailable, "not-http", "the server does not speak HTTP"};

@@ -91,6 +91,10 @@ StatusOr<HttpResponse> CurlSession::Perform(const HttpRequest& request, const Se
   if (*result != CURLE_OK && !call.RefusedEarly()) {
     return StatusFromCurl(*result, handles_->error_text.data(), call.where());
   }
+  // libcurl takes a header section that the server's close cut short for a whole one.
+  if (!call.HeadersComplete()) {
+    return StatusFromCurl(CURLE_PARTIAL_FILE, "within the response's header", call.where());
+  }
   return call.TakeResponse();
 }
 
