@@ -12,10 +12,8 @@ namespace {
 using http::FakeReply;
 using http::SeenRequest;
 using testing::AllOf;
-using testing::Each;
 using testing::HasSubstr;
 using testing::Not;
-using testing::Property;
 
 const DropletGuid kDroplet("droplet-1");
 constexpr std::string_view kDownload = "/v3/droplets/droplet-1/download";
@@ -167,6 +165,16 @@ TEST_F(DownloadTest, AsksForANewSignedUrlWhenTheOldOneHasExpired) {
   foundation_.On("GET", kDownload, Redirect());
   foundation_.On("GET", kBlob, CutAfter(Whole(bytes_), 100'000));
   foundation_.On("GET", kBlob, Page(410, "Gone"));
+  foundation_.On("GET", kBlob, Part(bytes_, 100'000));
+  ASSERT_THAT(Download(), IsOk());
+  EXPECT_EQ(sink_.text, bytes_);
+  EXPECT_EQ(foundation_.Count("GET", kDownload), 2U);
+}
+
+TEST_F(DownloadTest, AsksForANewSignedUrlWhenTheOldOneGivesNothing) {
+  foundation_.On("GET", kDownload, Redirect());
+  foundation_.On("GET", kBlob, CutAfter(Whole(bytes_), 100'000));
+  foundation_.On("GET", kBlob, CutAfter(Part(bytes_, 100'000), 0));
   foundation_.On("GET", kBlob, Part(bytes_, 100'000));
   ASSERT_THAT(Download(), IsOk());
   EXPECT_EQ(sink_.text, bytes_);

@@ -101,6 +101,7 @@ Status Download(const DownloadRequest& request, ApiSession& session, http::ByteS
       return Locate(Refine(result, body), request.droplet, session);
     }
     fruitless = body.delivered_bytes() - before >= kProgressBytesMin ? 1 : fruitless + 1;
+    if (fruitless > 1) reader.DropSignedUrl();
     if (fruitless >= session.client().retry().attempts_max) {
       return Locate(GiveUp(result, fruitless, body), request.droplet, session);
     }

@@ -34,6 +34,9 @@ class DropletReader {
   //   other          final, or what `body` returned
   Status Fetch(const ByteRange& range, http::ResponseSink& body, std::stop_token stop);
 
+  // The next fetch asks Cloud Controller where the bytes are: for when the URL at hand gives none.
+  void DropSignedUrl() { signed_url_.clear(); }
+
   // What the last answer asked to be waited for before another attempt.
   absl::Duration retry_after() const { return retry_after_; }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -38,6 +39,15 @@ std::string ReadHead(Stream& stream, std::string& unread) {
     if (got <= 0) return "";
     unread.append(buffer.data(), static_cast<size_t>(got));
   }
+}
+
+// An IMF-fixdate (RFC 9110 section 5.6.7), as nginx in front of Cloud Controller sends one.
+std::string HttpDate(std::time_t time) {
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  char text[sizeof "Sun, 06 Nov 1994 08:49:37 GMT"];
+  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+  return text;
 }
 
 }  // namespace
@@ -138,6 +148,7 @@ void Exchange::SendHead(int status, Headers headers) {
   answered_ = true;
   status_ = status;
   if (close_) headers.Set("Connection", "close");
+  if (!headers.Get("Date")) headers.Set("Date", HttpDate(std::time(nullptr)));
   stream_.Write(ResponseHead(status, headers));
 }
 
