@@ -19,9 +19,9 @@ StatusOr<SignalDescriptor> SignalDescriptor::Open(std::initializer_list<int> sig
   const int blocked = pthread_sigmask(SIG_BLOCK, &set, nullptr);
   const int descriptor = blocked == 0 ? signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) : -1;
   if (descriptor < 0) {
-    return NamedError(StatusCode::kInternal, "no-signals",
-                      absl::StrCat("cannot wait for signals: ",
-                                   strerror(blocked == 0 ? errno : blocked)));
+    return NamedError(
+        StatusCode::kInternal, "no-signals",
+        absl::StrCat("cannot wait for signals: ", strerror(blocked == 0 ? errno : blocked)));
   }
   return SignalDescriptor(descriptor);
 }

@@ -15,12 +15,10 @@ namespace {
 // Lower is more interesting: the cause before its echo.
 int Interest(const Status& status) {
   constexpr std::array kByInterest = {
-      StatusCode::kDataLoss,         StatusCode::kPermissionDenied,
-      StatusCode::kUnauthenticated,  StatusCode::kInvalidArgument,
-      StatusCode::kNotFound,         StatusCode::kAlreadyExists,
-      StatusCode::kFailedPrecondition, StatusCode::kResourceExhausted,
-      StatusCode::kInternal,         StatusCode::kDeadlineExceeded,
-      StatusCode::kUnavailable};
+      StatusCode::kDataLoss,           StatusCode::kPermissionDenied,  StatusCode::kUnauthenticated,
+      StatusCode::kInvalidArgument,    StatusCode::kNotFound,          StatusCode::kAlreadyExists,
+      StatusCode::kFailedPrecondition, StatusCode::kResourceExhausted, StatusCode::kInternal,
+      StatusCode::kDeadlineExceeded,   StatusCode::kUnavailable};
   for (size_t i = 0; i < kByInterest.size(); ++i) {
     if (kByInterest[i] == status.code()) return static_cast<int>(i);
   }
@@ -45,8 +43,8 @@ std::vector<Status> Failures(const Promotion& promotion) {
                              promotion.terms.source, StateWord(promotion.source.state)));
   for (size_t i = 0; i < promotion.targets.size(); ++i) {
     const TargetJob& job = promotion.targets[i];
-    const bool cancelled = job.state == v1::TARGET_STATE_CANCELLED ||
-                           job.state == v1::TARGET_STATE_ROLLED_BACK;
+    const bool cancelled =
+        job.state == v1::TARGET_STATE_CANCELLED || job.state == v1::TARGET_STATE_ROLLED_BACK;
     failures.push_back(ErrorOf(job.error, IsEnd(job.state), cancelled,
                                promotion.terms.targets[i].reference, StateWord(job.state)));
   }
@@ -107,9 +105,8 @@ std::string Reason(const Promotion& promotion) {
     }
     case v1::PROMOTION_STATE_ACTIVATING:
       return "waiting for activation at " +
-             Foundations(promotion, false, [](v1::TargetState state) {
-               return state != v1::TARGET_STATE_VERIFIED;
-             });
+             Foundations(promotion, false,
+                         [](v1::TargetState state) { return state != v1::TARGET_STATE_VERIFIED; });
     case v1::PROMOTION_STATE_DONE: {
       for (const TargetJob& job : promotion.targets) {
         if (!job.error.ok()) return "a rollback was refused: " + Describe(job.error);

@@ -68,9 +68,13 @@ Coordinator::Coordinator(const CoordinatorParts& parts, PromotionBook book)
       book_(std::move(book)),
       recorder_(parts.ledger, book_, parts.timers,
                 {.on_changed = [this](const std::string& id) { OnChanged(id); },
-                 .on_recovered = [this] { PursueAll(); }}),
+                 .on_recovered = [this] { AskAgainLater(); }}),
       wishes_(parts.sender, agents_),
       reads_(parts.sender, parts.timers, parts.entropy) {}
+
+Coordinator::~Coordinator() {
+  if (asking_again_) parts_.timers.Cancel(*asking_again_);
+}
 
 absl::Time Coordinator::Now() const {
   // As the ledger keeps it: a restart must see the same instants.
@@ -82,7 +86,9 @@ void Coordinator::OnSessionOpened(net::SessionId session, const net::Peer& peer,
   sessions_[session] = peer;
   if (peer.role != net::PeerRole::kAgent) return;
   Log(LogLevel::kInfo, "agent-connected",
-      {{"foundation", peer.name}, {"endpoint", hello.bulk_endpoint()}, {"version", hello.version()}});
+      {{"foundation", peer.name},
+       {"endpoint", hello.bulk_endpoint()},
+       {"version", hello.version()}});
   agents_.Open(peer.name, {.session = session,
                            .curve_key = peer.curve_key,
                            .version = hello.version(),
@@ -185,22 +191,21 @@ Status Coordinator::SubmitOrder(const Asker& asker, const net::Peer& peer,
     return absl::OkStatus();
   }
   const std::shared_ptr<const trust::TrustDocument> trust = parts_.trust.Get();
-  const IntakeContext context{.trust = *trust,
-                              .submitter = peer.name,
-                              .now = Now(),
-                              .find_promotion = [this](const std::string& id) {
-                                return book_.Latest(id);
-                              }};
+  const IntakeContext context{
+      .trust = *trust,
+      .submitter = peer.name,
+      .now = Now(),
+      .find_promotion = [this](const std::string& id) { return book_.Latest(id); }};
   SLUICE_ASSIGN_OR_RETURN(const TakenOrder taken, TakeOrder(envelope, context));
   if (std::holds_alternative<OrderRecorded>(taken.event.what) &&
       book_.open().size() >= kOpenPromotionsMax) {
     return Busy(absl::StrCat(kOpenPromotionsMax, " promotions are under way"));
   }
-  SLUICE_RETURN_IF_ERROR(recorder_.Record(
-      taken.promotion, taken.event,
-      [this, sha256, id = taken.promotion](const StatusOr<uint64_t>& sequence) {
-        AnswerOrder(sha256, id, sequence);
-      }));
+  SLUICE_RETURN_IF_ERROR(
+      recorder_.Record(taken.promotion, taken.event,
+                       [this, sha256, id = taken.promotion](const StatusOr<uint64_t>& sequence) {
+                         AnswerOrder(sha256, id, sequence);
+                       }));
   submitted_[sha256] = {asker};
   return absl::OkStatus();
 }
@@ -237,19 +242,18 @@ Status Coordinator::GetPromotion(const Asker& asker, const std::string& id) {
   SLUICE_ASSIGN_OR_RETURN(const Promotion* promotion, book_.Find(id));
   if (ledger_reads_ >= kLedgerReadsMax) return Busy("many ask for promotions");
   ++ledger_reads_;
-  parts_.ledger.ReadPromotion(
-      promotion->id,
-      [this, asker, whole_id = promotion->id](StatusOr<std::vector<LedgerEntry>> entries) {
-        --ledger_reads_;
-        if (!entries.ok()) {
-          parts_.sender.Send(asker.session, ErrorMessage(asker.request, entries.status()));
-          return;
-        }
-        v1::ControlMessage message;
-        *message.mutable_promotion_detail() = DetailOf(*book_.Committed(whole_id));
-        AddEntries(*message.mutable_promotion_detail(), *entries);
-        Answer(asker, std::move(message));
-      });
+  parts_.ledger.ReadPromotion(promotion->id, [this, asker, whole_id = promotion->id](
+                                                 StatusOr<std::vector<LedgerEntry>> entries) {
+    --ledger_reads_;
+    if (!entries.ok()) {
+      parts_.sender.Send(asker.session, ErrorMessage(asker.request, entries.status()));
+      return;
+    }
+    v1::ControlMessage message;
+    *message.mutable_promotion_detail() = DetailOf(*book_.Committed(whole_id));
+    AddEntries(*message.mutable_promotion_detail(), *entries);
+    Answer(asker, std::move(message));
+  });
   return absl::OkStatus();
 }
 
@@ -304,18 +308,25 @@ Status Coordinator::TakeReport(const net::Peer& peer, const v1::JobReport& repor
   StatusOr<Event> event = EventOfReport(report, peer.name, *latest, *parts_.trust.Get(), Now());
   Status taken = event.status();
   if (event.ok()) {
-    taken = recorder_.Record(id, *event,
-                             [this, foundation = peer.name, report](const auto& sequence) {
-                               if (sequence.ok()) AnswerReport(foundation, report);
-                             });
+    taken =
+        recorder_.Record(id, *event, [this, foundation = peer.name, report](const auto& sequence) {
+          if (sequence.ok()) AnswerReport(foundation, report);
+          // Otherwise the agent is asked again when the ledger recovers.
+        });
   }
-  // An agent that reports what cannot be may have missed what is wanted of it.
-  if (!taken.ok()) {
-    wishes_.Forget(id);
-    if (const Promotion* committed = book_.Committed(id)) wishes_.Deliver(*committed);
-    return WithContext(taken, absl::StrCat("report ", report.revision(), " of ", peer.name));
-  }
-  return absl::OkStatus();
+  if (absl::IsUnavailable(taken) || absl::IsResourceExhausted(taken)) AskAgainLater();
+  return WithContext(taken, absl::StrCat("report ", report.revision(), " of ", peer.name));
+}
+
+// Agents answer each wish by what they have to report, so that a report which could not be taken
+// comes again. Never at once: a refusal that stays would be repeated without end.
+void Coordinator::AskAgainLater() {
+  if (asking_again_) return;
+  asking_again_ = parts_.timers.After(EventRecorder::kRecoverAfter, [this] {
+    asking_again_.reset();
+    wishes_.ForgetAll();
+    PursueAll();
+  });
 }
 
 // To whoever stands for the foundation now: the agent may have reconnected meanwhile.
@@ -334,8 +345,7 @@ void Coordinator::AnswerReport(const std::string& foundation, const v1::JobRepor
 Status Coordinator::PassProgress(const net::Peer& peer, const v1::JobProgress& progress) {
   const Promotion* promotion = book_.Committed(progress.promotion());
   if (promotion == nullptr || Ended(*promotion)) return absl::OkStatus();
-  SLUICE_RETURN_IF_ERROR(
-      CheckJob(progress.role(), progress.target_index(), peer.name, *promotion));
+  SLUICE_RETURN_IF_ERROR(CheckJob(progress.role(), progress.target_index(), peer.name, *promotion));
   const absl::Duration now = parts_.clock.Monotonic();
   const auto [last, first] = progress_at_.try_emplace(
       {progress.promotion(), progress.role(), progress.target_index()}, now);
@@ -353,7 +363,9 @@ void Coordinator::OnChanged(const std::string& id) {
   // A copy: sending may find a connection gone, and what follows from that may change the book.
   const Promotion promotion = *book_.Committed(id);
   Log(LogLevel::kInfo, "promotion-changed",
-      {{"promotion", id}, {"state", StateWord(promotion.state)}, {"reason", Reason(promotion)},
+      {{"promotion", id},
+       {"state", StateWord(promotion.state)},
+       {"reason", Reason(promotion)},
        {"sequence", static_cast<int64_t>(promotion.events)}});
   Pursue(id);
   TellWatchers(promotion);
@@ -398,16 +410,15 @@ void Coordinator::TellWatchers(const Promotion& promotion) {
 Status Coordinator::AdoptTrust(std::shared_ptr<const trust::TrustDocument> document,
                                std::function<void(const Status&)> done) {
   const std::string envelope = document->envelope();
-  return recorder_.RecordTrust(
-      envelope, Now(),
-      [this, document = std::move(document),
-       done = std::move(done)](const StatusOr<uint64_t>& sequence) {
-        if (sequence.ok()) {
-          parts_.trust.Set(document);
-          DropUnadmitted();
-        }
-        done(sequence.status());
-      });
+  return recorder_.RecordTrust(envelope, Now(),
+                               [this, document = std::move(document),
+                                done = std::move(done)](const StatusOr<uint64_t>& sequence) {
+                                 if (sequence.ok()) {
+                                   parts_.trust.Set(document);
+                                   DropUnadmitted();
+                                 }
+                                 done(sequence.status());
+                               });
 }
 
 void Coordinator::DropUnadmitted() {

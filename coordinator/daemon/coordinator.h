@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -51,12 +52,13 @@ class Coordinator final : public net::ControlEvents {
   static constexpr size_t kOpenPromotionsMax = 256;  // not ended yet
   static constexpr size_t kListedMax = 1000;         // in one answer
   static constexpr size_t kListedByDefault = 100;
-  static constexpr size_t kLedgerReadsMax = 64;      // in flight
+  static constexpr size_t kLedgerReadsMax = 64;  // in flight
   // Reports of progress of one job are passed on no more often than this.
   static constexpr absl::Duration kProgressEvery = absl::Milliseconds(100);
 
   // `book` is what the ledger has (ledger_replay.h).
   Coordinator(const CoordinatorParts& parts, PromotionBook book);
+  ~Coordinator() override;
 
   void OnSessionOpened(net::SessionId session, const net::Peer& peer,
                        const v1::Hello& hello) override;
@@ -99,6 +101,7 @@ class Coordinator final : public net::ControlEvents {
   void OnChanged(const std::string& id);
   void Pursue(const std::string& id);
   void PursueAll();
+  void AskAgainLater();
   void TellWatchers(const Promotion& promotion);
   void DropUnadmitted();
 
@@ -117,6 +120,7 @@ class Coordinator final : public net::ControlEvents {
   std::map<std::string, std::vector<Asker>> submitted_;
   std::map<ProgressKey, absl::Duration> progress_at_;  // of promotions that have not ended
   size_t ledger_reads_ = 0;
+  std::optional<Timers::Id> asking_again_;
 };
 
 }  // namespace sluice::coordinator

@@ -90,8 +90,8 @@ TEST_F(CoordinatorTest, WholePromotionGoesFromOrderToDone) {
   for (const auto& step : WholePromotion()) step();
   EXPECT_EQ(state(), "done");
   EXPECT_THAT(Commanded(dev_), ElementsAre(v1::JOB_STEP_ACCEPT, v1::JOB_STEP_TRANSFER));
-  EXPECT_THAT(Commanded(prod_), ElementsAre(v1::JOB_STEP_ACCEPT, v1::JOB_STEP_TRANSFER,
-                                            v1::JOB_STEP_ACTIVATE));
+  EXPECT_THAT(Commanded(prod_),
+              ElementsAre(v1::JOB_STEP_ACCEPT, v1::JOB_STEP_TRANSFER, v1::JOB_STEP_ACTIVATE));
   EXPECT_FALSE(promotion().targets[0].receipt.empty());
 }
 
@@ -247,7 +247,7 @@ TEST_F(CoordinatorTest, AcknowledgementFollowsTheAgentToItsNewConnection) {
   EXPECT_TRUE(world_.Heard(again).has_job_report_recorded());
 }
 
-TEST_F(CoordinatorTest, ReportThatTheStateDoesNotAllowIsRefusedAndTheWishRepeated) {
+TEST_F(CoordinatorTest, ReportThatTheStateDoesNotAllowIsRefusedOnceAndNothingElseSaid) {
   ConnectAll();
   SubmitOrder();
   world_.sender.sent[prod_].clear();
@@ -256,7 +256,8 @@ TEST_F(CoordinatorTest, ReportThatTheStateDoesNotAllowIsRefusedAndTheWishRepeate
   world_.Say(prod_, report);
   ASSERT_THAT(Answers(prod_, "r"), ::testing::SizeIs(1));
   EXPECT_EQ(Answers(prod_, "r")[0].error().name(), "report-out-of-order");
-  EXPECT_THAT(Commanded(prod_), ElementsAre(v1::JOB_STEP_ACCEPT));
+  // A wish would make the agent report the same again, without end.
+  EXPECT_THAT(Commanded(prod_), IsEmpty());
   EXPECT_EQ(state(), "recorded");
 }
 
@@ -420,8 +421,7 @@ TEST_F(CoordinatorTest, FoundationsShowWhoIsConnectedAndSinceWhen) {
   EXPECT_EQ(foundations.foundations(0).name(), "dev");
   EXPECT_TRUE(foundations.foundations(0).connected());
   EXPECT_EQ(foundations.foundations(0).bulk_endpoint(), kDevEndpoint);
-  EXPECT_EQ(foundations.foundations(0).agent(),
-            world_.trust.agent("dev").identity.Public().id());
+  EXPECT_EQ(foundations.foundations(0).agent(), world_.trust.agent("dev").identity.Public().id());
   EXPECT_FALSE(foundations.foundations(1).connected());
   EXPECT_EQ(foundations.foundations(1).since_milliseconds(),
             absl::ToUnixMillis(trust::kTestNow + absl::Minutes(1)));
@@ -507,6 +507,26 @@ TEST_F(CoordinatorTest, FullDiskRefusesByNameAndNothingIsSentUntilItRecovers) {
   EXPECT_THAT(Commanded(dev_), ElementsAre(v1::JOB_STEP_ACCEPT));
 }
 
+TEST_F(CoordinatorTest, AgentsAreAskedAgainForReportsThatTheLedgerDidNotTake) {
+  ConnectAll();
+  SubmitOrder();
+  world_.ledger.full = true;
+  world_.sender.sent[prod_].clear();
+  world_.Say(prod_, world_.TargetReport(1, v1::TARGET_STATE_ACCEPTED));
+  EXPECT_THAT(world_.sender.sent[prod_], IsEmpty());
+  world_.Say(dev_, world_.SourceReport(1, v1::SOURCE_STATE_ACCEPTED));
+  EXPECT_EQ(world_.Heard(dev_).error().name(), "ledger-unavailable");
+  world_.ledger.full = false;
+  for (int i = 0; i < 2; ++i) {  // the ledger recovers, then the agents are asked
+    world_.clock.Advance(EventRecorder::kRecoverAfter);
+    world_.timers.RunDue();
+    world_.ledger.Settle();
+  }
+  EXPECT_THAT(Commanded(prod_), ElementsAre(v1::JOB_STEP_ACCEPT));
+  AcceptAll();
+  EXPECT_EQ(state(), "transferring");
+}
+
 TEST_F(CoordinatorTest, RoutesThatWereNotKeptAreChosenAgainWhenTheLedgerRecovers) {
   ConnectAll();
   SubmitOrder();
@@ -518,9 +538,11 @@ TEST_F(CoordinatorTest, RoutesThatWereNotKeptAreChosenAgainWhenTheLedgerRecovers
   EXPECT_TRUE(promotion().routes.empty());
   world_.sender.on_send = nullptr;
   world_.ledger.full = false;
-  world_.clock.Advance(EventRecorder::kRecoverAfter);
-  world_.timers.RunDue();
-  world_.ledger.Settle();
+  for (int i = 0; i < 2; ++i) {
+    world_.clock.Advance(EventRecorder::kRecoverAfter);
+    world_.timers.RunDue();
+    world_.ledger.Settle();
+  }
   EXPECT_EQ(promotion().routes.size(), 1u);
 }
 

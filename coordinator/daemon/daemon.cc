@@ -84,21 +84,19 @@ class Daemon {
   }
 
   Status OpenNetwork() {
-    SLUICE_ASSIGN_OR_RETURN(auto document,
-                            LoadTrust(world_.files, settings_.trust_document,
-                                      settings_.trust_roots, replay_.trust_floor()));
+    SLUICE_ASSIGN_OR_RETURN(auto document, LoadTrust(world_.files, settings_.trust_document,
+                                                     settings_.trust_roots, replay_.trust_floor()));
     SLUICE_ASSIGN_OR_RETURN(const trust::CoordinatorKey key,
                             LoadTrustedKey(world_.files, settings_, *document));
     trust_.emplace(std::move(document));
+    SLUICE_ASSIGN_OR_RETURN(network_,
+                            net::Network::Start({.public_key = key.curve.public_key().bytes(),
+                                                 .secret_key = key.curve.secret_bytes()},
+                                                trust_->Directory()));
     SLUICE_ASSIGN_OR_RETURN(
-        network_, net::Network::Start({.public_key = key.curve.public_key().bytes(),
-                                       .secret_key = key.curve.secret_bytes()},
-                                      trust_->Directory()));
-    SLUICE_ASSIGN_OR_RETURN(
-        server_, net::ControlServer::Listen(*network_, loop_, world_.clock, world_.entropy, events_,
-                                            {.endpoint = settings_.listen,
-                                             .features = {},
-                                             .version = SLUICE_VERSION}));
+        server_, net::ControlServer::Listen(
+                     *network_, loop_, world_.clock, world_.entropy, events_,
+                     {.endpoint = settings_.listen, .features = {}, .version = SLUICE_VERSION}));
     return absl::OkStatus();
   }
 
@@ -168,9 +166,8 @@ Status RunDaemon(const Settings& settings, const DaemonWorld& world) {
 }
 
 Status CheckDaemon(const Settings& settings, const Files& files) {
-  SLUICE_ASSIGN_OR_RETURN(
-      const auto document,
-      LoadTrust(files, settings.trust_document, settings.trust_roots, TrustFloor{}));
+  SLUICE_ASSIGN_OR_RETURN(const auto document, LoadTrust(files, settings.trust_document,
+                                                         settings.trust_roots, TrustFloor{}));
   return LoadTrustedKey(files, settings, *document).status();
 }
 

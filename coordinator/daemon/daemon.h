@@ -18,8 +18,9 @@ struct DaemonWorld {
   SignalDescriptor& signals;  // SIGTERM and SIGINT end it, SIGHUP reads the trust document again
 };
 
-// OK: it was told to end. Names of LoadTrust(), LoadTrustedKey(), SqliteLedger::Open(), LedgerReplay
-// and ControlServer::Listen(). Logs "coordinator-ready" with the endpoint when it serves.
+// OK: it was told to end. Names of LoadTrust(), LoadTrustedKey(), SqliteLedger::Open(),
+// LedgerReplay and ControlServer::Listen(). Logs "coordinator-ready" with the endpoint when it
+// serves.
 Status RunDaemon(const Settings& settings, const DaemonWorld& world);
 
 // What RunDaemon() would find of files and keys, without serving: names of LoadTrust() and

@@ -8,8 +8,7 @@
 
 namespace sluice::coordinator {
 
-EventRecorder::EventRecorder(Ledger& ledger, PromotionBook& book, Timers& timers,
-                             Observer observer)
+EventRecorder::EventRecorder(Ledger& ledger, PromotionBook& book, Timers& timers, Observer observer)
     : ledger_(ledger), book_(book), timers_(timers), observer_(std::move(observer)) {}
 
 EventRecorder::~EventRecorder() {
@@ -26,12 +25,12 @@ Status EventRecorder::CheckReady() const {
 Status EventRecorder::Record(const std::string& promotion, const Event& event, Recorded done) {
   SLUICE_RETURN_IF_ERROR(CheckReady());
   SLUICE_ASSIGN_OR_RETURN(Promotion after, book_.Stage(promotion, event));
-  Append(RecordOf(event, promotion), [this, after = std::move(after),
-                                      done = std::move(done)](StatusOr<uint64_t> sequence) {
-    if (sequence.ok()) book_.Commit(after, *sequence);
-    done(sequence);
-    if (sequence.ok()) observer_.on_changed(after.id);
-  });
+  Append(RecordOf(event, promotion),
+         [this, after = std::move(after), done = std::move(done)](StatusOr<uint64_t> sequence) {
+           if (sequence.ok()) book_.Commit(after, *sequence);
+           done(sequence);
+           if (sequence.ok()) observer_.on_changed(after.id);
+         });
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/trust/envelope.h"
@@ -19,25 +20,23 @@ Status CheckSizes(const v1::JobReport& report) {
   const auto short_enough = [](const std::string& text) {
     return text.size() <= kReportTextBytesMax;
   };
-  const bool fits =
-      report.evidence_size() <= static_cast<int>(kEvidenceMax) &&
-      report.warnings_size() <= static_cast<int>(kWarningsMax) &&
-      std::all_of(report.warnings().begin(), report.warnings().end(), short_enough) &&
-      short_enough(report.error().name()) && short_enough(report.error().message()) &&
-      short_enough(report.droplet_guid()) && short_enough(report.reported_sha256()) &&
-      short_enough(report.previous_droplet_guid()) && short_enough(report.path()) &&
-      short_enough(report.progress().phase());
+  const bool fits = report.evidence_size() <= static_cast<int>(kEvidenceMax) &&
+                    report.warnings_size() <= static_cast<int>(kWarningsMax) &&
+                    short_enough(report.error().name()) && short_enough(report.droplet_guid()) &&
+                    short_enough(report.reported_sha256()) &&
+                    short_enough(report.previous_droplet_guid()) && short_enough(report.path()) &&
+                    short_enough(report.progress().phase());
   if (fits) return absl::OkStatus();
-  return NamedError(StatusCode::kInvalidArgument, "report-too-large",
-                    absl::StrCat("a report has at most ", kEvidenceMax, " envelopes, ",
-                                 kWarningsMax, " warnings and ", kReportTextBytesMax,
-                                 " bytes in a text"));
+  return NamedError(
+      StatusCode::kInvalidArgument, "report-too-large",
+      absl::StrCat("a report has at most ", kEvidenceMax, " envelopes, ", kWarningsMax,
+                   " warnings and ", kReportTextBytesMax, " bytes in a text"));
 }
 
 Status Mismatch(std::string_view what) {
-  return NamedError(StatusCode::kDataLoss, "evidence-mismatch",
-                    absl::StrCat("the signed ", ToAbsl(what),
-                                 " is about another promotion, order or digest"));
+  return NamedError(
+      StatusCode::kDataLoss, "evidence-mismatch",
+      absl::StrCat("the signed ", ToAbsl(what), " is about another promotion, order or digest"));
 }
 
 Status CheckStatement(const std::string& envelope, const Promotion& promotion,
@@ -56,17 +55,33 @@ Status CheckReceipt(const std::string& envelope, const std::string& foundation,
   SLUICE_ASSIGN_OR_RETURN(const trust::Receipt receipt,
                           trust::VerifyReceipt(envelope, FoundationName(foundation), trust));
   const auto& steps = promotion.step_orders;
-  const bool our_order =
-      receipt.order_sha256 == promotion.order_sha256 ||
-      std::find(steps.begin(), steps.end(), receipt.order_sha256) != steps.end();
+  const bool our_order = receipt.order_sha256 == promotion.order_sha256 ||
+                         std::find(steps.begin(), steps.end(), receipt.order_sha256) != steps.end();
   const bool matches = our_order && receipt.promotion.value() == promotion.id &&
                        receipt.sha256 == promotion.terms.sha256;
   return matches ? absl::OkStatus() : Mismatch("receipt");
 }
 
+// What people read is cut rather than refused: a report must not fail for a foundation's wordy
+// answer in it. The cut is between characters of UTF-8.
+std::string Cut(const std::string& text) {
+  if (text.size() <= kReportTextBytesMax) return text;
+  constexpr std::string_view kMore = "...";
+  size_t end = kReportTextBytesMax - kMore.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return absl::StrCat(text.substr(0, end), ToAbsl(kMore));
+}
+
+std::vector<std::string> WarningsOf(const v1::JobReport& report) {
+  std::vector<std::string> warnings;
+  for (const std::string& warning : report.warnings()) warnings.push_back(Cut(warning));
+  return warnings;
+}
+
 Status ErrorOf(const v1::JobReport& report) {
   if (!report.has_error()) return absl::OkStatus();
-  return StatusFromParts(report.error().code(), report.error().name(), report.error().message());
+  return StatusFromParts(report.error().code(), report.error().name(),
+                         Cut(report.error().message()));
 }
 
 StatusOr<Event> SourceEvent(const v1::JobReport& report, const Promotion& promotion,
@@ -76,7 +91,7 @@ StatusOr<Event> SourceEvent(const v1::JobReport& report, const Promotion& promot
                        .error = ErrorOf(report),
                        .statement = "",
                        .progress = ProgressOf(report.progress()),
-                       .warnings = {report.warnings().begin(), report.warnings().end()}};
+                       .warnings = WarningsOf(report)};
   for (const std::string& envelope : report.evidence()) {
     SLUICE_RETURN_IF_ERROR(CheckStatement(envelope, promotion, trust));
     event.statement = envelope;
@@ -99,7 +114,7 @@ StatusOr<Event> TargetEvent(const v1::JobReport& report, const std::string& foun
                        .previous_droplet_guid = report.previous_droplet_guid(),
                        .path = report.path(),
                        .progress = ProgressOf(report.progress()),
-                       .warnings = {report.warnings().begin(), report.warnings().end()}};
+                       .warnings = WarningsOf(report)};
   for (const std::string& envelope : report.evidence()) {
     SLUICE_ASSIGN_OR_RETURN(const trust::Envelope parsed, trust::ParseEnvelope(envelope));
     if (parsed.payload_type == trust::kInTotoType) {
@@ -148,8 +163,7 @@ StatusOr<Event> EventOfReport(const v1::JobReport& report, std::string_view foun
                               const Promotion& promotion, const trust::TrustDocument& trust,
                               absl::Time now) {
   SLUICE_RETURN_IF_ERROR(CheckSizes(report));
-  SLUICE_RETURN_IF_ERROR(
-      CheckJob(report.role(), report.target_index(), foundation, promotion));
+  SLUICE_RETURN_IF_ERROR(CheckJob(report.role(), report.target_index(), foundation, promotion));
   if (report.role() == v1::JOB_ROLE_SOURCE) return SourceEvent(report, promotion, trust, now);
   return TargetEvent(report, std::string(foundation), promotion, trust, now);
 }

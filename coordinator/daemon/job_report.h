@@ -21,9 +21,9 @@ class Progress;
 
 namespace sluice::coordinator {
 
-inline constexpr size_t kEvidenceMax = 4;          // envelopes in one report
+inline constexpr size_t kEvidenceMax = 4;  // envelopes in one report
 inline constexpr size_t kWarningsMax = 32;
-inline constexpr size_t kReportTextBytesMax = 4096;  // one text field
+inline constexpr size_t kReportTextBytesMax = 4096;  // one text; messages and warnings are cut
 
 // PermissionDenied "not-your-job" unless that foundation has this job in `promotion`.
 Status CheckJob(v1::JobRole role, uint32_t target_index, std::string_view foundation,

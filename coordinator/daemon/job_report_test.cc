@@ -124,9 +124,24 @@ TEST_F(JobReportTest, SizesAreBounded) {
   for (size_t i = 0; i <= kWarningsMax; ++i) wordy.mutable_job_report()->add_warnings("w");
   EXPECT_THAT(Take(wordy, "prod"), HasErrorName("report-too-large"));
   v1::ControlMessage longer = Accepted();
-  longer.mutable_job_report()->mutable_error()->set_message(
-      std::string(kReportTextBytesMax + 1, 'x'));
+  longer.mutable_job_report()->set_droplet_guid(std::string(kReportTextBytesMax + 1, 'x'));
   EXPECT_THAT(Take(longer, "prod"), HasErrorName("report-too-large"));
+}
+
+TEST_F(JobReportTest, LongMessagesAreCutBetweenCharacters) {
+  v1::ControlMessage message = world_.TargetReport(1, v1::TARGET_STATE_FAILED);
+  std::string umlauts;
+  while (umlauts.size() <= kReportTextBytesMax) umlauts += "\xc3\xa4";
+  message.mutable_job_report()->mutable_error()->set_code(13);
+  message.mutable_job_report()->mutable_error()->set_message(umlauts);
+  message.mutable_job_report()->add_warnings(umlauts);
+  const auto event = Take(message, "prod");
+  ASSERT_THAT(event, IsOk());
+  const auto& report = std::get<TargetReported>(event->what);
+  const std::string cut(report.error.message());
+  EXPECT_LE(cut.size(), kReportTextBytesMax);
+  EXPECT_TRUE(cut.ends_with("\xc3\xa4..."));
+  EXPECT_EQ(report.warnings, std::vector<std::string>{cut});
 }
 
 }  // namespace

@@ -36,9 +36,7 @@ bool IsFailure(v1::SourceState state) {
          state == v1::SOURCE_STATE_CANCELLED;
 }
 
-bool IsEnd(v1::SourceState state) {
-  return state == v1::SOURCE_STATE_SENT || IsFailure(state);
-}
+bool IsEnd(v1::SourceState state) { return state == v1::SOURCE_STATE_SENT || IsFailure(state); }
 
 bool IsEnd(v1::TargetState state) {
   return state >= v1::TARGET_STATE_REFUSED && state <= v1::TARGET_STATE_STUCK;

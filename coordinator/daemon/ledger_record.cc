@@ -30,8 +30,8 @@ Status ErrorFrom(const Json& json) {
 }
 
 Json ProgressJson(const TransferProgress& progress) {
-  return {{"bytes_done", progress.bytes_done},   {"bytes_total", progress.bytes_total},
-          {"bytes_sent", progress.bytes_sent},   {"bytes_again", progress.bytes_again},
+  return {{"bytes_done", progress.bytes_done},     {"bytes_total", progress.bytes_total},
+          {"bytes_sent", progress.bytes_sent},     {"bytes_again", progress.bytes_again},
           {"milliseconds", progress.milliseconds}, {"phase", progress.phase}};
 }
 

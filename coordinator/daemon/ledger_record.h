@@ -4,8 +4,8 @@
 //   trust           the trust document that holds from here on (DSSE envelope)
 //   order           the promote order (DSSE envelope)
 //   step-order      the activate, cancel or rollback order (DSSE envelope)
-//   source-report   JSON: promotion, revision, state, error, statement (base64 of its envelope), ...
-//   target-report   JSON: likewise, with target_index, seal_offer, receipt, what the CC reports
+//   source-report   JSON: promotion, revision, state, error, statement (base64 of its envelope),
+//   ... target-report   JSON: likewise, with target_index, seal_offer, receipt, what the CC reports
 //   routes          JSON: promotion, routes
 //   no-path         JSON: promotion, error
 #pragma once

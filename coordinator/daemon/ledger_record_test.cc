@@ -40,14 +40,17 @@ TEST(LedgerRecordTest, SourceReportHasItsGoldenBytes) {
                                      NamedError(StatusCode::kDataLoss, "bad-bytes", "they differ"));
   report.statement = "{s}";
   report.warnings = {"w"};
-  report.progress = {.bytes_done = 1, .bytes_total = 2, .bytes_sent = 3, .bytes_again = 4,
-                     .milliseconds = 5, .phase = "transfer"};
-  ExpectComesBack(
-      {kAt, report}, "source-report",
-      R"({"error":{"code":15,"message":"they differ","name":"bad-bytes"},)"
-      R"("progress":{"bytes_again":4,"bytes_done":1,"bytes_sent":3,"bytes_total":2,)"
-      R"("milliseconds":5,"phase":"transfer"},"promotion":"p-1","revision":3,)"
-      R"("state":"SOURCE_STATE_FAILED","statement":"e3N9","warnings":["w"]})");
+  report.progress = {.bytes_done = 1,
+                     .bytes_total = 2,
+                     .bytes_sent = 3,
+                     .bytes_again = 4,
+                     .milliseconds = 5,
+                     .phase = "transfer"};
+  ExpectComesBack({kAt, report}, "source-report",
+                  R"({"error":{"code":15,"message":"they differ","name":"bad-bytes"},)"
+                  R"("progress":{"bytes_again":4,"bytes_done":1,"bytes_sent":3,"bytes_total":2,)"
+                  R"("milliseconds":5,"phase":"transfer"},"promotion":"p-1","revision":3,)"
+                  R"("state":"SOURCE_STATE_FAILED","statement":"e3N9","warnings":["w"]})");
 }
 
 TEST(LedgerRecordTest, TargetReportHasItsGoldenBytes) {
@@ -81,8 +84,7 @@ TEST(LedgerRecordTest, RoutesHaveTheirGoldenBytes) {
 TEST(LedgerRecordTest, NoPathHasItsGoldenBytes) {
   ExpectComesBack(
       {kAt, NoPathFound{NamedError(StatusCode::kFailedPrecondition, "no-path", "neither")}},
-      "no-path",
-      R"({"error":{"code":9,"message":"neither","name":"no-path"},"promotion":"p-1"})");
+      "no-path", R"({"error":{"code":9,"message":"neither","name":"no-path"},"promotion":"p-1"})");
 }
 
 TEST(LedgerRecordTest, OrderIsKeptAsTheBytesThatWereSigned) {

@@ -18,10 +18,10 @@ Status LedgerReplay::Take(const LedgerEntry& entry) {
   SLUICE_ASSIGN_OR_RETURN(const RecordedEvent recorded, EventOf(entry, operator_of));
   const StatusOr<Promotion> after = book_.Stage(recorded.promotion, recorded.event);
   if (!after.ok()) {
-    return NamedError(StatusCode::kDataLoss, "ledger-unreadable",
-                      absl::StrCat("an entry of promotion ", recorded.promotion,
-                                   " does not follow from those before it: ",
-                                   Describe(after.status())));
+    return NamedError(
+        StatusCode::kDataLoss, "ledger-unreadable",
+        absl::StrCat("an entry of promotion ", recorded.promotion,
+                     " does not follow from those before it: ", Describe(after.status())));
   }
   book_.Commit(*after, entry.sequence);
   return absl::OkStatus();

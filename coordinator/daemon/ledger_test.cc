@@ -149,8 +149,9 @@ TEST_F(LedgerTest, RemovedEntryIsFoundInTheMiddleAndAtTheEnd) {
   ASSERT_THAT(Open(), IsOk());
   ASSERT_THAT(Append({Draft("one"), Draft("two"), Draft("three")}), IsOk());
   Close();
-  Tamper("DROP TRIGGER ledger_holds; DELETE FROM entry_promotion WHERE seq = 3;"
-         "DELETE FROM ledger WHERE seq = 3");
+  Tamper(
+      "DROP TRIGGER ledger_holds; DELETE FROM entry_promotion WHERE seq = 3;"
+      "DELETE FROM ledger WHERE seq = 3");
   EXPECT_THAT(Open(), HasErrorName("ledger-altered"));
   Tamper("DELETE FROM entry_promotion WHERE seq = 1; DELETE FROM ledger WHERE seq = 1");
   EXPECT_THAT(Open(), HasErrorName("ledger-altered"));

@@ -68,8 +68,7 @@ Status Run(const Words& words) {
 Status Keygen(const Words& words) {
   SystemFiles files;
   crypto::SystemEntropy entropy;
-  SLUICE_RETURN_IF_ERROR(
-      trust::GenerateCoordinatorKey(files, entropy, words.file).status());
+  SLUICE_RETURN_IF_ERROR(trust::GenerateCoordinatorKey(files, entropy, words.file).status());
   std::printf("%s\n%s\n", words.file.c_str(), trust::CardPath(words.file).c_str());
   return absl::OkStatus();
 }

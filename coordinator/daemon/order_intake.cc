@@ -26,10 +26,10 @@ Status CheckSigner(const trust::VerifiedPayload& verified, const IntakeContext& 
     if (const auto name = context.trust.OperatorByKey(key)) names.insert(*name);
   }
   if (names.contains(context.submitter)) return absl::OkStatus();
-  return Denied("submitted-by-another",
-                absl::StrCat("the order is signed by ", absl::StrJoin(names, ", "),
-                             " but was submitted by ", context.submitter,
-                             ": an operator submits their own orders"));
+  return Denied(
+      "submitted-by-another",
+      absl::StrCat("the order is signed by ", absl::StrJoin(names, ", "), " but was submitted by ",
+                   context.submitter, ": an operator submits their own orders"));
 }
 
 Status CheckTimes(const trust::Order& order, const IntakeContext& context) {
@@ -43,13 +43,15 @@ Status CheckTimes(const trust::Order& order, const IntakeContext& context) {
                                    ": give it the later one and send it SIGHUP"));
   }
   if (context.trust.ExpiredAt(context.now)) {
-    return refused("trust-expired", "the coordinator's trust document has expired: the trust root "
-                                    "must sign another");
+    return refused("trust-expired",
+                   "the coordinator's trust document has expired: the trust root "
+                   "must sign another");
   }
   if (order.issued_at > context.now + trust::kClockSkewMax) {
-    return refused("order-from-the-future",
-                   absl::StrCat("the order is of ", sluice::FormatTime(order.issued_at),
-                                ", here it is ", sluice::FormatTime(context.now), ": compare the clocks"));
+    return refused(
+        "order-from-the-future",
+        absl::StrCat("the order is of ", sluice::FormatTime(order.issued_at), ", here it is ",
+                     sluice::FormatTime(context.now), ": compare the clocks"));
   }
   if (context.now >= order.expires_at) {
     return refused("order-expired",
@@ -73,8 +75,8 @@ Status CheckGrants(const trust::Order& order, const IntakeContext& context) {
       return absl::OkStatus();
     }
     return Denied("not-granted",
-                  absl::StrCat(context.submitter, " may not ",
-                               ToAbsl(trust::ActionName(action)), " at ", reference.text()));
+                  absl::StrCat(context.submitter, " may not ", ToAbsl(trust::ActionName(action)),
+                               " at ", reference.text()));
   };
   SLUICE_RETURN_IF_ERROR(check(trust::Action::kRead, order.source.reference));
   for (const trust::OrderTarget& target : order.targets) {
@@ -108,9 +110,9 @@ Status CheckPromotion(const trust::Order& order, const IntakeContext& context) {
   };
   if (!std::equal(order.targets.begin(), order.targets.end(), promotion->terms.targets.begin(),
                   promotion->terms.targets.end(), same)) {
-    return NamedError(StatusCode::kInvalidArgument, "targets-differ",
-                      absl::StrCat("the order's targets are not those of promotion ",
-                                   promotion->id));
+    return NamedError(
+        StatusCode::kInvalidArgument, "targets-differ",
+        absl::StrCat("the order's targets are not those of promotion ", promotion->id));
   }
   return absl::OkStatus();
 }

@@ -164,8 +164,11 @@ class ProgramTest : public ::testing::Test {
         {.public_key = key.public_key().bytes(), .secret_key = key.secret_bytes()}, nullptr);
     client->client = net::ControlClient::Dial(
         *client->network, loop_, clock_, entropy_, random_,
-        {.endpoint = endpoint_, .coordinator_key = coordinator_->curve.public_key().bytes(),
-         .features = {}, .version = "test", .bulk_endpoint = ""},
+        {.endpoint = endpoint_,
+         .coordinator_key = coordinator_->curve.public_key().bytes(),
+         .features = {},
+         .version = "test",
+         .bulk_endpoint = ""},
         {.on_welcome = [](const v1::Welcome&) {},
          .on_message = [c = client.get()](const auto& message) { c->messages.push_back(message); },
          .on_lost = [c = client.get()](const Status& why) { c->losses.push_back(why); }});
@@ -260,8 +263,7 @@ TEST_F(ProgramTest, KeyThatTheTrustDocumentDoesNotNameIsRefused) {
 }
 
 TEST_F(ProgramTest, KeyFileThatOthersMayReadIsRefused) {
-  std::filesystem::permissions(folder_ + "/coordinator.key",
-                               std::filesystem::perms::group_read,
+  std::filesystem::permissions(folder_ + "/coordinator.key", std::filesystem::perms::group_read,
                                std::filesystem::perm_options::add);
   Process process(Words("check-config"));
   EXPECT_THAT(process.Rest(), HasSubstr("file-too-open"));
@@ -337,8 +339,7 @@ TEST_F(ProgramTest, PromotionSurvivesTheDeathOfTheProcess) {
   EXPECT_EQ(NextCommand(*dev).job_command().order(), envelope);
   EXPECT_EQ(NextCommand(*prod).job_command().step(), v1::JOB_STEP_ACCEPT);
   Send(*alice, submit);
-  const auto again =
-      Next(*alice, [](const auto& message) { return message.has_order_recorded(); });
+  const auto again = Next(*alice, [](const auto& message) { return message.has_order_recorded(); });
   EXPECT_EQ(again.order_recorded().ledger_sequence(), recorded.order_recorded().ledger_sequence());
   EXPECT_EQ(StateOf(*alice, "promotion-1"), v1::PROMOTION_STATE_RECORDED);
 

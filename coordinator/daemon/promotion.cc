@@ -62,8 +62,8 @@ PromotionState UndoneState(const Promotion& promotion) {
 
 PromotionState ForwardState(const Promotion& promotion) {
   const bool all_uploaded = AllTargets(promotion, HasUploaded);
-  const bool all_verified = AllTargets(
-      promotion, [](TargetState state) { return state == v1::TARGET_STATE_VERIFIED; });
+  const bool all_verified =
+      AllTargets(promotion, [](TargetState state) { return state == v1::TARGET_STATE_VERIFIED; });
   if (!SourceAccepted(promotion) || !AllTargets(promotion, HasAccepted)) {
     return v1::PROMOTION_STATE_RECORDED;
   }
@@ -100,8 +100,7 @@ void TakeBackStep(Promotion& promotion, TargetJob& job) {
   } else if (promotion.undo == UndoKind::kRollback || promotion.undo == UndoKind::kCancel) {
     promotion.undo.reset();
     promotion.undo_step.reset();
-  } else if (!promotion.undo && promotion.activate_step &&
-             job.state == v1::TARGET_STATE_UPLOADED) {
+  } else if (!promotion.undo && promotion.activate_step && job.state == v1::TARGET_STATE_UPLOADED) {
     if (!alone) {
       promotion.own_failure = job.error;
       return;
@@ -121,12 +120,12 @@ Status CheckDigest(const Promotion& promotion, const TargetReported& report) {
   const std::string& digest =
       report.reported_sha256.empty() ? job.reported_sha256 : report.reported_sha256;
   if (!HasUploaded(report.state) || digest == promotion.terms.sha256) return absl::OkStatus();
-  return NamedError(StatusCode::kDataLoss, "digest-mismatch",
-                    absl::StrCat("the Cloud Controller of ",
-                                 promotion.terms.targets[report.target_index].foundation,
-                                 " reports SHA-256 ", digest.empty() ? "(none)" : digest,
-                                 ", the order names ", promotion.terms.sha256,
-                                 ": nothing is activated"));
+  return NamedError(
+      StatusCode::kDataLoss, "digest-mismatch",
+      absl::StrCat("the Cloud Controller of ",
+                   promotion.terms.targets[report.target_index].foundation, " reports SHA-256 ",
+                   digest.empty() ? "(none)" : digest, ", the order names ", promotion.terms.sha256,
+                   ": nothing is activated"));
 }
 
 struct Machine {
@@ -211,9 +210,9 @@ struct Machine {
   StatusOr<Promotion> operator()(const RoutesChosen& event) const {
     SLUICE_RETURN_IF_ERROR(CheckRoutesWanted());
     for (uint32_t index = 0; index < before.targets.size(); ++index) {
-      const auto routed = std::count_if(
-          event.routes.begin(), event.routes.end(),
-          [index](const ChosenRoute& route) { return route.target_index == index; });
+      const auto routed =
+          std::count_if(event.routes.begin(), event.routes.end(),
+                        [index](const ChosenRoute& route) { return route.target_index == index; });
       const bool needed = before.targets[index].state == v1::TARGET_STATE_ACCEPTED;
       if (routed != (needed ? 1 : 0)) {
         return NamedError(StatusCode::kInvalidArgument, "no-such-target",
@@ -278,10 +277,8 @@ struct Machine {
   }
 
   Status CheckTargetReport(const TargetReported& report) const {
-    SLUICE_RETURN_IF_ERROR(
-        CheckRevision(report.revision, before.id.empty()
-                                           ? 0
-                                           : before.targets[report.target_index].revision));
+    SLUICE_RETURN_IF_ERROR(CheckRevision(
+        report.revision, before.id.empty() ? 0 : before.targets[report.target_index].revision));
     const TargetJob& job = before.targets[report.target_index];
     const TargetGates gates{.routes_chosen = !before.routes.empty(),
                             .activation_released = before.activation_released,
@@ -316,7 +313,8 @@ struct Machine {
       return NamedError(StatusCode::kFailedPrecondition, "promotion-not-done",
                         absl::StrCat("promotion ", before.id, " is ", state,
                                      ": only what is done can be rolled back; to stop one that "
-                                     "goes on: sluice cancel ", before.id));
+                                     "goes on: sluice cancel ",
+                                     before.id));
     }
     if (Ended(before)) {
       return NamedError(StatusCode::kFailedPrecondition, "promotion-ended",
@@ -330,9 +328,9 @@ struct Machine {
                         absl::StrCat("promotion ", before.id, " is being undone already"));
     }
     if (action == StepAction::kActivate && (before.terms.activate || before.activate_step)) {
-      return NamedError(StatusCode::kFailedPrecondition, "promotion-activates-itself",
-                        absl::StrCat("promotion ", before.id,
-                                     " activates as soon as all targets are uploaded"));
+      return NamedError(
+          StatusCode::kFailedPrecondition, "promotion-activates-itself",
+          absl::StrCat("promotion ", before.id, " activates as soon as all targets are uploaded"));
     }
     return absl::OkStatus();
   }
@@ -346,8 +344,7 @@ StatusOr<Promotion> Apply(const Promotion& promotion, const Event& event) {
 
 bool NeedsRoutes(const Promotion& promotion) {
   return promotion.state == v1::PROMOTION_STATE_TRANSFERRING && promotion.routes.empty() &&
-         AnyTarget(promotion,
-                   [](TargetState state) { return state == v1::TARGET_STATE_ACCEPTED; });
+         AnyTarget(promotion, [](TargetState state) { return state == v1::TARGET_STATE_ACCEPTED; });
 }
 
 bool Ended(const Promotion& promotion) { return IsEnd(promotion.state); }

@@ -14,8 +14,8 @@
 //     TRANSFERRING              once routes are chosen
 //     UPLOADED                  with the order's digest             another digest: Undo by failure
 //     ACTIVATING, ACTIVE        once activation was released
-//     VERIFIED                  likewise; before it only if nothing had to be done (it runs already)
-//     an end (REFUSED...STUCK)  any but an ended target             Undo by failure
+//     VERIFIED                  likewise; before it only if nothing had to be done (it runs
+//     already) an end (REFUSED...STUCK)  any but an ended target             Undo by failure
 //     UPLOADED with an error    an activate order was refused there WAITING again
 //     VERIFIED with an error    a rollback order was refused there  DONE again
 //     any with an error         a cancel order was refused there    goes on
@@ -148,7 +148,8 @@ struct StepOrdered {
 
 struct Event {
   absl::Time at;
-  std::variant<OrderRecorded, SourceReported, TargetReported, RoutesChosen, NoPathFound, StepOrdered>
+  std::variant<OrderRecorded, SourceReported, TargetReported, RoutesChosen, NoPathFound,
+               StepOrdered>
       what;
 };
 
@@ -198,15 +199,15 @@ struct Promotion {
   v1::PromotionState state{};
 
   SourceJob source;
-  std::vector<TargetJob> targets;       // as in the terms
-  std::vector<ChosenRoute> routes;      // empty until chosen
-  std::optional<Step> activate_step;    // the activate order, once there is one
-  bool activation_released = false;     // all were uploaded and activation was wanted
+  std::vector<TargetJob> targets;     // as in the terms
+  std::vector<ChosenRoute> routes;    // empty until chosen
+  std::optional<Step> activate_step;  // the activate order, once there is one
+  bool activation_released = false;   // all were uploaded and activation was wanted
   std::optional<UndoKind> undo;
-  std::optional<Step> undo_step;        // the cancel or rollback order
-  Status own_failure;                   // found by the coordinator, not reported by an agent
-  uint64_t events = 0;                  // how many were applied
-  std::vector<std::string> step_orders; // digests of all step orders that had effect
+  std::optional<Step> undo_step;         // the cancel or rollback order
+  Status own_failure;                    // found by the coordinator, not reported by an agent
+  uint64_t events = 0;                   // how many were applied
+  std::vector<std::string> step_orders;  // digests of all step orders that had effect
   bool operator==(const Promotion&) const = default;
 };
 

@@ -73,8 +73,8 @@ StatusOr<const Promotion*> PromotionBook::Find(std::string_view prefix) const {
   std::vector<std::string> names;
   for (size_t i = 0; i < std::min(matches.size(), kNamedMax); ++i) names.push_back(matches[i]->id);
   return NamedError(StatusCode::kInvalidArgument, "ambiguous-id",
-                    absl::StrCat("\"", ToAbsl(prefix), "\" is the beginning of several ids: ",
-                                 absl::StrJoin(names, ", "),
+                    absl::StrCat("\"", ToAbsl(prefix),
+                                 "\" is the beginning of several ids: ", absl::StrJoin(names, ", "),
                                  matches.size() > kNamedMax ? ", ..." : ""));
 }
 
@@ -84,10 +84,9 @@ std::vector<const Promotion*> PromotionBook::List(std::string_view app, v1::Prom
   for (auto id = by_age_.rbegin(); id != by_age_.rend() && list.size() < count_max; ++id) {
     const Promotion& promotion = *Committed(*id);
     const auto& targets = promotion.terms.targets;
-    const bool of_app =
-        app.empty() || promotion.terms.source == app ||
-        std::any_of(targets.begin(), targets.end(),
-                    [app](const auto& target) { return target.reference == app; });
+    const bool of_app = app.empty() || promotion.terms.source == app ||
+                        std::any_of(targets.begin(), targets.end(),
+                                    [app](const auto& target) { return target.reference == app; });
     const bool of_state = state == v1::PromotionState{} || promotion.state == state;
     if (of_app && of_state) list.push_back(&promotion);
   }

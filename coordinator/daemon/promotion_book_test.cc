@@ -28,7 +28,8 @@ class PromotionBookTest : public ::testing::Test {
     const Promotion after = Stage(id, event);
     book_.Commit(after, ++sequence_);
   }
-  std::vector<std::string> Listed(std::string_view app, v1::PromotionState state, size_t most = 10) {
+  std::vector<std::string> Listed(std::string_view app, v1::PromotionState state,
+                                  size_t most = 10) {
     std::vector<std::string> ids;
     for (const Promotion* promotion : book_.List(app, state, most)) ids.push_back(promotion->id);
     return ids;
@@ -93,8 +94,9 @@ TEST_F(PromotionBookTest, UniquePrefixFindsAndAWholeIdWinsOverLongerOnes) {
 
 TEST_F(PromotionBookTest, ListsNewestFirstByAppAndState) {
   for (const char* id : {"z", "a", "m"}) Keep(id, {{}, OrderOf(id)});
-  Keep("a", {{}, SourceSays(1, v1::SOURCE_STATE_REFUSED,
-                            NamedError(StatusCode::kPermissionDenied, "no", "no"))});
+  Keep("a", {{},
+             SourceSays(1, v1::SOURCE_STATE_REFUSED,
+                        NamedError(StatusCode::kPermissionDenied, "no", "no"))});
   EXPECT_THAT(Listed("", {}), ElementsAre("m", "a", "z"));
   EXPECT_THAT(Listed("", {}, 2), ElementsAre("m", "a"));
   EXPECT_THAT(Listed("", v1::PROMOTION_STATE_UNDOING), ElementsAre("a"));

@@ -48,7 +48,8 @@ inline TargetReported TargetSays(uint32_t index, uint64_t revision, v1::TargetSt
   report.revision = revision;
   report.state = state;
   report.error = std::move(error);
-  if (state == v1::TARGET_STATE_ACCEPTED) report.seal_offer = "{offer " + std::to_string(index) + "}";
+  if (state == v1::TARGET_STATE_ACCEPTED)
+    report.seal_offer = "{offer " + std::to_string(index) + "}";
   if (state >= v1::TARGET_STATE_UPLOADED && state <= v1::TARGET_STATE_VERIFIED) {
     report.reported_sha256 = TestDigest();
   }

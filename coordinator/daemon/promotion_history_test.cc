@@ -21,20 +21,23 @@ constexpr absl::Time kStart = absl::UnixEpoch();
 // Any event at all, likely and unlikely ones.
 Event RandomEvent(const Promotion& promotion, uint64_t revision) {
   const auto targets = static_cast<uint32_t>(promotion.targets.size());
-  const uint64_t reported = *rc::gen::inRange<uint64_t>(revision > 2 ? revision - 2 : 0, revision + 2);
-  const Status error = *rc::gen::element<Status>(
-      Status(), NamedError(StatusCode::kUnavailable, "link-cut", "cut"),
-      NamedError(StatusCode::kPermissionDenied, "not-granted", "no"));
+  const uint64_t reported =
+      *rc::gen::inRange<uint64_t>(revision > 2 ? revision - 2 : 0, revision + 2);
+  const Status error =
+      *rc::gen::element<Status>(Status(), NamedError(StatusCode::kUnavailable, "link-cut", "cut"),
+                                NamedError(StatusCode::kPermissionDenied, "not-granted", "no"));
   switch (*rc::gen::inRange(0, 10)) {
     case 0:
     case 1:
-      return {kStart, SourceSays(reported, static_cast<v1::SourceState>(*rc::gen::inRange(0, 9)), error)};
+      return {kStart,
+              SourceSays(reported, static_cast<v1::SourceState>(*rc::gen::inRange(0, 9)), error)};
     case 2:
       if (NeedsRoutes(promotion)) {
         RoutesChosen chosen;
         for (uint32_t i = 0; i < targets; ++i) {
           if (promotion.targets[i].state == v1::TARGET_STATE_ACCEPTED) {
-            chosen.routes.push_back({.target_index = i, .source_dials = true, .endpoint = "tcp://x:1"});
+            chosen.routes.push_back(
+                {.target_index = i, .source_dials = true, .endpoint = "tcp://x:1"});
           }
         }
         return {kStart, chosen};
@@ -43,8 +46,9 @@ Event RandomEvent(const Promotion& promotion, uint64_t revision) {
     case 3:
       return {kStart, Ordered(static_cast<StepAction>(*rc::gen::inRange(0, 3)))};
     default: {
-      TargetReported report = TargetSays(*rc::gen::inRange<uint32_t>(0, targets + 1), reported,
-                                         static_cast<v1::TargetState>(*rc::gen::inRange(0, 14)), error);
+      TargetReported report =
+          TargetSays(*rc::gen::inRange<uint32_t>(0, targets + 1), reported,
+                     static_cast<v1::TargetState>(*rc::gen::inRange(0, 14)), error);
       if (*rc::gen::inRange(0, 20) == 0) report.reported_sha256 = std::string(64, 'b');
       return {kStart, report};
     }
@@ -87,7 +91,8 @@ std::optional<Event> Obey(const Promotion& promotion, const Wish& wish, uint64_t
   return Event{kStart, TargetSays(wish.target_index, revision, state)};
 }
 
-// With agents that obey, every promotion comes to rest: at an end, or waiting for an activate order.
+// With agents that obey, every promotion comes to rest: at an end, or waiting for an activate
+// order.
 Promotion LetAgentsObey(Promotion promotion, uint64_t revision) {
   constexpr int kRoundsMax = 50;
   for (int round = 0; round < kRoundsMax; ++round) {
@@ -96,7 +101,8 @@ Promotion LetAgentsObey(Promotion promotion, uint64_t revision) {
       RoutesChosen chosen;
       for (uint32_t i = 0; i < promotion.targets.size(); ++i) {
         if (promotion.targets[i].state == v1::TARGET_STATE_ACCEPTED) {
-          chosen.routes.push_back({.target_index = i, .source_dials = false, .endpoint = "tcp://x:1"});
+          chosen.routes.push_back(
+              {.target_index = i, .source_dials = false, .endpoint = "tcp://x:1"});
         }
       }
       promotion = Apply(promotion, {kStart, chosen}).value();

@@ -337,7 +337,8 @@ TEST_F(PromotionTest, ACancelThatCrossedTheLastReportStillUndoesTheVerifiedTarge
 TEST_F(PromotionTest, ACancelOrderThatTheTargetRefusesIsAsIfItHadNotCome) {
   UntilTransfer();
   Do(Ordered(StepAction::kCancel));
-  Target(v1::TARGET_STATE_TRANSFERRING, NamedError(StatusCode::kPermissionDenied, "not-granted", "no"));
+  Target(v1::TARGET_STATE_TRANSFERRING,
+         NamedError(StatusCode::kPermissionDenied, "not-granted", "no"));
   EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_TRANSFERRING);
   EXPECT_EQ(TargetStep(), v1::JOB_STEP_TRANSFER);
 }
@@ -389,7 +390,8 @@ TEST_F(PromotionTest, ActivateOrdersForAPromotionThatActivatesByItselfAreRefused
 
 TEST_F(PromotionTest, ARepeatedReportIsRefusedByNameAndANewerOneOfTheSameStateIsTaken) {
   UntilTransfer();
-  EXPECT_THAT(Try(TargetSays(0, revision_, v1::TARGET_STATE_UPLOADED)), HasErrorName("report-repeated"));
+  EXPECT_THAT(Try(TargetSays(0, revision_, v1::TARGET_STATE_UPLOADED)),
+              HasErrorName("report-repeated"));
   Target(v1::TARGET_STATE_TRANSFERRING);
   Target(v1::TARGET_STATE_TRANSFERRING);
   Target(v1::TARGET_STATE_ACCEPTED);
@@ -434,24 +436,23 @@ TEST(JobStatesTest, TargetTransitionsAreThoseOfTheTable) {
       if (allowed({.routes_chosen = true, .activation_released = true}) && !allowed({})) {
         released.push_back(pair);
       }
-      EXPECT_EQ(allowed({.undoing = true}) != allowed({}),
-                from == v1::TARGET_STATE_VERIFIED && to >= v1::TARGET_STATE_REFUSED &&
-                    to <= v1::TARGET_STATE_STUCK)
+      EXPECT_EQ(allowed({.undoing = true}) != allowed({}), from == v1::TARGET_STATE_VERIFIED &&
+                                                               to >= v1::TARGET_STATE_REFUSED &&
+                                                               to <= v1::TARGET_STATE_STUCK)
           << pair;
       if (to == v1::TARGET_STATE_UNSPECIFIED || to > v1::TARGET_STATE_STUCK) {
         EXPECT_FALSE(allowed({true, true, true})) << pair;
       }
     }
   }
-  EXPECT_THAT(released, ElementsAre("planned>transferring", "planned>activating", "planned>active",
-                                    "accepted>transferring", "accepted>activating",
-                                    "accepted>active", "transferring>transferring",
-                                    "transferring>activating", "transferring>active",
-                                    "transferring>verified", "uploaded>activating",
-                                    "uploaded>active", "uploaded>verified",
-                                    "activating>activating", "activating>active",
-                                    "activating>verified", "active>activating", "active>active",
-                                    "active>verified"));
+  EXPECT_THAT(
+      released,
+      ElementsAre("planned>transferring", "planned>activating", "planned>active",
+                  "accepted>transferring", "accepted>activating", "accepted>active",
+                  "transferring>transferring", "transferring>activating", "transferring>active",
+                  "transferring>verified", "uploaded>activating", "uploaded>active",
+                  "uploaded>verified", "activating>activating", "activating>active",
+                  "activating>verified", "active>activating", "active>active", "active>verified"));
   constexpr size_t kToAccepted = 3, kToUploaded = 4, kToVerified = 3, kToAnEnd = 6 * 5;
   constexpr size_t kBetweenEnds = 4 + 4;  // each to itself; STUCK also to three that are undone
   EXPECT_EQ(shut.size(), kToAccepted + kToUploaded + kToVerified + kToAnEnd + kBetweenEnds)

@@ -17,16 +17,15 @@ ReadCalls::~ReadCalls() {
   for (const auto& [id, call] : calls_) timers_.Cancel(call.timer);
 }
 
-Status ReadCalls::Pass(net::SessionId asker, const v1::ControlMessage& call,
-                       net::SessionId agent) {
-  const auto of_asker =
-      std::count_if(calls_.begin(), calls_.end(),
-                    [asker](const auto& entry) { return entry.second.asker == asker; });
+Status ReadCalls::Pass(net::SessionId asker, const v1::ControlMessage& call, net::SessionId agent) {
+  const auto of_asker = std::count_if(calls_.begin(), calls_.end(), [asker](const auto& entry) {
+    return entry.second.asker == asker;
+  });
   if (calls_.size() >= kCallsMax || static_cast<size_t>(of_asker) >= kCallsPerSessionMax) {
-    return NamedError(StatusCode::kResourceExhausted, "too-many-reads",
-                      absl::StrCat("the coordinator passes on ", kCallsMax,
-                                   " questions at a time, ", kCallsPerSessionMax,
-                                   " of one connection; ask again later"));
+    return NamedError(
+        StatusCode::kResourceExhausted, "too-many-reads",
+        absl::StrCat("the coordinator passes on ", kCallsMax, " questions at a time, ",
+                     kCallsPerSessionMax, " of one connection; ask again later"));
   }
   const std::string id = entropy_.Bytes(kRequestIdBytes);
   const Timers::Id timer = timers_.After(kAnswerWithin, [this, id] {
@@ -77,10 +76,9 @@ void ReadCalls::Fail(const std::string& id, std::string_view name, std::string_v
   timers_.Cancel(call.timer);
   calls_.erase(found);
   sender_.Send(call.asker,
-               ErrorMessage(call.request,
-                            NamedError(StatusCode::kUnavailable, name,
-                                       absl::StrCat("the agent of ", call.foundation, " ",
-                                                    ToAbsl(what)))));
+               ErrorMessage(call.request, NamedError(StatusCode::kUnavailable, name,
+                                                     absl::StrCat("the agent of ", call.foundation,
+                                                                  " ", ToAbsl(what)))));
 }
 
 }  // namespace sluice::coordinator

@@ -24,8 +24,8 @@ class Reader {
       config_.Mistake("control.listen", "is tcp://ADDRESS:PORT; port * for any free one");
     }
     settings.data_dir = Path("data_dir", "SLUICE_DATA_DIR");
-    const auto level = ParseLogLevel(
-        config_.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));
+    const auto level =
+        ParseLogLevel(config_.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));
     if (level.ok()) settings.log_level = *level;
     SLUICE_RETURN_IF_ERROR(config_.Finish());
     return settings;
@@ -72,9 +72,9 @@ StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
                                 const ConfigReader::Overrides& overrides) {
   const StatusOr<std::string> text = files.Read(path, kConfigBytesMax);
   if (absl::IsNotFound(text.status())) {
-    return NamedError(StatusCode::kInvalidArgument, "no-configuration",
-                      absl::StrCat("there is no configuration at ", path,
-                                   "; write one, or give --config FILE"));
+    return NamedError(
+        StatusCode::kInvalidArgument, "no-configuration",
+        absl::StrCat("there is no configuration at ", path, "; write one, or give --config FILE"));
   }
   SLUICE_RETURN_IF_ERROR(text.status());
   return Reader(path, *text, overrides).Read();

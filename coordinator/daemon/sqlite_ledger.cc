@@ -46,17 +46,17 @@ Status CheckRecordedHead(store::Database& database, const LedgerHead& head) {
   const LedgerHead recorded =
       found ? LedgerHead{static_cast<uint64_t>(read.Integer(0)), read.Blob(1)} : LedgerHead{};
   if (recorded == head) return absl::OkStatus();
-  return NamedError(StatusCode::kDataLoss, "ledger-altered",
-                    absl::StrCat("the ledger ends at entry ", head.sequence,
-                                 ", but was written up to entry ", recorded.sequence,
-                                 "; keep the file as evidence and restore a backup"));
+  return NamedError(
+      StatusCode::kDataLoss, "ledger-altered",
+      absl::StrCat("the ledger ends at entry ", head.sequence, ", but was written up to entry ",
+                   recorded.sequence, "; keep the file as evidence and restore a backup"));
 }
 
 StatusOr<LedgerHead> VerifyAndReplay(store::Database& database,
                                      const SqliteLedger::Replay& replay) {
-  SLUICE_ASSIGN_OR_RETURN(
-      store::Statement read,
-      database.Prepare(absl::StrCat("SELECT ", ToAbsl(kEntryColumns), " FROM ledger ORDER BY seq")));
+  SLUICE_ASSIGN_OR_RETURN(store::Statement read,
+                          database.Prepare(absl::StrCat("SELECT ", ToAbsl(kEntryColumns),
+                                                        " FROM ledger ORDER BY seq")));
   LedgerHead head;
   while (true) {
     SLUICE_ASSIGN_OR_RETURN(const bool more, read.Step());
@@ -72,10 +72,9 @@ StatusOr<LedgerHead> VerifyAndReplay(store::Database& database,
 
 Status WriteEntry(store::Database& database, const LedgerEntry& entry,
                   const std::string& promotion) {
-  SLUICE_ASSIGN_OR_RETURN(
-      store::Statement insert,
-      database.Prepare(absl::StrCat("INSERT INTO ledger(", ToAbsl(kEntryColumns),
-                                    ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)")));
+  SLUICE_ASSIGN_OR_RETURN(store::Statement insert, database.Prepare(absl::StrCat(
+                                                       "INSERT INTO ledger(", ToAbsl(kEntryColumns),
+                                                       ") VALUES(?1, ?2, ?3, ?4, ?5, ?6)")));
   insert.BindInteger(1, static_cast<int64_t>(entry.sequence));
   insert.BindInteger(2, entry.at_milliseconds);
   insert.BindText(3, entry.kind);
@@ -119,12 +118,12 @@ StatusOr<std::vector<LedgerEntry>> EntriesOf(store::Database& database,
                                              const std::string& promotion) {
   SLUICE_ASSIGN_OR_RETURN(
       store::Statement read,
-      database.Prepare(absl::StrCat(
-          "SELECT ", ToAbsl(kEntryColumns),
-          " FROM ledger WHERE seq IN ("
-          "SELECT min(seq) FROM entry_promotion WHERE promotion = ?1 UNION "
-          "SELECT seq FROM (SELECT seq FROM entry_promotion WHERE promotion = ?1 "
-          "ORDER BY seq DESC LIMIT ?2)) ORDER BY seq")));
+      database.Prepare(
+          absl::StrCat("SELECT ", ToAbsl(kEntryColumns),
+                       " FROM ledger WHERE seq IN ("
+                       "SELECT min(seq) FROM entry_promotion WHERE promotion = ?1 UNION "
+                       "SELECT seq FROM (SELECT seq FROM entry_promotion WHERE promotion = ?1 "
+                       "ORDER BY seq DESC LIMIT ?2)) ORDER BY seq")));
   read.BindText(1, promotion);
   read.BindInteger(2, static_cast<int64_t>(Ledger::kEntriesReadMax));
   std::vector<LedgerEntry> entries;
@@ -208,9 +207,9 @@ void SqliteLedger::CommitGroup(std::vector<AppendCall> group) {
     if (head.ok()) {
       head_ = *std::move(head);
     } else {
-      failed_ = NamedError(StatusCode::kUnavailable, "ledger-unavailable",
-                           absl::StrCat("the ledger cannot be written: ",
-                                        ToAbsl(Describe(head.status()))));
+      failed_ = NamedError(
+          StatusCode::kUnavailable, "ledger-unavailable",
+          absl::StrCat("the ledger cannot be written: ", ToAbsl(Describe(head.status()))));
       LogStatus(LogLevel::kError, "ledger-not-written", head.status());
     }
   }
@@ -229,7 +228,8 @@ void SqliteLedger::CommitGroup(std::vector<AppendCall> group) {
 Status BackUpLedger(Files& files, const std::string& path, const std::string& copy_path) {
   // Opening makes a file that is not there; a backup of nothing helps nobody.
   if (const auto there = files.FreeBytes(path); !there.ok()) {
-    return NamedError(StatusCode::kNotFound, "no-ledger", absl::StrCat("there is no ledger ", path));
+    return NamedError(StatusCode::kNotFound, "no-ledger",
+                      absl::StrCat("there is no ledger ", path));
   }
   if (files.FreeBytes(copy_path).ok()) {
     return NamedError(StatusCode::kAlreadyExists, "file-exists",

@@ -53,10 +53,10 @@ StatusOr<std::shared_ptr<const trust::TrustDocument>> LoadTrust(
   SLUICE_ASSIGN_OR_RETURN(trust::TrustDocument document,
                           trust::TrustDocument::Load(files, path, roots));
   if (document.version() < floor.version) {
-    return NamedError(StatusCode::kFailedPrecondition, "trust-rolled-back",
-                      absl::StrCat(path, " is version ", document.version(),
-                                   ", but version ", floor.version,
-                                   " was in force already: give the coordinator the latest one"));
+    return NamedError(
+        StatusCode::kFailedPrecondition, "trust-rolled-back",
+        absl::StrCat(path, " is version ", document.version(), ", but version ", floor.version,
+                     " was in force already: give the coordinator the latest one"));
   }
   if (document.version() == floor.version && document.sha256() != floor.sha256) {
     return NamedError(StatusCode::kFailedPrecondition, "trust-version-reused",

@@ -34,7 +34,8 @@ struct Wish {
 //   source   ACCEPT until routes are chosen; TRANSFER until SENT or the promotion has ended;
 //            CANCEL when undoing or undone, until the source's job has ended
 //   target   ACCEPT; TRANSFER if it has a route, until UPLOADED; nothing while the barrier is shut;
-//            ACTIVATE once released, until VERIFIED; UNDO (failure, rollback) or CANCEL, until an end
+//            ACTIVATE once released, until VERIFIED; UNDO (failure, rollback) or CANCEL, until an
+//            end
 std::vector<Wish> Wishes(const Promotion& promotion);
 
 }  // namespace sluice::coordinator

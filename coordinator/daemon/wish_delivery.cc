@@ -21,8 +21,7 @@ void WishDelivery::Deliver(const Promotion& promotion) {
     *message.mutable_job_command() = CommandOf(wish, promotion);
     Delivered delivered{
         .session = agent->session,
-        .digest = std::string(
-            crypto::Sha256Of(message.job_command().SerializeAsString()).bytes())};
+        .digest = std::string(crypto::Sha256Of(message.job_command().SerializeAsString()).bytes())};
     Delivered& last = delivered_[{promotion.id, wish.role, wish.target_index}];
     if (last.session == delivered.session && last.digest == delivered.digest) continue;
     last = delivered;

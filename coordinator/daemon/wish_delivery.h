@@ -22,8 +22,8 @@ class WishDelivery {
   // Sends those of the promotion's wishes that the agents connected now have not been sent. A
   // promotion without wishes is forgotten.
   void Deliver(const Promotion& promotion);
-  // The next Deliver() of this promotion sends all of them: somebody seems not to know.
-  void Forget(const std::string& promotion);
+  // What Deliver() sends next is all of it.
+  void ForgetAll() { delivered_.clear(); }
 
  private:
   using JobKey = std::tuple<std::string, int, uint32_t>;  // promotion, role, target index
@@ -31,6 +31,8 @@ class WishDelivery {
     net::SessionId session = 0;
     std::string digest;  // of the command: wishes hold envelopes, too much to keep
   };
+  void Forget(const std::string& promotion);
+
   net::ControlSender& sender_;
   const AgentRegistry& agents_;
   std::map<JobKey, Delivered> delivered_;

@@ -58,8 +58,7 @@ class CoordinatorWorld {
   }
 
   net::Peer AgentPeer(const std::string& foundation) const {
-    return {net::PeerRole::kAgent, foundation,
-            trust.agent(foundation).curve.public_key().bytes()};
+    return {net::PeerRole::kAgent, foundation, trust.agent(foundation).curve.public_key().bytes()};
   }
   net::Peer OperatorPeer() const {
     return {net::PeerRole::kOperator, "alice", trust.alice().curve.public_key().bytes()};

@@ -23,8 +23,7 @@ class MemoryLedger final : public Ledger {
       }
       const uint64_t first = head_.sequence + 1;
       for (const LedgerDraft& draft : drafts) {
-        LedgerEntry entry =
-            ChainEntry(head_, absl::ToUnixMillis(draft.at), draft.kind, draft.body);
+        LedgerEntry entry = ChainEntry(head_, absl::ToUnixMillis(draft.at), draft.kind, draft.body);
         head_ = {entry.sequence, entry.hash};
         entries_.push_back({draft.promotion, std::move(entry)});
       }
