@@ -20,7 +20,10 @@ inline void ExpectGolden(const std::string& path, std::string_view actual) {
   const std::string file = std::string(SLUICE_SOURCE_DIR) + "/" + path;
   if (getenv("SLUICE_ACCEPT_GOLDEN") != nullptr) {
     const Status written = files.Replace(file, actual, FileAccess::kEveryone);
-    EXPECT_TRUE(written.ok()) << written;
+    ASSERT_TRUE(written.ok()) << written;
+    // Accepting is not passing: nobody mistakes such a run for a good one.
+    ADD_FAILURE() << path << " was written anew; look at the difference, then run without "
+                  << "SLUICE_ACCEPT_GOLDEN";
     return;
   }
   const StatusOr<std::string> expected = files.Read(file, kGoldenBytesMax);
