@@ -362,6 +362,11 @@ TEST(AcceptReadTest, EverythingThatAQuestionMayLackHasItsName) {
          w.Grant({Action::kRead}, {"dev:*/*"});
          return w.Ask(w.trust.Request("prod")).status();
        }},
+  });
+}
+
+TEST(AcceptReadTest, QuestionOutOfItsTimeOrAgainstThePolicyHasItsName) {
+  ExpectAll({
       {"clock-behind", kPrecondition,
        [](World& w) {
          w.time_floor = w.now + kClockSkewMax + absl::Seconds(1);

@@ -30,7 +30,8 @@ _BENCH = "tests/bench/"
 # What of the world is injected, and the one place that may touch it: so that a test or a seed can
 # replay everything else.
 FORBIDDEN_CALLS = [
-    Forbidden(r"\babsl::Now\b|\b(?:system|steady|high_resolution)_clock\b"
+    Forbidden(r"\babsl::Now\b|\b(?:system|steady|high_resolution)_clock\s*::"
+              r"|\bstd::chrono::\w+_clock\b"
               r"|(?<![\w.>:])(?:std::|::)?time\s*\(\s*(?:nullptr|NULL|0|&\w+)?\s*\)"
               r"|\b(?:gettimeofday|clock_gettime)\s*\(",
               "Clock (common/base/clock.h)", ("common/base/clock.cc", _BOX)),

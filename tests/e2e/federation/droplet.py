@@ -171,8 +171,8 @@ def make_checkout(folder, version):
 
 
 def make_small(folder, version, build=1):
-    """The same app without a runtime of its own: the Python of the machine runs it. About 1.5 kB, for
-    tests that need many promotions and few bytes. Another `build` has another digest."""
+    """The same app without a runtime of its own: the Python of the machine runs it. About 1.5 kB,
+    for tests that need many promotions and few bytes. Another `build` has another digest."""
     file = Path(folder) / f"small-{version}-{build}.tgz"
     with DropletArchive(file, STAGED_AT + (version - 1) * WEEK) as archive:
         _write_app(archive, version)
