@@ -2,6 +2,10 @@
 // deployments, and everything that the box can do wrong to one who writes.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <functional>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "agent/foundation/testing/box_fixture.h"
 
@@ -64,6 +68,52 @@ TEST_F(ChangingBoxTest, UploadsAgainToTheSameDropletAfterACut) {
   const auto stored = Store(guid);
   ASSERT_THAT(stored, IsOk());
   EXPECT_TRUE(stored->Staged());
+}
+
+// Many times what the sockets between client and box hold; stops the upload on the way if told so.
+class LargeSource final : public http::BodySource {
+ public:
+  explicit LargeSource(std::function<void()> halfway) : halfway_(std::move(halfway)) {}
+  uint64_t ContentLength() const override { return kBytes; }
+  StatusOr<size_t> Read(std::span<char> buffer) override {
+    const size_t count = static_cast<size_t>(std::min<uint64_t>(buffer.size(), kBytes - given_));
+    const bool before = given_ < kBytes / 2;
+    given_ += count;
+    if (before && given_ >= kBytes / 2) halfway_();
+    return count;
+  }
+
+ private:
+  static constexpr uint64_t kBytes = uint64_t{64} << 20;
+  const std::function<void()> halfway_;
+  uint64_t given_ = 0;
+};
+
+TEST_F(ChangingBoxTest, EndsAnUploadInTheMiddleWhenStopped) {
+  const DropletGuid guid = NewDroplet(AppGuid(AddApp("stopped")["app_guid"]));
+  std::stop_source stop;
+  LargeSource bits([&] { stop.request_stop(); });
+  EXPECT_THAT(client().UploadDroplet(guid, bits, stop.get_token()),
+              AllOf(StatusIs(StatusCode::kCancelled), HasErrorName("cancelled")));
+  EXPECT_EQ(client().GetDroplet(guid, {})->state, "AWAITING_UPLOAD");
+}
+
+TEST_F(ChangingBoxTest, GivesUpAnUploadThatStallsAndKnowsThatItTookNoEffect) {
+  Agent hasty(*box_, "sluice", "s3cret+&% ", [](CloudController::Options& options) {
+    options.upload_limit = absl::Milliseconds(500);
+  });
+  const DropletGuid guid = NewDroplet(AppGuid(AddApp("stalled")["app_guid"]));
+  Misbehave("upload-stalled", {{"count", 1}, {"parameters", {{"seconds", 5}}}});
+  LargeSource bits([] {});
+  EXPECT_THAT(hasty.client->UploadDroplet(guid, bits, {}), HasErrorName("http-timeout"));
+  EXPECT_EQ(client().GetDroplet(guid, {})->state, "AWAITING_UPLOAD");
+}
+
+TEST_F(ChangingBoxTest, UploadsAsSlowlyAsItIsRead) {
+  Misbehave("upload-slow", {{"count", 1}, {"parameters", {{"bytes_per_second", 2'000'000}}}});
+  const auto stored = Store(NewDroplet(AppGuid(AddApp("slow")["app_guid"])));
+  ASSERT_THAT(stored, IsOk());
+  EXPECT_EQ(stored->Sha256(), Sha256Of(bytes_));
 }
 
 TEST_F(ChangingBoxTest, NamesWhatGoesWrongAfterTheUpload) {

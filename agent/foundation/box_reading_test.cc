@@ -193,6 +193,19 @@ TEST_F(DownloadBoxTest, BringsExactlyTheBytesThatCloudControllerPublished) {
   EXPECT_EQ(rest.text, bytes_.substr(1000));
 }
 
+// Signed by the scheme of newer releases, which signs the method as well.
+class HmacBoxTest : public DownloadBoxTest {
+ protected:
+  static void SetUpTestSuite() { StartBox({"--blobstore-scheme", "hmac"}); }
+};
+
+TEST_F(HmacBoxTest, BringsTheBytesAndTheirNumber) {
+  EXPECT_EQ(*client().GetDropletSize(droplet_, {}), bytes_.size());
+  const auto got = Download(droplet_);
+  ASSERT_THAT(got, IsOk());
+  EXPECT_EQ(Sha256Of(*got), sha256_);
+}
+
 TEST_F(DownloadBoxTest, TakesUpADownloadThatBreaksOffOrStalls) {
   for (const std::string fault : {"download-truncated", "download-reset", "blobstore-idle"}) {
     Misbehave(fault, {{"count", 1}});

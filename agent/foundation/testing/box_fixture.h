@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "agent/foundation/cloud_controller.h"
 #include "agent/foundation/testing/box_process.h"
@@ -87,8 +88,9 @@ class BoxTest : public testing::Test {
  protected:
   static constexpr size_t kDropletBytesMax = size_t{16} << 20;
 
-  static void SetUpTestSuite() {
-    auto started = BoxProcess::Start();
+  static void SetUpTestSuite() { StartBox({}); }
+  static void StartBox(const std::vector<std::string>& options) {
+    auto started = BoxProcess::Start(options);
     ASSERT_THAT(started, IsOk());
     box_ = started->release();
     const nlohmann::json space =
@@ -101,8 +103,8 @@ class BoxTest : public testing::Test {
     agent_ = new Agent(*box_, "sluice", "s3cret+&% ");
   }
   static void TearDownTestSuite() {
-    delete agent_;
-    delete box_;
+    delete std::exchange(agent_, nullptr);
+    delete std::exchange(box_, nullptr);
   }
   void SetUp() override { ASSERT_NE(agent_, nullptr) << "the box did not start"; }
   void TearDown() override { EXPECT_THAT(box_->Admin("DELETE", "/misbehaviours"), IsOk()); }

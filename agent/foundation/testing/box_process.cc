@@ -8,7 +8,6 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
@@ -43,7 +42,8 @@ std::string MakeFolder() {
 }
 
 // -1 when there is no such program. Its standard error goes to box.log in `folder`.
-pid_t Spawn(const std::string& folder, const Pipe& ready, const Pipe& lifeline) {
+pid_t Spawn(const std::string& folder, const std::vector<std::string>& options, const Pipe& ready,
+            const Pipe& lifeline) {
   const std::string program = absl::StrCat(SLUICE_BINARY_DIR, "/bin/foundation-box");
   std::vector<std::string> words = {program,
                                     "--directory",
@@ -54,6 +54,7 @@ pid_t Spawn(const std::string& folder, const Pipe& ready, const Pipe& lifeline) 
                                     absl::StrCat(kReadyFd),
                                     "--lifeline-fd",
                                     absl::StrCat(kLifelineFd)};
+  words.insert(words.end(), options.begin(), options.end());
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -76,11 +77,11 @@ pid_t Spawn(const std::string& folder, const Pipe& ready, const Pipe& lifeline) 
 BoxProcess::BoxProcess(std::string folder, pid_t pid, int lifeline)
     : folder_(std::move(folder)), pid_(pid), lifeline_(lifeline) {}
 
-StatusOr<std::unique_ptr<BoxProcess>> BoxProcess::Start() {
+StatusOr<std::unique_ptr<BoxProcess>> BoxProcess::Start(const std::vector<std::string>& options) {
   const Pipe ready = OpenPipe();
   const Pipe lifeline = OpenPipe();
   std::string folder = MakeFolder();
-  const pid_t pid = Spawn(folder, ready, lifeline);
+  const pid_t pid = Spawn(folder, options, ready, lifeline);
   close(ready.write);
   close(lifeline.read);
   char first = 0;

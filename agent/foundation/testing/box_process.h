@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/status.h"
@@ -17,7 +18,8 @@ namespace sluice::foundation {
 class BoxProcess {
  public:
   // Starts it in a folder of its own below the system's temporary one, and waits until it is ready.
-  static StatusOr<std::unique_ptr<BoxProcess>> Start();
+  // `options` are further words of its command line.
+  static StatusOr<std::unique_ptr<BoxProcess>> Start(const std::vector<std::string>& options = {});
   // Ends it and removes the folder.
   ~BoxProcess();
   BoxProcess(const BoxProcess&) = delete;
