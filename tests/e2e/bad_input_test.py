@@ -80,7 +80,7 @@ class BadInput(FederationCase):
         for number in (1, 2):
             self.sluice("promote", APP, SPACE, "--yes", "--no-activate", "--id", f"twin-{number}",
                         "--reason", str(number), "--detach")
-        self.refused(2, "promotion", "twin-", words=["twin-"])
+        self.assert_named(self.sluice("promotion", "twin-", expect=2), "twin-", "ambiguous-id")
 
     def with_config(self, text, expect, words, *arguments):
         config = Path(self.federation.folder) / "bad.yaml"

@@ -60,7 +60,8 @@ class Faults(FederationCase):
         self.fails(self.prod, "job-fails", "job-failed", "prod:", "150007")
 
     def test_an_upload_that_is_cut_again_and_again(self):
-        self.fails(self.prod, "upload-connection-cut", "connection-cut", "prod:", after_bytes=500)
+        self.fails(self.prod, "upload-connection-cut", "the connection was cut", "prod:",
+                   after_bytes=500)
 
     def test_an_upload_that_is_refused(self):
         self.fails(self.prod, "upload-500", "prod:", "500")

@@ -7,7 +7,7 @@ import socket
 import unittest
 
 from federation.case import FederationCase
-from federation.envelopes import altered, payload_of, signed, time_text
+from federation.envelopes import altered, canonical, payload_of, signed, time_text
 from federation.federation import ENVIRONMENT, OPERATOR
 from federation.programs import Program, program
 
@@ -37,8 +37,7 @@ class TrustCase(FederationCase):
     @classmethod
     def order_of(cls, promotion_id):
         entries = cls.federation.promotion(promotion_id)["entries"]
-        return next(entry["body"]["order"] if "order" in entry["body"] else entry["body"]
-                    for entry in entries if entry["kind"] == "order-recorded")
+        return next(entry["body"] for entry in entries if entry["kind"] == "order")
 
     def key(self, name=OPERATOR):
         return self.federation.keys / f"{name}.key"
@@ -54,7 +53,7 @@ class TrustCase(FederationCase):
         """Name of the refusal -> order."""
         return {
             "bad-signature": altered(self.order, promotion="altered"),
-            "unknown-key": signed(self.order, self.key("mallory"), promotion="unknown"),
+            "unknown-operator": signed(self.order, self.key("mallory"), promotion="unknown"),
             "not-granted": self.signed("grants", operator="outsider"),
             "order-expired": self.signed("expired", issued_at=time_text(-7200),
                                          expires_at=time_text(-3600)),
@@ -74,7 +73,7 @@ class TrustCase(FederationCase):
         files = []
         for name, order in orders.items():
             file = self.federation.folder / f"order-{name}.json"
-            file.write_text(json.dumps(order))
+            file.write_text(canonical(order))
             files.append(str(file))
         return files
 
@@ -85,24 +84,33 @@ class TrustCase(FederationCase):
 class FalseOrders(TrustCase):
     """Whoever reaches the coordinator may hand in what he likes."""
 
-    def test_the_coordinator_records_none_of_them(self):
-        forged = {name: order for name, order in self.forgeries().items()
-                  if name in ("bad-signature", "unknown-key")}
+    def submit(self, operator, orders):
+        """Hands them in over the connection of that operator."""
         federation = self.federation
         submitter = Program(
-            "submit-order", [program("submit-order"), str(self.key()),
+            "submit-order", [program("submit-order"), str(self.key(operator)),
                              str(federation.trust_document), federation.roots[0],
-                             federation.coordinator_endpoint, *self.files_of(forged)],
-            federation.folder / "submit-order.log", environment=ENVIRONMENT)
+                             federation.coordinator_endpoint, *self.files_of(orders)],
+            federation.folder / f"submit-order-{operator}.log", environment=ENVIRONMENT)
         self.addCleanup(submitter.stop)
-        for name in forged:
-            submitter.wait_for("refused", READY_SECONDS, name=name)
+        submitter.wait_for_exit(READY_SECONDS)
+        return submitter
+
+    def test_the_coordinator_records_no_order_that_its_signer_may_not_give(self):
+        forged = self.forgeries()
+        submitter = self.submit(OPERATOR, {name: forged[name] for name in
+                                           ("bad-signature", "unknown-operator")})
+        self.assertEqual([event["name"] for event in submitter.events("refused")],
+                         ["bad-signature", "unknown-key"])
         self.assertNotIn("altered", self.sluice("promotions", "--output", "json").stdout)
 
     def test_an_operator_whom_the_trust_document_does_not_name_is_not_admitted(self):
+        submitter = self.submit("mallory", {"any": self.forgeries()["unknown-operator"]})
+        self.assertNotEqual(submitter.exit_code, 0)
+        self.assertIn("not-admitted", submitter.last_lines())
         refused = self.sluice("promote", "dev:acme/payments/checkout", "prod:acme/payments",
                               "--yes", operator="mallory", expect=3)
-        self.assert_named(refused, "not-admitted")
+        self.assert_named(refused, "unknown-operator")
 
     def test_an_operator_outside_the_grants_is_refused_by_the_agent(self):
         refused = self.sluice("promote", "dev:acme/payments/checkout", "prod:acme/payments",
@@ -149,31 +157,50 @@ class FalseTrustDocument(TrustCase):
         federation = self.federation
         altered_document = federation.folder / "altered-trust.json"
         envelope = json.loads(federation.trust_document.read_text())
-        altered_document.write_text(json.dumps(altered(envelope, version=99)))
+        altered_document.write_text(canonical(altered(envelope, version=99)))
         shown = self.sluice("trust", "show", "--document", altered_document, expect=3)
         self.assert_named(shown, "bad-signature")
 
 
 class FalseAgent(TrustCase):
-    def impostor(self, name, key_file, claims):
+    def impostor(self, name, key_file, claims, **config):
         """An agent with that key which says it is of the foundation `claims`."""
         folder = self.federation.folder / name
         folder.mkdir()
         self.federation.write_agent_config(claims, data_dir=str(folder / "data"),
-                                           key_file=str(key_file))
-        config = folder / "agent.yaml"
-        shutil.copy(self.federation.agents[claims].config_file, config)
+                                           key_file=str(key_file), **config)
+        config_file = folder / "agent.yaml"
+        shutil.copy(self.federation.agents[claims].config_file, config_file)
         (folder / "data").mkdir()
-        impostor = Program(name, [program("sluice-agent"), "run", "--config", str(config)],
+        impostor = Program(name, [program("sluice-agent"), "run", "--config", str(config_file)],
                            folder / "agent.log", environment=ENVIRONMENT)
         self.addCleanup(impostor.stop)
         return impostor
 
-    def test_an_agent_with_an_unknown_key_is_not_admitted(self):
-        stranger = self.federation.keys / "stranger.key"
+    def make_stranger(self, name):
+        """A key file of an agent for prod, which nobody was told of."""
+        key_file = self.federation.keys / f"{name}.key"
         self.federation.command("sluice-agent", "keygen", "--foundation", "prod",
-                                "--file", stranger)
-        impostor = self.impostor("stranger", stranger, claims="prod")
+                                "--file", key_file)
+        return key_file
+
+    def test_an_agent_that_the_trust_document_does_not_name_does_not_run(self):
+        impostor = self.impostor("unnamed", self.make_stranger("unnamed"), claims="prod")
+        impostor.wait_for_exit(READY_SECONDS)
+        self.assertNotEqual(impostor.exit_code, 0)
+        self.assertIn("not-in-trust-document", impostor.last_lines())
+
+    def test_an_agent_whose_key_the_coordinator_does_not_know_is_not_admitted(self):
+        federation = self.federation
+        key_file = self.make_stranger("stranger")
+        own_document = federation.folder / "stranger-trust.json"
+        shutil.copy(federation.trust_document, own_document)
+        federation.command("sluice", "trust", "add-foundation", "prod",
+                           federation.keys / "stranger.card", "--document", own_document,
+                           "--root-key", federation.keys / "root.key")
+        impostor = self.impostor("stranger", key_file, claims="prod",
+                                 trust={"document": str(own_document),
+                                        "roots": federation.roots})
         impostor.wait_for_text("not-admitted", READY_SECONDS)
         self.assertEqual(impostor.events("agent-ready"), [])
 
@@ -209,7 +236,6 @@ class NoCurve(TrustCase):
                     except ConnectionResetError:
                         pass  # closed, as it should be
                 self.assertNotIn(b"READY", said)
-                self.assertIn(b"CURVE", said)
 
 
 class LyingCoordinator(TrustCase):
@@ -256,7 +282,7 @@ class LyingCoordinator(TrustCase):
 
     def test_the_sources_agent_refuses_them_too(self):
         forged = {name: order for name, order in self.forgeries().items()
-                  if name in ("bad-signature", "unknown-key", "order-expired")}
+                  if name in ("bad-signature", "unknown-operator", "order-expired")}
         self.assert_refused(forged, "dev", "source")
 
 

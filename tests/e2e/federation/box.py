@@ -186,11 +186,17 @@ class FoundationBox:
         return self.admin.get("/state")["state"]
 
     def difference(self, before):
-        """What of the state is not as it was, as text; "" when nothing is."""
+        """The records of the state that are not as they were, as text; "" when nothing is."""
         after = self.state()
-        return "\n".join(f"{kind}: {before.get(kind)} -> {after.get(kind)}"
-                         for kind in sorted({*before, *after})
-                         if before.get(kind) != after.get(kind))
+        lines = []
+        for kind in sorted({*before, *after}):
+            old, new = before.get(kind), after.get(kind)
+            if isinstance(old, list) and isinstance(new, list):
+                old, new = ([record for record in one if record not in other]
+                            for one, other in ((old, new), (new, old)))
+            if old != new:
+                lines.append(f"{kind}: {old} -> {new}")
+        return "\n".join(lines)
 
     def requests_by_path(self):
         """How often each method and path was asked; guids are written :guid."""

@@ -20,6 +20,11 @@ KEY_ALGORITHM_ED25519 = 1
 KEY_HEADER_BYTES, KEY_BYTES = 2, 32
 
 
+def canonical(value):
+    """The one text that strict readers take."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def payload_of(envelope):
     return json.loads(base64.b64decode(envelope["payload"]))
 
@@ -27,7 +32,7 @@ def payload_of(envelope):
 def with_payload(envelope, payload):
     """The envelope with another content and the old signature."""
     changed = copy.deepcopy(envelope)
-    changed["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
+    changed["payload"] = base64.b64encode(canonical(payload).encode()).decode()
     return changed
 
 
