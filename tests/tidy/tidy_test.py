@@ -30,13 +30,15 @@ class TidyTest(unittest.TestCase):
     def rules_for(self, path: str, text: str) -> list[str]:
         """The rules that the file breaks when it is written into an otherwise clean tree."""
         self.write(path, text)
-        found = [f for f in findings(Tree.of_folder(self.root)) if f.rule != "dead-source"]
-        return [f.rule for f in found]
+        found = findings(Tree.of_folder(self.root))
+        return [f.rule for f in found if f.rule not in ("dead-source", "readme")]
 
     def test_clean_tree_has_no_findings(self) -> None:
         self.write("common/http/a.cc", "int Add(int a, int b) { return a + b; }\n")
         self.write("common/http/b.cc", '#include "common/base/status.h"\n')
         self.write("common/http/a.h", HEADER)
+        self.write("common/README.md", "# common\n\nRooms.\n\n`http/`: requests.\n")
+        self.write("common/http/README.md", "# common/http\n\nRequests; nothing else.\n")
         self.assertEqual(findings(Tree.of_folder(self.root)), [])
 
     def test_each_forbidden_call_is_found(self) -> None:
@@ -142,7 +144,22 @@ class TidyTest(unittest.TestCase):
 
     def test_source_that_nothing_builds_is_found(self) -> None:
         self.write("common/http/forgotten.cc", "int a;\n")
-        self.assertEqual([f.rule for f in findings(Tree.of_folder(self.root))], ["dead-source"])
+        found = [f for f in findings(Tree.of_folder(self.root)) if f.rule == "dead-source"]
+        self.assertEqual([f.path for f in found], ["common/http/forgotten.cc"])
+
+    def test_room_without_its_sentence_or_that_the_folder_above_omits_is_found(self) -> None:
+        def without() -> list[str]:
+            found = [f for f in findings(Tree.of_folder(self.root)) if f.rule == "readme"]
+            return [f.path for f in found]
+
+        everything = ["common/README.md", "common/http", "common/http/README.md"]
+        self.assertEqual(without(), everything)
+        self.write("common/README.md", "# common\n\nRooms.\n\n`http/`: requests.\n")
+        self.assertEqual(without(), everything[2:])
+        self.write("common/http/README.md", "# http\n\nRequests.\n")
+        self.assertEqual(without(), everything[2:])
+        self.write("common/http/README.md", "# common/http\n\nRequests; nothing else.\n")
+        self.assertEqual(without(), [])
 
     def test_header_without_purpose_or_guard_is_found(self) -> None:
         self.assertEqual(self.rules_for("common/http/a.h", "#pragma once\n"), ["header-form"])

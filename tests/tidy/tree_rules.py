@@ -129,6 +129,28 @@ def dead_sources(tree: Tree) -> Iterator[Finding]:
             yield Finding(path, 0, "dead-source", "no CMakeLists.txt names it")
 
 
+# Folders whose own folders are rooms, each with a sentence of its own; elsewhere the README of the
+# top-level folder speaks for all below.
+_HAVE_ROOMS = ("agent", "common", "coordinator", "tests")
+
+
+def readmes(tree: Tree) -> Iterator[Finding]:
+    """Each room says what it is for and what may not enter it, and the folder above lists it."""
+    folders = {"/".join(path.split("/")[:depth]) for path in tree.files if "." != path[0]
+               for depth in (1, 2) if path.count("/") >= depth}
+    for folder in sorted(folders):
+        top, _, room = folder.partition("/")
+        above = tree.text(f"{top}/README.md") if f"{top}/README.md" in tree.files else ""
+        if room and f"`{room}/`" not in (above or ""):
+            yield Finding(folder, 0, "readme", f"{top}/README.md does not say what it is for")
+        if room and top not in _HAVE_ROOMS:
+            continue
+        path = f"{folder}/README.md"
+        lines = (tree.text(path) or "").splitlines() if path in tree.files else []
+        if lines[:1] != [f"# {folder}"] or len(lines) < 3 or "." not in " ".join(lines[2:6]):
+            yield Finding(path, 0, "readme", f"begins with '# {folder}' and a sentence")
+
+
 def packages(tree: Tree) -> Iterator[Finding]:
     """deploy/packages.txt: groups under a heading, in each group sorted, each with its reason."""
     path = "deploy/packages.txt"
@@ -150,4 +172,4 @@ def packages(tree: Tree) -> Iterator[Finding]:
         before = name
 
 
-RULES = [dependencies, top_level, path_names, every_text, dead_sources, packages]
+RULES = [dependencies, top_level, path_names, every_text, dead_sources, readmes, packages]
