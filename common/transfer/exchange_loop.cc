@@ -61,7 +61,8 @@ Status ExchangeLoop::Begin(std::shared_ptr<Carriage> carriage, std::vector<Meeti
   Carried& carried = carried_[transfer];
   carried.carriage = carriage;
   carried.tick_every = std::min(kTickMax, silence_max / kTicksPerSilence);
-  for (Meeting& meeting : meetings) carried.lines.push_back(Line{std::move(meeting), {}, 0, 0});
+  for (Meeting& meeting : meetings)
+    carried.lines.push_back(Line{std::move(meeting), {}, false, 0, 0});
   carried.tick = loop_.timers().After(carried.tick_every, [this, transfer] { Tick(transfer); });
   for (size_t peer = 0; peer < carried.lines.size(); ++peer) {
     Line& line = carried.lines[peer];
@@ -73,6 +74,7 @@ Status ExchangeLoop::Begin(std::shared_ptr<Carriage> carriage, std::vector<Meeti
     const auto early = early_.find(key);
     if (early == early_.end()) continue;
     line.connection = early->second;
+    line.ready = true;
     line_of_[early->second] = {transfer, peer};
     ForgetEarly(key);
     Perform(*carriage, carriage->machine().OnConnected(peer, clock_.Monotonic()));
@@ -93,9 +95,11 @@ void ExchangeLoop::Dial(const TransferId& transfer, size_t peer) {
 
 void ExchangeLoop::OnConnectionReady(net::ConnectionId connection) {
   const auto found = line_of_.find(connection);
-  if (found == line_of_.end()) return;
+  if (found == line_of_.end()) return SayFarewell(connection);
   const LineRef ref = found->second;
-  const std::shared_ptr<Carriage> carriage = carried_.at(ref.transfer).carriage;
+  Carried& carried = carried_.at(ref.transfer);
+  carried.lines[ref.peer].ready = true;
+  const std::shared_ptr<Carriage> carriage = carried.carriage;
   Perform(*carriage, carriage->machine().OnConnected(ref.peer, clock_.Monotonic()));
 }
 
@@ -128,12 +132,13 @@ void ExchangeLoop::OnBulkMessage(net::ConnectionId connection, const net::Peer& 
 bool ExchangeLoop::BelongsTo(LineRef ref, Line& line, net::ConnectionId connection,
                              const v1::BulkMessage& message) {
   if (line.connection == connection) return true;
-  if (line.meeting.dial || !MeetsAnew(message)) return false;
+  if (line.meeting.dial || !(MeetsAnew(message) || message.has_cancel())) return false;
   if (line.connection) {
     line_of_.erase(*line.connection);
     sockets_->Hangup(*line.connection);
   }
   line.connection = connection;
+  line.ready = true;
   line_of_[connection] = ref;
   return true;
 }
@@ -181,7 +186,10 @@ void ExchangeLoop::ForgetEarly(const EarlyKey& key) {
 
 void ExchangeLoop::OnConnectionLost(net::ConnectionId connection, const Status& why) {
   const auto found = line_of_.find(connection);
-  if (found == line_of_.end()) return;
+  if (found == line_of_.end()) {
+    farewells_.erase(connection);
+    return;
+  }
   const LineRef ref = found->second;
   Carried& carried = carried_.at(ref.transfer);
   const std::shared_ptr<Carriage> carriage = carried.carriage;
@@ -192,6 +200,7 @@ Effects ExchangeLoop::LoseLine(Carried& carried, size_t peer, const Status& why)
   Line& line = carried.lines[peer];
   line_of_.erase(*line.connection);
   line.connection.reset();
+  line.ready = false;
   StreamMachine& machine = carried.carriage->machine();
   machine.OnUnreachable(peer, why);
   if (!machine.MayMeetAgain(peer) || ErrorName(why) == "peer-not-admitted") {
@@ -245,6 +254,27 @@ Effects ExchangeLoop::SendOut(Carried& carried, MessageOut out) {
                                           " broke: ", sent.message())));
 }
 
+void ExchangeLoop::Leave(Line& line, const TransferId& transfer, const Status& why) {
+  loop_.timers().Cancel(line.redial);
+  if (!line.connection) return;
+  line_of_.erase(*line.connection);
+  if (!line.ready && !why.ok()) {
+    farewells_[*line.connection] = {transfer, why};
+  } else {
+    sockets_->Hangup(*line.connection);
+  }
+}
+
+void ExchangeLoop::SayFarewell(net::ConnectionId connection) {
+  const auto found = farewells_.find(connection);
+  if (found == farewells_.end()) return;
+  const Status sent =
+      sockets_->Send(connection, CancelMessage(found->second.transfer, found->second.why), "");
+  if (!sent.ok()) LogStatus(LogLevel::kDebug, "transfer-end-not-told", sent);
+  farewells_.erase(found);
+  sockets_->Hangup(connection);
+}
+
 void ExchangeLoop::Tick(const TransferId& transfer) {
   const auto found = carried_.find(transfer);
   if (found == carried_.end()) return;
@@ -259,12 +289,9 @@ void ExchangeLoop::Finish(const TransferId& transfer, const Status& why) {
   if (found == carried_.end()) return;
   Past past{{}, why};
   loop_.timers().Cancel(found->second.tick);
-  for (const Line& line : found->second.lines) {
+  for (Line& line : found->second.lines) {
     past.curve_keys.push_back(line.meeting.peer.curve_key);
-    loop_.timers().Cancel(line.redial);
-    if (!line.connection) continue;
-    line_of_.erase(*line.connection);
-    sockets_->Hangup(*line.connection);
+    Leave(line, transfer, why);
   }
   carried_.erase(found);
   credit_.Leave(transfer);

@@ -43,6 +43,7 @@ class ExchangeLoop final : public net::BulkEvents {
   struct Line {
     Meeting meeting;
     std::optional<net::ConnectionId> connection;
+    bool ready = false;  // what is sent over the connection arrives
     int attempts = 0;
     Timers::Id redial = 0;
   };
@@ -60,6 +61,11 @@ class ExchangeLoop final : public net::BulkEvents {
   struct LineRef {
     TransferId transfer;
     size_t peer;
+  };
+  // A transfer that ended while it was still dialling: the other end is to hear why.
+  struct Farewell {
+    TransferId transfer;
+    Status why;
   };
   // A transfer and the key of who spoke of it before it began here.
   using EarlyKey = std::pair<TransferId, std::string>;
@@ -86,6 +92,8 @@ class ExchangeLoop final : public net::BulkEvents {
   Effects SendOut(Carried& carried, MessageOut out);
   void Tick(const TransferId& transfer);
   void Finish(const TransferId& transfer, const Status& why);
+  void Leave(Line& line, const TransferId& transfer, const Status& why);
+  void SayFarewell(net::ConnectionId connection);
 
   net::EventLoop& loop_;
   const Clock& clock_;
@@ -94,6 +102,7 @@ class ExchangeLoop final : public net::BulkEvents {
   std::unique_ptr<net::BulkSockets> sockets_;
   std::map<TransferId, Carried> carried_;
   std::map<net::ConnectionId, LineRef> line_of_;
+  std::map<net::ConnectionId, Farewell> farewells_;  // each ends with its attempt to connect
   std::map<EarlyKey, net::ConnectionId> early_;
   std::deque<EarlyKey> early_order_;
   std::map<TransferId, Past> past_;

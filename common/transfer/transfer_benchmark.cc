@@ -74,7 +74,7 @@ void Loopback(benchmark::State& state) {
   const auto credit_bytes = static_cast<uint64_t>(state.range(1)) * kMiB;
   Party source(directory, std::move(source_identity), credit_bytes);
   Party target(directory, std::move(target_identity), credit_bytes);
-  StreamFixture stream(256 * kMiB, static_cast<uint32_t>(state.range(0)));
+  StreamFixture stream(64 * kMiB, static_cast<uint32_t>(state.range(0)));
   int64_t bytes = 0;
   while (state.KeepRunning()) {
     stream.layout.transfer = TransferId::Generate(source.entropy);
