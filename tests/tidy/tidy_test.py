@@ -144,8 +144,10 @@ class TidyTest(unittest.TestCase):
 
     def test_source_that_nothing_builds_is_found(self) -> None:
         self.write("common/http/forgotten.cc", "int a;\n")
+        self.write("tests/e2e/forgotten_test.py", "")
         found = [f for f in findings(Tree.of_folder(self.root)) if f.rule == "dead-source"]
-        self.assertEqual([f.path for f in found], ["common/http/forgotten.cc"])
+        self.assertEqual([f.path for f in found],
+                         ["common/http/forgotten.cc", "tests/e2e/forgotten_test.py"])
 
     def test_room_without_its_sentence_or_that_the_folder_above_omits_is_found(self) -> None:
         def without() -> list[str]:

@@ -127,6 +127,11 @@ def dead_sources(tree: Tree) -> Iterator[Finding]:
                 break
         else:
             yield Finding(path, 0, "dead-source", "no CMakeLists.txt names it")
+    for path in tree.with_suffix("_test.py"):
+        folder, name = path.rsplit("/", 1)
+        lists = f"{folder}/CMakeLists.txt"
+        if lists not in tree.files or name[:-3] not in (tree.text(lists) or ""):
+            yield Finding(path, 0, "dead-source", "no CTest test runs it")
 
 
 # Folders whose own folders are rooms, each with a sentence of its own; elsewhere the README of the

@@ -31,7 +31,8 @@ OPERATOR = "maria"
 EVERYTHING = "read,promote,activate,cancel,rollback@*:*/*"
 CLI_SECONDS = 300
 # What every program of ours gets of this process's environment: nothing that could steer it.
-ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8",
+               "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", "")}
 
 
 @dataclass
