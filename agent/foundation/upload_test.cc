@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -125,6 +126,31 @@ TEST_F(UploadTest, CallsTheOutcomeOpenOnlyAfterTheWholeBodyWasSent) {
                    NamedError(StatusCode::kUnavailable, "connection-cut", "POST: cut"));
   EXPECT_THAT(Upload(), AllOf(StatusIs(StatusCode::kUnavailable), HasErrorName("outcome-unknown")));
   EXPECT_EQ(foundation_.Count("POST", kUpload), 1U);
+}
+
+// Breaks an upload off after its first bytes; passes everything else on.
+class HalfwayTransport final : public http::HttpTransport {
+ public:
+  explicit HalfwayTransport(http::HttpTransport& rest) : rest_(rest) {}
+  StatusOr<http::HttpResponse> Perform(const http::HttpRequest& request,
+                                       std::stop_token stop) override {
+    if (request.body_source == nullptr) return rest_.Perform(request, stop);
+    std::array<char, 16> buffer;
+    SLUICE_RETURN_IF_ERROR(request.body_source->Read(buffer).status());
+    return NamedError(StatusCode::kUnavailable, "connection-cut", "POST: cut");
+  }
+
+ private:
+  http::HttpTransport& rest_;
+};
+
+TEST_F(UploadTest, KnowsThatAnUploadWhichBrokeOffTookNoEffect) {
+  HalfwayTransport transport(foundation_.transport());
+  CloudController client(
+      {.foundation = "prod", .api_url = "https://api.test", .retry = {}},
+      [&] { return foundation_.credentials; }, transport, foundation_.clock(), foundation_.waiter(),
+      /*jitter_seed=*/1);
+  EXPECT_THAT(client.UploadDroplet(kDroplet, bits_, {}), HasErrorName("connection-cut"));
 }
 
 TEST_F(UploadTest, CallsARoutersGatewayErrorAfterTheWholeBodyAnOpenOutcome) {
