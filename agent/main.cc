@@ -1,16 +1,12 @@
 // The program `sluice-agent`.
 
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/doctor.h"
 #include "agent/own_foundation.h"
@@ -19,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/logging.h"
+#include "common/base/process.h"
 #include "common/base/signals.h"
 #include "common/crypto/system_entropy.h"
 #include "common/trust/key_file.h"
@@ -27,26 +24,6 @@ namespace sluice::agent {
 namespace {
 
 constexpr int kExitBadArguments = 2;
-
-// Keys and the foundation's credentials are in this process's memory: no core file, no debugger of
-// the same user.
-void Harden() {
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-ConfigReader::Overrides ReadOverrides() {
-  ConfigReader::Overrides overrides;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    const size_t equals = text.find('=');
-    if (equals != std::string::npos && absl::StartsWith(text, "SLUICE_")) {
-      overrides[text.substr(0, equals)] = text.substr(equals + 1);
-    }
-  }
-  return overrides;
-}
 
 struct Words {
   std::string config_file = "/etc/sluice/agent.yaml";
@@ -186,6 +163,6 @@ int Main(int argc, char** argv) {
 }  // namespace sluice::agent
 
 int main(int argc, char** argv) {
-  sluice::agent::Harden();
+  sluice::KeepMemoryPrivate();
   return sluice::agent::Main(argc, argv);
 }

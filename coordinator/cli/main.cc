@@ -1,9 +1,6 @@
 // The program `sluice`: hands the world to Run().
 
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,6 +11,8 @@
 #include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/logging.h"
+#include "common/base/process.h"
+#include "common/base/signals.h"
 #include "common/crypto/system_entropy.h"
 #include "coordinator/cli/coordinator_connection.h"
 #include "coordinator/cli/run.h"
@@ -21,23 +20,6 @@
 namespace {
 
 constexpr int kExitCannotStart = 1;
-
-// SIGINT and SIGTERM become readable on a descriptor, in every wait of the program alike.
-int InterruptDescriptor() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) return -1;
-  return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-// The operator's key is in this process's memory: no core file, no debugger of the same user.
-void Harden() {
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
 
 sluice::cli::Environment ReadEnvironment() {
   sluice::cli::Environment environment;
@@ -52,22 +34,28 @@ sluice::cli::Environment ReadEnvironment() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Harden();
-  const int interrupt = InterruptDescriptor();
-  if (interrupt < 0) {
-    std::fputs("sluice: cannot wait for signals\n", stderr);
+  sluice::KeepMemoryPrivate();
+  // Readable in every wait of the program alike.
+  const auto signals = sluice::SignalDescriptor::Open({SIGINT, SIGTERM});
+  if (!signals.ok()) {
+    std::fprintf(stderr, "sluice: %s\n", sluice::Describe(signals.status()).c_str());
     return kExitCannotStart;
   }
+  const int interrupt = signals->descriptor();
   // What libraries of ours log is for daemons; here only trouble is worth a line.
   sluice::StartLogging("sluice", sluice::LogLevel::kError);
   const auto terminal = sluice::cli::MakeSystemTerminal(interrupt);
   sluice::SystemFiles files;
   const sluice::SystemClock clock;
   sluice::crypto::SystemEntropy entropy;
-  sluice::cli::World world{
-      *terminal, files, clock, entropy, ReadEnvironment(),
-      [&](const sluice::cli::LinkOptions& options) {
-        return sluice::cli::ConnectToCoordinator(options, clock, entropy, interrupt);
-      }};
+  sluice::cli::World world{*terminal,
+                           files,
+                           clock,
+                           entropy,
+                           ReadEnvironment(),
+                           [&](const sluice::cli::LinkOptions& options) {
+                             return sluice::cli::ConnectToCoordinator(options, clock, entropy,
+                                                                      interrupt);
+                           }};
   return sluice::cli::Run(world, std::vector<std::string>(argv + 1, argv + argc));
 }

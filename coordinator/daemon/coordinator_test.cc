@@ -242,6 +242,9 @@ TEST_F(CoordinatorTest, AcknowledgementFollowsTheAgentToItsNewConnection) {
   SubmitOrder();
   world_.coordinator->OnMessage(prod_, world_.AgentPeer("prod"),
                                 world_.TargetReport(1, v1::TARGET_STATE_ACCEPTED));
+  // Neither kept nor acknowledged yet.
+  EXPECT_FALSE(world_.Heard(prod_).has_job_report_recorded());
+  EXPECT_EQ(promotion().targets[0].revision, 0u);
   world_.coordinator->OnSessionClosed(prod_, world_.AgentPeer("prod"));
   const net::SessionId again = world_.Connect(world_.AgentPeer("prod"));
   EXPECT_TRUE(world_.Heard(again).has_job_report_recorded());

@@ -1,18 +1,15 @@
 // The program `sluice-coordinator`.
 
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "common/base/clock.h"
 #include "common/base/files.h"
 #include "common/base/logging.h"
+#include "common/base/process.h"
 #include "common/base/signals.h"
 #include "common/crypto/system_entropy.h"
 #include "common/trust/key_file.h"
@@ -24,26 +21,6 @@ namespace sluice::coordinator {
 namespace {
 
 constexpr int kExitBadArguments = 2;
-
-// The transport's secret key is in this process's memory: no core file, no debugger of the same
-// user.
-void Harden() {
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-ConfigReader::Overrides ReadOverrides() {
-  ConfigReader::Overrides overrides;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    const size_t equals = text.find('=');
-    if (equals != std::string::npos && absl::StartsWith(text, "SLUICE_")) {
-      overrides[text.substr(0, equals)] = text.substr(equals + 1);
-    }
-  }
-  return overrides;
-}
 
 struct Words {
   std::string config_file = "/etc/sluice/coordinator.yaml";
@@ -143,6 +120,6 @@ int Main(int argc, char** argv) {
 }  // namespace sluice::coordinator
 
 int main(int argc, char** argv) {
-  sluice::coordinator::Harden();
+  sluice::KeepMemoryPrivate();
   return sluice::coordinator::Main(argc, argv);
 }

@@ -135,7 +135,10 @@ struct Machine {
   StatusOr<Promotion> operator()(const OrderRecorded& event) const {
     if (!before.id.empty()) {
       return NamedError(StatusCode::kFailedPrecondition, "promotion-exists",
-                        absl::StrCat("promotion ", before.id, " has its order already"));
+                        absl::StrCat("promotion ", before.id,
+                                     " exists with another order: choose another id, or "
+                                     "watch it with: sluice watch ",
+                                     before.id));
     }
     if (event.promotion.empty() || event.terms.targets.empty()) {
       return NamedError(StatusCode::kInvalidArgument, "no-such-target",

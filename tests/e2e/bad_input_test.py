@@ -79,7 +79,7 @@ class BadInput(FederationCase):
     def test_an_ambiguous_beginning_of_an_id_is_malformed(self):
         for number in (1, 2):
             self.sluice("promote", APP, SPACE, "--yes", "--no-activate", "--id", f"twin-{number}",
-                        "--reason", str(number), "--detach")
+                        "--reason", str(number), expect=8)
         self.assert_named(self.sluice("promotion", "twin-", expect=2), "twin-", "ambiguous-id")
 
     def with_config(self, text, expect, words, *arguments):

@@ -1,0 +1,27 @@
+#include "common/base/process.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace sluice {
+
+void KeepMemoryPrivate() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+std::map<std::string, std::string, std::less<>> ReadOverrides() {
+  std::map<std::string, std::string, std::less<>> overrides;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const size_t equals = text.find('=');
+    if (equals != std::string::npos && text.starts_with("SLUICE_")) {
+      overrides[text.substr(0, equals)] = text.substr(equals + 1);
+    }
+  }
+  return overrides;
+}
+
+}  // namespace sluice

@@ -1,0 +1,38 @@
+#include "common/base/process.h"
+
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gmock/gmock.h"
+
+namespace sluice {
+namespace {
+
+TEST(ProcessTest, OverridesAreTheVariablesWithOurPrefixAndMayHoldEqualsSigns) {
+  ASSERT_EQ(setenv("SLUICE_TRUST_DOCUMENT", "a=b", 1), 0);
+  ASSERT_EQ(setenv("OTHER_SLUICE_WORD", "x", 1), 0);
+  const auto overrides = ReadOverrides();
+  EXPECT_THAT(overrides, ::testing::Contains(::testing::Pair("SLUICE_TRUST_DOCUMENT", "a=b")));
+  EXPECT_FALSE(overrides.contains("OTHER_SLUICE_WORD"));
+}
+
+// In a child, so that this process can still be debugged.
+TEST(ProcessTest, PrivateMemoryLeavesNoCoreAndTakesNoDebugger) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    KeepMemoryPrivate();
+    rlimit core{};
+    getrlimit(RLIMIT_CORE, &core);
+    _exit(core.rlim_cur == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace sluice
