@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -68,8 +69,8 @@ FileDigests StoreCopy(Foundation& foundation, const std::string& file,
   fs::copy_file(file, copy, failed);
   if (failed) throw AdminRefusal{400, "cannot read " + file + ": " + failed.message()};
   auto digests = DigestFile(copy);
-  if (!digests ||
-      !foundation.blobstore->Put(copy, Blobstore::DropletKey(droplet_guid, digests->sha1))) {
+  if (!digests || !foundation.blobstore->Put(
+                      copy, Blobstore::DropletKey(droplet_guid, digests->sha1), *digests)) {
     fs::remove(copy, failed);
     throw AdminRefusal{500, "cannot store " + file};
   }
@@ -144,8 +145,14 @@ void SetUpProcesses(Store& store, const App& app, const Json& body) {
   }
 }
 
+// The app's route with that host; a second push finds it there.
 std::string AddRoute(Foundation& foundation, const App& app, const std::string& host) {
   Store& store = foundation.store;
+  for (const auto& [guid, there] : store.routes) {
+    bool to_app = std::any_of(there.destinations.begin(), there.destinations.end(),
+                              [&](const Destination& to) { return to.app_guid == app.guid; });
+    if (to_app && there.host == host) return Presenter(foundation).RouteUrl(there);
+  }
   Route route;
   route.host = host;
   route.domain_guid = Ordered(store.domains).front()->guid;

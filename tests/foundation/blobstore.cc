@@ -78,6 +78,14 @@ std::string Replaced(std::string text, const std::string& what, const std::strin
   return text;
 }
 
+// Changes when the file's content may have changed.
+std::string Stamp(const std::string& path) {
+  struct stat status {};
+  stat(path.c_str(), &status);
+  return std::to_string(status.st_ino) + "/" + std::to_string(status.st_size) + "/" +
+         std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
+}
+
 }  // namespace
 
 std::string Blobstore::SignedLocation() const {
@@ -172,12 +180,15 @@ std::string Blobstore::DropletKey(const std::string& guid, const std::string& sh
 
 std::string Blobstore::PathOf(const std::string& key) const { return directory_ + "/blobs/" + key; }
 
-bool Blobstore::Put(const std::string& file, const std::string& key) {
+bool Blobstore::Put(const std::string& file, const std::string& key, const FileDigests& digests) {
   std::error_code failed;
   fs::create_directories(fs::path(PathOf(key)).parent_path(), failed);
   fs::permissions(file, fs::perms(0644), failed);
   fs::rename(file, PathOf(key), failed);
-  return !failed;
+  if (failed) return false;
+  std::lock_guard lock(mutex_);
+  remembered_[PathOf(key)] = {Stamp(PathOf(key)), digests};
+  return true;
 }
 
 bool Blobstore::Copy(const std::string& from_key, const std::string& to_key) {
@@ -224,11 +235,8 @@ std::map<std::string, FileDigests> Blobstore::Contents() {
     const fs::directory_entry& entry = *entries;
     if (!entry.is_regular_file(vanished)) continue;
     std::string path = entry.path();
-    struct stat status {};
-    stat(path.c_str(), &status);
-    std::string stamp = std::to_string(status.st_ino) + "/" + std::to_string(status.st_size) + "/" +
-                        std::to_string(status.st_mtim.tv_sec) + "." +
-                        std::to_string(status.st_mtim.tv_nsec);
+    std::string stamp = Stamp(path);
+    std::lock_guard lock(mutex_);
     auto& [remembered_stamp, digests] = remembered_[path];
     if (remembered_stamp != stamp) {
       digests = DigestFile(path).value_or(FileDigests{});

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -33,7 +34,7 @@ class Blobstore {
   static std::string DropletKey(const std::string& guid, const std::string& sha1);
   std::string PathOf(const std::string& key) const;  // where nginx finds it
   // Moves `file`, which lies on the same file system, to its key in one step.
-  bool Put(const std::string& file, const std::string& key);
+  bool Put(const std::string& file, const std::string& key, const FileDigests& digests);
   bool Copy(const std::string& from_key, const std::string& to_key);
   bool Exists(const std::string& key) const;
   void Delete(const std::string& key);
@@ -55,6 +56,7 @@ class Blobstore {
   HttpServer& signature_checks_;  // lives as long as the program
   std::string url_;
   pid_t pid_ = -1;
+  std::mutex mutex_;  // of remembered_
   std::map<std::string, std::pair<std::string, FileDigests>> remembered_;
 };
 

@@ -24,7 +24,7 @@ std::string Hex(const unsigned char* bytes, size_t count) {
   return hex;
 }
 
-using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)>;
 
 DigestContext Begin(const EVP_MD* algorithm) {
   DigestContext context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
@@ -45,24 +45,30 @@ std::string HexOf(const std::string& raw) {
 
 }  // namespace
 
+RunningDigests::RunningDigests() : sha1_(Begin(EVP_sha1())), sha256_(Begin(EVP_sha256())) {}
+
+void RunningDigests::Update(std::string_view bytes) {
+  EVP_DigestUpdate(sha1_.get(), bytes.data(), bytes.size());
+  EVP_DigestUpdate(sha256_.get(), bytes.data(), bytes.size());
+  bytes_ += bytes.size();
+}
+
+FileDigests RunningDigests::Finish() {
+  return {HexOf(box::Finish(sha1_)), HexOf(box::Finish(sha256_)), bytes_};
+}
+
 std::optional<FileDigests> DigestFile(const std::string& path) {
   int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
-  DigestContext sha1 = Begin(EVP_sha1());
-  DigestContext sha256 = Begin(EVP_sha256());
+  RunningDigests digests;
   std::vector<char> buffer(kReadBytes);
-  FileDigests digests;
   ssize_t got = 0;
   while ((got = read(file, buffer.data(), buffer.size())) > 0) {
-    EVP_DigestUpdate(sha1.get(), buffer.data(), static_cast<size_t>(got));
-    EVP_DigestUpdate(sha256.get(), buffer.data(), static_cast<size_t>(got));
-    digests.bytes += static_cast<uint64_t>(got);
+    digests.Update({buffer.data(), static_cast<size_t>(got)});
   }
   close(file);
   if (got < 0) return std::nullopt;
-  digests.sha1 = HexOf(Finish(sha1));
-  digests.sha256 = HexOf(Finish(sha256));
-  return digests;
+  return digests.Finish();
 }
 
 std::string Sha256Hex(std::string_view text) {
@@ -100,6 +106,13 @@ std::string Base64Url(std::string_view bytes) {
     }
   }
   if (count > 0) text += kAlphabet[(bits << (6 - count)) & 63];
+  return text;
+}
+
+std::string Base64(std::string_view bytes) {
+  std::string text = Base64Url(bytes);
+  for (char& c : text) c = c == '-' ? '+' : c == '_' ? '/' : c;
+  text.resize((text.size() + 3) / 4 * 4, '=');
   return text;
 }
 

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <ctime>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+
+using EVP_MD_CTX = struct evp_md_ctx_st;
 
 namespace sluice::box {
 
@@ -15,6 +18,20 @@ struct FileDigests {
   uint64_t bytes = 0;
 };
 
+// Both digests of bytes that come in pieces.
+class RunningDigests {
+ public:
+  RunningDigests();
+  void Update(std::string_view bytes);
+  FileDigests Finish();  // once
+
+ private:
+  using Context = std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)>;
+  Context sha1_;
+  Context sha256_;
+  uint64_t bytes_ = 0;
+};
+
 // Reads the file once. Nullopt when it cannot be read.
 std::optional<FileDigests> DigestFile(const std::string& path);
 
@@ -22,6 +39,7 @@ std::string Sha256Hex(std::string_view text);
 std::string Md5(std::string_view text);                                  // 16 raw bytes
 std::string HmacSha256(std::string_view key, std::string_view message);  // 32 raw bytes
 std::string Base64Url(std::string_view bytes);                           // without padding
+std::string Base64(std::string_view bytes);                              // RFC 4648, padded
 std::optional<std::string> Base64Decode(std::string_view text);          // either alphabet
 
 std::string RandomGuid();

@@ -125,6 +125,7 @@ bool MultipartReader::ReadHeaders() {
     part.path = directory_ + "/" + RandomHex(12);
     file_ = open(part.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (file_ < 0) state_ = State::kDiskFailed;
+    digests_.emplace();
   }
   parts_.push_back(part);
   Drop(end + 4);
@@ -140,6 +141,8 @@ bool MultipartReader::ReadContent() {
     Drop(delimiter_.size());
     if (file_ >= 0) close(file_);
     file_ = -1;
+    if (digests_) parts_.back().digests = digests_->Finish();
+    digests_.reset();
     if (state_ == State::kContent) state_ = State::kHeaders;
     return true;
   }
@@ -151,6 +154,8 @@ bool MultipartReader::ReadContent() {
 void MultipartReader::WriteContent(size_t size) {
   std::string_view content = Pending().substr(0, size);
   parts_.back().bytes += content.size();
+  // Here, while the bytes are in the cache, and not by the job from the disk.
+  if (digests_) digests_->Update(content);
   while (!content.empty() && file_ >= 0) {
     ssize_t written = write(file_, content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "tests/foundation/digests.h"
 
 namespace sluice::box {
 
@@ -14,6 +17,7 @@ struct ReceivedPart {
   bool is_file = false;
   std::string path;  // of a file part's content
   uint64_t bytes = 0;
+  FileDigests digests;  // of a file part, once it is whole
 };
 
 class MultipartReader {
@@ -50,6 +54,7 @@ class MultipartReader {
   State state_ = State::kPreamble;
   std::vector<ReceivedPart> parts_;
   int file_ = -1;
+  std::optional<RunningDigests> digests_;  // of the file part that is being read
 };
 
 // The boundary in a multipart Content-Type, or "" when there is none.

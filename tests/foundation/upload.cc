@@ -73,23 +73,23 @@ void FailUpload(Foundation& foundation, const std::string& droplet_guid,
 }
 
 void StoreBits(Foundation& foundation, const std::string& droplet_guid, const std::string& job_guid,
-               const std::string& file) {
-  auto digests = DigestFile(file);
-  if (!digests ||
-      !foundation.blobstore->Put(file, Blobstore::DropletKey(droplet_guid, digests->sha1))) {
-    unlink(file.c_str());
+               const ReceivedPart& bits) {
+  const FileDigests& digests = bits.digests;
+  std::string key = Blobstore::DropletKey(droplet_guid, digests.sha1);
+  if (!foundation.blobstore->Put(bits.path, key, digests)) {
+    unlink(bits.path.c_str());
     FailUpload(foundation, droplet_guid, job_guid, FailureNamed("150007"));
     return;
   }
   std::lock_guard lock(foundation.store.mutex);
   Droplet* droplet = Find(foundation.store.droplets, droplet_guid);
   if (droplet == nullptr) {  // deleted meanwhile
-    foundation.blobstore->Delete(Blobstore::DropletKey(droplet_guid, digests->sha1));
+    foundation.blobstore->Delete(key);
     EndJob(foundation, job_guid, "COMPLETE", {});
     return;
   }
-  droplet->sha1 = digests->sha1;
-  droplet->sha256 = digests->sha256;
+  droplet->sha1 = digests.sha1;
+  droplet->sha256 = digests.sha256;
   droplet->state = "STAGED";
   droplet->error.reset();
   if (foundation.misbehaviours.Take("checksum-lies")) {
@@ -105,18 +105,18 @@ void StoreBits(Foundation& foundation, const std::string& droplet_guid, const st
 
 // cloud_controller_ng, app/jobs/v3/droplet_upload.rb; a thread of its own as a local worker.
 void RunUploadJob(Foundation& foundation, const std::string& droplet_guid,
-                  const std::string& job_guid, const std::string& file) {
+                  const std::string& job_guid, const ReceivedPart& bits) {
   std::this_thread::sleep_for(std::chrono::duration<double>(foundation.options.job_delay_seconds));
   if (foundation.misbehaviours.Take("job-never-ends")) {
-    unlink(file.c_str());
+    unlink(bits.path.c_str());
     return;
   }
   if (auto fault = foundation.misbehaviours.Take("job-fails")) {
-    unlink(file.c_str());
+    unlink(bits.path.c_str());
     FailUpload(foundation, droplet_guid, job_guid, FailureNamed(fault->Text("code", "150007")));
     return;
   }
-  StoreBits(foundation, droplet_guid, job_guid, file);
+  StoreBits(foundation, droplet_guid, job_guid, bits);
 }
 
 }  // namespace
@@ -232,7 +232,7 @@ Response AcceptUpload(Call& call, const std::string& droplet_guid, const Receive
   if (lost) {
     DiscardUpload(upload);
   } else {
-    std::thread(RunUploadJob, std::ref(foundation), droplet_guid, job.guid, bits.path).detach();
+    std::thread(RunUploadJob, std::ref(foundation), droplet_guid, job.guid, bits).detach();
   }
   return response;
 }
