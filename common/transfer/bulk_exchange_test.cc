@@ -306,6 +306,14 @@ TEST_F(FaultTest, DialledAgentOfAnotherKeyIsRefusedAtOnce) {
   EXPECT_THAT(WriteAll(**outgoing, stream_.droplet), HasErrorName("peer-not-admitted"));
 }
 
+TEST_F(FaultTest, EndpointThatIsNoneFailsAtOnce) {
+  OutgoingOptions send = stream_.Outgoing();
+  send.meetings = {{target_.peer, true, "nowhere"}};
+  auto outgoing = source_.exchange->Send(std::move(send));
+  ASSERT_THAT(outgoing, IsOk());
+  EXPECT_THAT(WriteAll(**outgoing, stream_.droplet), HasErrorName("bad-endpoint"));
+}
+
 TEST_F(FaultTest, PeerThatNobodyReachesFailsByNameAtItsLimit) {
   OutgoingOptions send = stream_.Outgoing();
   send.meetings = {{target_.peer, true, "tcp://127.0.0.1:1"}};

@@ -203,9 +203,9 @@ Effects ExchangeLoop::LoseLine(Carried& carried, size_t peer, const Status& why)
   line.ready = false;
   StreamMachine& machine = carried.carriage->machine();
   machine.OnUnreachable(peer, why);
-  if (!machine.MayMeetAgain(peer) || ErrorName(why) == "peer-not-admitted") {
-    return machine.GiveUp(why);
-  }
+  const bool hopeless =
+      ErrorName(why) == "peer-not-admitted" || why.code() == StatusCode::kInvalidArgument;
+  if (hopeless || !machine.MayMeetAgain(peer)) return machine.GiveUp(why);
   if (!line.meeting.dial) return {};
   // Full jitter: many that lost the same agent do not come back in step.
   const absl::Duration ceiling =
