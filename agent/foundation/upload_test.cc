@@ -206,7 +206,7 @@ TEST(MultipartTest, GivesTheSameBytesInWhateverPieces) {
   MultipartSource whole("bits", "droplet.tgz", "B", whole_file);
   const std::string expected = Drain(whole, 4096);
   EXPECT_EQ(expected.size(), whole.ContentLength());
-  for (const size_t room : {1, 2, 3, 5, 64}) {
+  for (const size_t room : {1U, 2U, 3U, 5U, 64U}) {
     StringSource file("0123456789", room);
     MultipartSource form("bits", "droplet.tgz", "B", file);
     EXPECT_EQ(Drain(form, room), expected) << room;
