@@ -233,8 +233,8 @@ StatusOr<Arguments> ArgumentsOf(const CommandWords& words) {
   const CommandDescription* command = FindCommand(reached);
   if (command == nullptr) {
     const std::string help = absl::StrCat("'sluice help", reached.empty() ? "" : " ", reached, "'");
-    return BadArguments("no-command", absl::StrCat("sluice", reached.empty() ? "" : " ", reached,
-                                                   " needs a command; ", help, " lists them"));
+    return BadArguments("no-command", absl::StrCat("a command is missing; ", help,
+                                                   " lists them"));
   }
   if (Status checked = CheckAgainstTable(words, *command); !checked.ok()) {
     return BadArguments(ErrorName(checked), absl::StrCat(checked.message(), "; see 'sluice help ",

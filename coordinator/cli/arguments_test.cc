@@ -97,7 +97,7 @@ TEST(ArgumentsTest, EveryMistakeIsToldByItsNameOnOneLine) {
       {{"promte"}, "unknown-command", "promte"},
       {{"--bogus"}, "unknown-flag", "--bogus"},
       {{"trust"}, "no-command", "'sluice help trust'"},
-      {{"trust", "ini"}, "unknown-command", "'sluice trust ini'"},
+      {{"trust", "ini"}, "unknown-command", "'trust ini'"},
       {{"promote"}, "bad-arguments", "needs SOURCE"},
       {{"promote", kSource}, "bad-arguments", "needs TARGET"},
       {{"promote", "", kTarget}, "bad-arguments", "needs SOURCE"},

@@ -109,8 +109,8 @@ class CommandTree {
 Status CheckFlag(const CommandWords& words, const FlagDescription& flag, std::string_view command) {
   if (!words.Has(flag.name)) {
     if (!flag.required) return absl::OkStatus();
-    return BadArguments("bad-arguments", absl::StrCat("sluice ", ToAbsl(command), " needs ",
-                                                      ToAbsl(flag.name), " ", ToAbsl(flag.value)));
+    return BadArguments("bad-arguments", absl::StrCat(ToAbsl(command), " needs ", ToAbsl(flag.name),
+                                                      " ", ToAbsl(flag.value)));
   }
   if (flag.choices.empty()) return absl::OkStatus();
   const std::string value = words.One(flag.name);
@@ -127,7 +127,7 @@ Status CheckPositional(const CommandWords& words, const PositionalDescription& p
   const std::string value = words.One(positional.name);
   if (value.empty()) {
     if (positional.optional) return absl::OkStatus();
-    return BadArguments("bad-arguments", absl::StrCat("sluice ", ToAbsl(command), " needs ",
+    return BadArguments("bad-arguments", absl::StrCat(ToAbsl(command), " needs ",
                                                       ToAbsl(positional.name), ": ",
                                                       ToAbsl(positional.help)));
   }
@@ -143,7 +143,7 @@ Status CheckPositional(const CommandWords& words, const PositionalDescription& p
 Status FromParseError(const CLI::ParseError& error, const CommandTree& tree) {
   const std::string reached = tree.Reached();
   const std::string unexpected = tree.Unexpected();
-  const std::string program = absl::StrCat("sluice", reached.empty() ? "" : " ", reached);
+  const std::string subject = reached.empty() ? "sluice" : reached;
   const std::string see =
       absl::StrCat("; see 'sluice help", reached.empty() ? "" : " ", reached, "'");
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
@@ -159,14 +159,15 @@ Status FromParseError(const CLI::ParseError& error, const CommandTree& tree) {
     return BadArguments("bad-arguments", absl::StrCat(what, see));
   }
   if (unexpected.front() == '-') {
-    return BadArguments("unknown-flag", absl::StrCat(program, " has no flag ", unexpected, see));
+    return BadArguments("unknown-flag", absl::StrCat(subject, " has no flag ", unexpected, see));
   }
   if (FindCommand(reached) == nullptr) {
     return BadArguments("unknown-command",
-                        absl::StrCat("there is no command '", program, " ", unexpected, "'", see));
+                        absl::StrCat("there is no command '", reached, reached.empty() ? "" : " ",
+                                     unexpected, "'", see));
   }
   return BadArguments("bad-arguments",
-                      absl::StrCat(program, " has no place for '", unexpected, "'", see));
+                      absl::StrCat(subject, " has no place for '", unexpected, "'", see));
 }
 
 }  // namespace

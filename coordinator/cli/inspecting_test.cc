@@ -20,7 +20,9 @@ class InspectingTest : public CliTest {};
 constexpr char kFoundation[] = R"({
   "cc_version": "3.195.0", "api": "https://api.dev.example", "login": "ok", "client_id": "sluice",
   "scopes": ["cloud_controller.read"],
-  "roles": [{"role": "space_developer", "organization": "acme", "space": "payments"}],
+  "roles": [{"role": "space_developer", "organization": "", "space": "s-1"},
+            {"role": "organization_user", "organization": "o-1", "space": ""},
+            {"role": "space_developer", "organization": "", "space": "s-2"}],
   "clock_skew_milliseconds": -12, "latency_milliseconds": 7, "agent_version": "0.1.0",
   "problems": [{"name": "clock-skew", "message": "the clocks differ", "remedy": "set the clocks"}],
   "of-a-later-version": 1})";
@@ -29,7 +31,7 @@ TEST_F(InspectingTest, FoundationsShowsEachOneAlsoWhenItsAgentIsAway) {
   federation_.Answer("dev", "foundation", std::string(kFoundation));
   federation_.disconnected = {"prod"};
   EXPECT_EQ(Run({"foundations"}), 0) << terminal_.notes;
-  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("space_developer@acme/payments"), HasSubstr("-12ms"),
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("organization_user, 2 space_developer"), HasSubstr("-12ms"),
                                    HasSubstr("the clocks differ (set the clocks)"),
                                    HasSubstr("its agent is not connected")));
   EXPECT_EQ(Run({"foundations", "--output", "json"}), 0);
@@ -40,7 +42,9 @@ TEST_F(InspectingTest, FoundationsShowsEachOneAlsoWhenItsAgentIsAway) {
                                  trust_.agent("dev").identity.Public().id() + R"(",
     "agent_version": "0.1.0", "cc_version": "3.195.0", "api": "https://api.dev.example",
     "login": "ok", "client_id": "sluice", "scopes": ["cloud_controller.read"],
-    "roles": [{"role": "space_developer", "organization": "acme", "space": "payments"}],
+    "roles": [{"role": "space_developer", "organization": null, "space": "s-1"},
+              {"role": "organization_user", "organization": "o-1", "space": null},
+              {"role": "space_developer", "organization": null, "space": "s-2"}],
     "clock_skew_milliseconds": -12, "latency_milliseconds": 7,
     "problems": [{"name": "clock-skew", "message": "the clocks differ",
                   "remedy": "set the clocks"}]})"));
@@ -125,7 +129,7 @@ TEST_F(InspectingTest, APromotionsJsonHoldsItsEvidence) {
   federation_.moments = federation_.GoodEnd();
   ASSERT_EQ(Run({"watch", "promotion-1"}), 0);
   EXPECT_EQ(Run({"promotion", "promotion-1"}), 0);
-  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("alice"), HasSubstr("LEDGER"), HasSubstr("order")));
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("alice"), HasSubstr("order  promote: CHG-1234")));
   EXPECT_EQ(Run({"promotion", "promo", "--output", "json"}), 0);
   json shown = Out();
   EXPECT_EQ(shown.at("state"), "done");

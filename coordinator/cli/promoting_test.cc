@@ -242,6 +242,23 @@ TEST_F(PromotingTest, AFailureOfTheSourceIsToldAndNotItsEchoAtTheTarget) {
                         "[digest-mismatch]\n"));
 }
 
+TEST_F(PromotingTest, ThePlaceOfAFailureIsSaidOnce) {
+  federation_.moments = {{.change = [](v1::PromotionDetail& detail) {
+    detail.mutable_summary()->set_state(v1::PROMOTION_STATE_FAILED);
+    detail.mutable_summary()->set_reason("prod:acme/payments/checkout: it crashed");
+    detail.mutable_targets(0)->set_state(v1::TARGET_STATE_FAILED);
+    detail.mutable_targets(0)->mutable_error()->set_code(
+        static_cast<int>(StatusCode::kFailedPrecondition));
+    detail.mutable_targets(0)->mutable_error()->set_message(
+        "prod:acme/payments/checkout: it crashed");
+  }}};
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 1);
+  EXPECT_THAT(terminal_.notes,
+              HasSubstr("sluice: promotion CHG-7 failed at prod:acme/payments/checkout: it crashed"));
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("\nprod:acme/payments/checkout: it crashed\n"),
+                                   HasSubstr("state     failed\n")));
+}
+
 TEST_F(PromotingTest, WithoutActivationItEndsWaitingAndSaysHowToGoOn) {
   federation_.moments = {{.change = [](v1::PromotionDetail& detail) {
     detail.mutable_summary()->set_state(v1::PROMOTION_STATE_WAITING);

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "coordinator/cli/rendering/promotion_json.h"
@@ -51,12 +50,6 @@ bool IsEcho(const v1::TargetDetail& target, const v1::PromotionSummary& summary)
          !summary.reason().empty();
 }
 
-// The agents' messages begin with where they happened, mostly.
-std::string At(const std::string& where, const std::string& message) {
-  if (absl::StartsWith(message, where)) return absl::StrCat(" at ", message);
-  return absl::StrCat(" at ", where, ": ", message);
-}
-
 // The coordinator's sum of it, "...message [name]", taken apart again.
 Status FailureBySummary(const v1::PromotionSummary& summary, std::string message,
                         std::string_view name) {
@@ -78,7 +71,7 @@ Status Failure(const v1::PromotionDetail& detail, std::string_view what, std::st
   if (target == nullptr || IsEcho(*target, detail.summary())) {
     return FailureBySummary(detail.summary(), std::move(message), name);
   }
-  absl::StrAppend(&message, At(target->target(), target->error().message()));
+  absl::StrAppend(&message, " at ", WithPlace(target->target(), target->error().message()));
   const std::string& told_name = target->error().name();
   const auto refusal = static_cast<StatusCode>(target->error().code());
   // A refused order is a question of rights; every other failure is one of the promotion.

@@ -8,6 +8,7 @@
 #include "coordinator/cli/plan.h"
 #include "coordinator/cli/rendering/plan_text.h"
 #include "coordinator/cli/rendering/promotion_text.h"
+#include "coordinator/cli/rendering/text.h"
 #include "coordinator/cli/watching.h"
 
 namespace sluice::cli {
@@ -33,6 +34,28 @@ Status SubmitAndFollow(World& world, const GlobalArguments& global, const WaitAr
   StampOrder(world, *subject.session, order);
   SLUICE_RETURN_IF_ERROR(Submit(*subject.session, order).status());
   return FollowToEnd(world, *subject.session, global, wait, subject.recorded, aim);
+}
+
+// Only what is done can be rolled back; saying so needs no plan by agents, who would not know what to
+// plan for.
+Status CheckDone(const v1::PromotionDetail& detail) {
+  const v1::PromotionState state = detail.summary().state();
+  const std::string& id = detail.summary().id();
+  if (state == v1::PROMOTION_STATE_DONE) return absl::OkStatus();
+  const bool ended = AtRest(state) && state != v1::PROMOTION_STATE_WAITING;
+  return NamedError(StatusCode::kFailedPrecondition,
+                    ended ? "nothing-to-roll-back" : "promotion-not-done",
+                    absl::StrCat("promotion ", id, " is ", StateName(state),
+                                 ended ? ": there is nothing to roll back"
+                                       : absl::StrCat("; to end it: sluice cancel ", id)));
+}
+
+Status CheckNotEnded(const v1::PromotionDetail& detail) {
+  const v1::PromotionState state = detail.summary().state();
+  if (!AtRest(state) || state == v1::PROMOTION_STATE_WAITING) return absl::OkStatus();
+  return NamedError(StatusCode::kFailedPrecondition, "promotion-ended",
+                    absl::StrCat("promotion ", detail.summary().id(), " has ended: ",
+                                 StateName(state)));
 }
 
 // Somebody's work since the promotion is only replaced by --force.
@@ -68,6 +91,7 @@ trust::Order RollbackOrder(const RecordedOrder& recorded, const RollbackPlan& pl
 Status RunActivate(World& world, const GlobalArguments& global,
                    const ActivateArguments& arguments) {
   SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  SLUICE_RETURN_IF_ERROR(CheckNotEnded(subject.detail));
   world.terminal.Note(absl::StrCat(RenderSummary(subject.detail), "\n"));
   SLUICE_RETURN_IF_ERROR(
       Confirm(world, arguments.yes,
@@ -87,6 +111,7 @@ Status RunCancel(World& world, const GlobalArguments& global, const CancelArgume
 Status RunRollback(World& world, const GlobalArguments& global,
                    const RollbackArguments& arguments) {
   SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  SLUICE_RETURN_IF_ERROR(CheckDone(subject.detail));
   SLUICE_ASSIGN_OR_RETURN(const RollbackPlan plan,
                           PlanRollback(*subject.session, subject.recorded.order));
   world.terminal.Note(absl::StrCat(RenderRollbackPlan(plan), "\n"));

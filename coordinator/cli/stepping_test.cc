@@ -39,6 +39,10 @@ class SteppingTest : public CliTest {
         .dump();
   }
 
+  void IsNow(v1::PromotionState state) {
+    federation_.promotion("promotion-1").mutable_summary()->set_state(state);
+  }
+
   void Rests(v1::PromotionState state, v1::TargetState target) {
     federation_.moments = {{.change = [=](v1::PromotionDetail& detail) {
       detail.mutable_summary()->set_state(state);
@@ -65,10 +69,14 @@ TEST_F(SteppingTest, ActivateOrdersTheSecondHalfOfTheSamePromotion) {
 }
 
 TEST_F(SteppingTest, ActivateAndRollbackAskFirstAndCancelDoesNot) {
+  IsNow(v1::PROMOTION_STATE_WAITING);
   EXPECT_EQ(Run({"activate", "promotion-1"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("give --yes"));
+  IsNow(v1::PROMOTION_STATE_DONE);
   EXPECT_EQ(Run({"rollback", "promotion-1"}), 2);
   EXPECT_THAT(terminal_.notes, HasSubstr("give --yes"));
   EXPECT_THAT(federation_.orders, IsEmpty());
+  IsNow(v1::PROMOTION_STATE_TRANSFERRING);
   Rests(v1::PROMOTION_STATE_CANCELLED, v1::TARGET_STATE_CANCELLED);
   EXPECT_EQ(Run({"cancel", "promotion-1"}), 0) << terminal_.notes;
   ASSERT_THAT(federation_.orders, SizeIs(1));
@@ -81,7 +89,24 @@ TEST_F(SteppingTest, ACancelThatCameTooLateSaysHowToUndo) {
   EXPECT_THAT(terminal_.notes, HasSubstr("sluice rollback promotion-1"));
 }
 
+TEST_F(SteppingTest, WhatHasEndedOrIsNotDoneYetIsRefusedBeforeAnybodyIsAsked) {
+  for (const auto state : {v1::PROMOTION_STATE_FAILED, v1::PROMOTION_STATE_CANCELLED,
+                           v1::PROMOTION_STATE_ROLLED_BACK}) {
+    IsNow(state);
+    EXPECT_EQ(Run({"rollback", "promotion-1", "--yes"}), 1);
+    EXPECT_THAT(terminal_.notes, HasSubstr("[nothing-to-roll-back]"));
+    EXPECT_EQ(Run({"activate", "promotion-1", "--yes"}), 1);
+    EXPECT_THAT(terminal_.notes, HasSubstr("[promotion-ended]"));
+  }
+  IsNow(v1::PROMOTION_STATE_TRANSFERRING);
+  EXPECT_EQ(Run({"rollback", "promotion-1", "--yes"}), 1);
+  EXPECT_THAT(terminal_.notes, HasSubstr("sluice cancel promotion-1"));
+  EXPECT_THAT(federation_.questions, IsEmpty());
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
 TEST_F(SteppingTest, RollbackShowsItsPlanAndNamesWhatItGoesBackTo) {
+  IsNow(v1::PROMOTION_STATE_DONE);
   Rests(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK);
   terminal_.can_ask = true;
   terminal_.answers = {"yes"};
@@ -99,6 +124,7 @@ TEST_F(SteppingTest, RollbackShowsItsPlanAndNamesWhatItGoesBackTo) {
 }
 
 TEST_F(SteppingTest, ARollbackOverSomebodysPushNeedsForce) {
+  IsNow(v1::PROMOTION_STATE_DONE);
   federation_.Answer("prod", "plan-rollback", Plan(true));
   EXPECT_EQ(Run({"rollback", "promotion-1", "--yes"}), 1);
   EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("--force"), HasSubstr("[pushed-since]")));

@@ -85,6 +85,29 @@ TEST(ProgressTest, BarsAreNeverWiderThanTheTerminal) {
                     HasSubstr("10.0 MiB/s"), HasSubstr("5.0s left")));
 }
 
+TEST(ProgressTest, NothingIsCountedWhereNothingIsTransferred) {
+  for (const std::string path : {"stored", "copied"}) {
+    v1::PromotionDetail detail = Detail();
+    detail.mutable_targets(0)->set_path(path);
+    detail.mutable_targets(0)->set_state(v1::TARGET_STATE_UPLOADED);
+    detail.mutable_targets(0)->set_waiting_for(v1::WAITING_FOR_ACTIVATE);
+    ProgressTracker tracker;
+    tracker.Update(detail, absl::Seconds(0));
+    EXPECT_THAT(RenderBars(tracker.targets(), 200, false),
+                AllOf(HasSubstr("waiting for activate  " + path), Not(HasSubstr("%"))));
+  }
+}
+
+TEST(ProgressTest, WhatFailedOnItsWayIsNotDrawnAsWhole) {
+  v1::PromotionDetail detail = Detail();
+  ProgressTracker tracker;
+  tracker.Update(detail, absl::Seconds(0));
+  tracker.Update(Told(40), absl::Seconds(0));
+  detail.mutable_targets(0)->set_state(v1::TARGET_STATE_FAILED);
+  tracker.Update(detail, absl::Seconds(1));
+  EXPECT_THAT(RenderBars(tracker.targets(), 200, false), HasSubstr("[########............] failed"));
+}
+
 class WatchingTest : public CliTest {
  protected:
   WatchingTest() { federation_.Record(trust_.PromoteOrder()); }

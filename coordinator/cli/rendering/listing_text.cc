@@ -1,5 +1,6 @@
 #include "coordinator/cli/rendering/listing_text.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -14,8 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kRolesShown = 3;
-
 json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 
 json OrNull(const std::optional<int64_t>& number) {
@@ -26,23 +25,15 @@ std::string Milliseconds(const std::optional<int64_t>& number) {
   return number ? absl::StrCat(*number, "ms") : "";
 }
 
-std::string RoleText(const FoundationRole& role) {
-  std::string text = role.role;
-  if (!role.organization.empty()) absl::StrAppend(&text, "@", role.organization);
-  if (!role.space.empty()) absl::StrAppend(&text, "/", role.space);
-  return text;
-}
-
+// Which, and how many of each: where they hold is for the JSON.
 std::string Roles(const FoundationRow& row) {
+  std::map<std::string, int> counts;
+  for (const FoundationRole& role : row.roles) ++counts[role.role];
   std::vector<std::string> roles;
-  for (const FoundationRole& role : row.roles) {
-    if (roles.size() == kRolesShown) {
-      roles.push_back(absl::StrCat("and ", row.roles.size() - kRolesShown, " more"));
-      break;
-    }
-    roles.push_back(RoleText(role));
+  for (const auto& [role, count] : counts) {
+    roles.push_back(count == 1 ? role : absl::StrCat(count, " ", role));
   }
-  return absl::StrJoin(roles, " ");
+  return absl::StrJoin(roles, ", ");
 }
 
 std::string Problems(const FoundationRow& row) {

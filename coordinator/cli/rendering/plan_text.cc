@@ -45,6 +45,11 @@ std::string Upload(const TargetPlan& target) {
   return target.upload;
 }
 
+std::string Activation(const TargetPlan& target, const PromoteArguments& arguments) {
+  if (target.already == "running") return "nothing: it runs this droplet";
+  return arguments.activate ? arguments.strategy : "none, until 'sluice activate'";
+}
+
 std::string Now(const TargetPlan& target) {
   if (!target.exists) return "the app does not exist";
   std::string now = absl::StrCat(target.state.empty() ? "exists" : target.state, ", ",
@@ -56,9 +61,7 @@ std::string Now(const TargetPlan& target) {
 std::string RenderTarget(const TargetPlan& target, const PromoteArguments& arguments) {
   std::string out = absl::StrCat("\n", Field("target", target.reference.text()),
                                  Field("now", Now(target)), Field("transfer", Upload(target)),
-                                 Field("activation", arguments.activate
-                                                         ? arguments.strategy
-                                                         : "none, until 'sluice activate'"));
+                                 Field("activation", Activation(target, arguments)));
   if (target.estimated_seconds.has_value()) {
     absl::StrAppend(&out, Field("takes", absl::StrCat("about ", FormatSeconds(absl::Seconds(
                                                                     *target.estimated_seconds)))));

@@ -31,6 +31,15 @@ bool Ended(v1::TargetState state) {
   }
 }
 
+bool Uploaded(v1::TargetState state) {
+  return state == v1::TARGET_STATE_UPLOADED || state == v1::TARGET_STATE_ACTIVATING ||
+         state == v1::TARGET_STATE_ACTIVE || state == v1::TARGET_STATE_VERIFIED ||
+         state == v1::TARGET_STATE_ROLLED_BACK;
+}
+
+// Nothing is transferred: the target's foundation had the droplet.
+bool WasThere(const std::string& path) { return path == "stored" || path == "copied"; }
+
 std::string StateText(const v1::TargetDetail& target) {
   const std::string waiting = WaitingName(target.waiting_for());
   if (!waiting.empty()) return absl::StrCat("waiting for ", waiting);
@@ -45,7 +54,8 @@ uint64_t Percent(const TargetProgress& target) {
 // State, amounts, rate, time left, path, retries: what both forms say after the target's name.
 std::string Details(const TargetProgress& target) {
   std::vector<std::string> parts = {Printable(target.state)};
-  const bool moving = target.bytes_total > 0 && !target.ended;
+  const bool begun = target.bytes_done > 0 || target.state == "transferring";
+  const bool moving = target.bytes_total > 0 && begun && !target.uploaded && !target.ended;
   if (moving) {
     parts.push_back(absl::StrCat(Percent(target), "%"));
     parts.push_back(absl::StrCat(FormatBytes(target.bytes_done), " of ",
@@ -78,9 +88,8 @@ std::string Cut(const std::string& text, int width) {
 }
 
 std::string Bar(const TargetProgress& target) {
-  const int full = target.bytes_total == 0
-                       ? (target.ended ? kBarColumns : 0)
-                       : static_cast<int>(Percent(target) * kBarColumns / kPercent);
+  const int full = target.uploaded ? kBarColumns
+                                   : static_cast<int>(Percent(target) * kBarColumns / kPercent);
   return absl::StrCat("[", std::string(static_cast<size_t>(full), '#'),
                       std::string(static_cast<size_t>(kBarColumns - full), '.'), "]");
 }
@@ -97,8 +106,9 @@ void ProgressTracker::Update(const v1::PromotionDetail& detail, absl::Duration n
     target.target = from.target();
     target.state = StateText(from);
     target.ended = Ended(from.state());
+    target.uploaded = Uploaded(from.state());
     if (!from.path().empty()) target.path = from.path();
-    if (target.bytes_total == 0 && from.path() != "stored") target.bytes_total = detail.size_bytes();
+    if (target.bytes_total == 0 && !WasThere(from.path())) target.bytes_total = detail.size_bytes();
     if (from.has_progress()) Take(i, from.progress(), now);
   }
 }

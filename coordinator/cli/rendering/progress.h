@@ -28,6 +28,7 @@ struct TargetProgress {
   uint64_t bytes_total = 0;
   double bytes_per_second = 0;  // 0: not known yet
   int retries = 0;
+  bool uploaded = false;  // no more bytes are to come
   bool ended = false;
 };
 

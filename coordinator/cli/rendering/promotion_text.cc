@@ -1,10 +1,16 @@
 #include "coordinator/cli/rendering/promotion_text.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "common/base/status.h"
+#include "common/trust/order.h"
 #include "coordinator/cli/rendering/table.h"
 #include "coordinator/cli/rendering/text.h"
 #include "sluice/v1/control.pb.h"
@@ -21,6 +27,7 @@ std::string ShortDigest(const std::string& sha256) { return sha256.substr(0, kSh
 std::string Cost(const v1::TargetDetail& target) {
   const v1::Progress& progress = target.progress();
   if (target.path() == "stored") return "0 B: the droplet was there";
+  if (target.path() == "copied") return "0 B: another app there had the droplet";
   if (progress.bytes_done() == 0 || progress.bytes_sent() == 0) {
     return progress.bytes_done() == 0 ? "0 B" : FormatBytes(progress.bytes_done());
   }
@@ -50,6 +57,12 @@ std::string Field(std::string_view name, const std::string& value) {
   return absl::StrFormat("%-10s%s\n", name, value.empty() ? "-" : Printable(value));
 }
 
+std::string ErrorLine(const v1::TargetDetail& target) {
+  const std::string text = Printable(WithPlace(target.target(), target.error().message()));
+  const std::string name = Printable(target.error().name());
+  return name.empty() ? absl::StrCat(text, "\n") : absl::StrCat(text, " [", name, "]\n");
+}
+
 std::string TargetLines(const v1::PromotionDetail& detail) {
   std::vector<std::vector<std::string>> rows;
   for (const v1::TargetDetail& target : detail.targets()) {
@@ -60,14 +73,47 @@ std::string TargetLines(const v1::PromotionDetail& detail) {
   std::string out = RenderTable({"TARGET", "STATE", "DROPLET", "SHA256", "PATH", "TRANSFER"}, rows);
   for (const v1::TargetDetail& target : detail.targets()) {
     if (target.has_error()) {
-      absl::StrAppend(&out, Printable(target.target()), ": ", Printable(target.error().message()),
-                      target.error().name().empty() ? "" : absl::StrCat(" [", Printable(target.error().name()), "]"), "\n");
+      absl::StrAppend(&out, ErrorLine(target));
     }
     for (const std::string& warning : target.warnings()) {
-      absl::StrAppend(&out, Printable(target.target()), ": warning: ", Printable(warning), "\n");
+      absl::StrAppend(&out, "warning: ", Printable(WithPlace(target.target(), warning)), "\n");
     }
   }
   return out;
+}
+
+// A target that was undone because something failed elsewhere knows nothing of that.
+bool TellsWhy(const v1::TargetDetail& target) {
+  return target.has_error() &&
+         static_cast<StatusCode>(target.error().code()) != StatusCode::kCancelled;
+}
+
+// Its targets say why it failed, if they do.
+std::string Heading(const v1::PromotionDetail& detail) {
+  const v1::PromotionSummary& summary = detail.summary();
+  const bool told = std::any_of(detail.targets().begin(), detail.targets().end(), TellsWhy);
+  std::string state = StateName(summary.state());
+  if (!summary.reason().empty() && !told) absl::StrAppend(&state, ": ", summary.reason());
+  return absl::StrCat(Field("promotion", summary.id()), Field("state", state),
+                      Field("source", summary.source()),
+                      Field("droplet", absl::StrCat("sha256:", summary.sha256(), "  ",
+                                                    FormatBytes(detail.size_bytes()))));
+}
+
+// What an order asks for and why; which state a report tells.
+std::string EntryContent(const v1::LedgerEntry& entry) {
+  const StatusOr<trust::Order> order = trust::PeekOrder(entry.body());
+  if (order.ok()) {
+    const absl::string_view action = ToAbsl(trust::ActionName(order->action));
+    return order->reason.empty() ? std::string(action) : absl::StrCat(action, ": ", order->reason);
+  }
+  const nlohmann::json body = nlohmann::json::parse(entry.body(), nullptr, false);
+  const auto state = body.is_object() ? body.find("state") : body.end();
+  if (state == body.end() || !state->is_string()) return "";
+  // SOURCE_STATE_SENT and TARGET_STATE_UPLOADED: the enum's prefix says nothing new.
+  const std::string name = state->get<std::string>();
+  const size_t prefix = name.find("_STATE_");
+  return absl::AsciiStrToLower(prefix == std::string::npos ? name : name.substr(prefix + 7));
 }
 
 }  // namespace
@@ -84,14 +130,7 @@ std::string RenderPromotionList(const v1::PromotionList& list) {
 }
 
 std::string RenderSummary(const v1::PromotionDetail& detail) {
-  const v1::PromotionSummary& summary = detail.summary();
-  std::string state = StateName(summary.state());
-  if (!summary.reason().empty()) absl::StrAppend(&state, ": ", summary.reason());
-  return absl::StrCat(Field("promotion", summary.id()), Field("state", state),
-                      Field("source", summary.source()),
-                      Field("droplet", absl::StrCat("sha256:", summary.sha256(), "  ",
-                                                    FormatBytes(detail.size_bytes()))),
-                      "\n", TargetLines(detail));
+  return absl::StrCat(Heading(detail), "\n", TargetLines(detail));
 }
 
 std::string RenderPromotion(const v1::PromotionDetail& detail) {
@@ -99,13 +138,14 @@ std::string RenderPromotion(const v1::PromotionDetail& detail) {
   std::vector<std::vector<std::string>> rows;
   for (const v1::LedgerEntry& entry : detail.entries()) {
     rows.push_back({absl::StrCat(entry.sequence()), FormatMilliseconds(entry.at_milliseconds()),
-                    entry.kind()});
+                    entry.kind(), EntryContent(entry)});
   }
-  return absl::StrCat(Field("operator", summary.operator_()),
+  return absl::StrCat(Heading(detail), Field("strategy", detail.strategy()),
+                      Field("operator", summary.operator_()),
                       Field("created", FormatMilliseconds(summary.created_milliseconds())),
-                      Field("changed", FormatMilliseconds(summary.changed_milliseconds())),
-                      Field("strategy", detail.strategy()), RenderSummary(detail), "\n",
-                      RenderTable({"LEDGER", "AT", "KIND"}, rows));
+                      Field("changed", FormatMilliseconds(summary.changed_milliseconds())), "\n",
+                      TargetLines(detail), "\n",
+                      RenderTable({"LEDGER", "AT", "KIND", "CONTENT"}, rows));
 }
 
 }  // namespace sluice::cli

@@ -59,6 +59,11 @@ size_t DisplayWidth(std::string_view text) {
   return width;
 }
 
+std::string WithPlace(std::string_view place, std::string_view what) {
+  if (what.substr(0, place.size()) == place) return std::string(what);
+  return absl::StrCat(ToAbsl(place), ": ", ToAbsl(what));
+}
+
 std::string FormatBytes(uint64_t bytes) {
   constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
   auto amount = static_cast<double>(bytes);

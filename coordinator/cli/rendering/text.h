@@ -16,6 +16,9 @@ std::string Printable(std::string_view text);
 // Columns on a terminal: code points, not bytes.
 size_t DisplayWidth(std::string_view text);
 
+// "place: what", unless `what` says the place itself.
+std::string WithPlace(std::string_view place, std::string_view what);
+
 std::string FormatBytes(uint64_t bytes);                // "64.0 MiB"
 std::string FormatRate(double bytes_per_second);        // "11.9 MiB/s"
 std::string FormatSeconds(absl::Duration duration);     // "1m05s", "12s", "0.4s"

@@ -125,6 +125,11 @@ void FakeFederation::AddOrder(const std::string& envelope, const trust::Order& o
       told.set_state(v1::TARGET_STATE_PLANNED);
     }
   }
+  if (order.action == trust::Action::kActivate) {
+    detail.mutable_summary()->set_state(v1::PROMOTION_STATE_ACTIVATING);
+  } else if (order.action != trust::Action::kPromote) {
+    detail.mutable_summary()->set_state(v1::PROMOTION_STATE_UNDOING);
+  }
   v1::LedgerEntry& entry = *detail.add_entries();
   entry.set_sequence(static_cast<uint64_t>(detail.entries_size()));
   entry.set_at_milliseconds(absl::ToUnixMillis(clock_.Now()));
