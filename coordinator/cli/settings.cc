@@ -110,7 +110,8 @@ StatusOr<Settings> Load(const Files& files, const Environment& environment,
     if (!absent) return finished;
     return NamedError(StatusCode::kInvalidArgument, "no-configuration",
                       absl::StrCat("there is no configuration at ", chosen.path,
-                                   "; write one, or give --config FILE"));
+                                   "; write one ('sluice help' says what is in it), or give "
+                                   "--config FILE"));
   }
   return settings;
 }

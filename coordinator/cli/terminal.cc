@@ -24,10 +24,6 @@ void WriteAll(int descriptor, std::string_view text) {
   }
 }
 
-Status Interrupted() {
-  return NamedError(StatusCode::kCancelled, "interrupted", "interrupted; nothing was started");
-}
-
 class SystemTerminal final : public Terminal {
  public:
   explicit SystemTerminal(int interrupt_descriptor) : interrupt_descriptor_(interrupt_descriptor) {}
@@ -49,15 +45,16 @@ class SystemTerminal final : public Terminal {
     while (answer.size() < kAnswerBytesMax) {
       std::array<pollfd, 2> waited = {pollfd{STDIN_FILENO, POLLIN, 0},
                                       pollfd{interrupt_descriptor_, POLLIN, 0}};
-      if (poll(waited.data(), waited.size(), -1) < 0 && errno != EINTR) return Interrupted();
-      if (waited[1].revents != 0) return Interrupted();
+      if (poll(waited.data(), waited.size(), -1) < 0 && errno != EINTR) break;
+      if (waited[1].revents != 0) break;
       if (waited[0].revents == 0) continue;
       char byte = 0;
-      if (read(STDIN_FILENO, &byte, 1) != 1) return Interrupted();
+      if (read(STDIN_FILENO, &byte, 1) != 1) break;
       if (byte == '\n') return answer;
       answer += byte;
     }
-    return answer;
+    Note("\n");  // the question's line has no end yet
+    return NamedError(StatusCode::kCancelled, "interrupted", "interrupted; nothing was started");
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/trust/card.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr size_t kCardBytesMax = 64 * 1024;
 // Thresholds by class come later; until then every foundation is of the same one.
 constexpr char kFoundationClass[] = "default";
+constexpr std::string_view kKeysAreKept = "keys are never overwritten: choose another --file";
 
 absl::Time WholeSeconds(absl::Time time) {
   return absl::FromUnixSeconds(absl::ToUnixSeconds(time));
@@ -46,8 +48,27 @@ StatusOr<trust::Grant> ParseGrant(const std::string& text) {
   return grant;
 }
 
-StatusOr<std::string> ReadCard(const World& world, const std::string& path) {
-  return world.files.Read(path, kCardBytesMax);
+// A card, by one of trust::Parse…Card().
+template <typename Card>
+StatusOr<Card> ReadCard(const World& world, const std::string& path,
+                        StatusOr<Card> (*parse)(std::string_view)) {
+  SLUICE_ASSIGN_OR_RETURN(const std::string text, world.files.Read(path, kCardBytesMax));
+  StatusOr<Card> card = parse(text);
+  if (card.ok()) return card;
+  const std::string name = ErrorName(card.status());
+  if (absl::StartsWith(name, "json-") || absl::StartsWith(name, "envelope-")) {
+    return NamedError(StatusCode::kInvalidArgument, "no-card",
+                      absl::StrCat(path, " is no card; give the .card file that keygen wrote "
+                                         "beside the key"));
+  }
+  return WithContext(card.status(), path);
+}
+
+// Whether a file is in the way of one that is never overwritten.
+Status WithAdvice(const Status& status, std::string_view advice) {
+  if (ErrorName(status) != "file-exists") return status;
+  return NamedError(status.code(), "file-exists",
+                    absl::StrCat(status.message(), "; ", ToAbsl(advice)));
 }
 
 // A document that is to be changed, and the root key that signs the change.
@@ -87,19 +108,20 @@ Status RunKeygen(World& world, const GlobalArguments& global, const KeygenArgume
   const std::string file =
       arguments.file.empty() ? absl::StrCat(arguments.name, ".key") : arguments.file;
   if (arguments.kind == "root") {
-    SLUICE_ASSIGN_OR_RETURN(trust::RootKey root,
-                            trust::GenerateRootKey(world.files, world.entropy, file));
-    const crypto::VerifyingKey& key = root.signing.Public();
+    const StatusOr<trust::RootKey> root =
+        trust::GenerateRootKey(world.files, world.entropy, file);
+    if (!root.ok()) return WithAdvice(root.status(), kKeysAreKept);
+    const crypto::VerifyingKey& key = root->signing.Public();
     Say(world, global,
         absl::StrCat("key file    ", file, "  (keep it offline)\npublic key  ", key.text(), "\n"),
         {{"key_file", file}, {"public_key", key.text()}, {"key_id", key.id()}});
     return absl::OkStatus();
   }
-  SLUICE_ASSIGN_OR_RETURN(
-      trust::OperatorKey made,
-      trust::GenerateOperatorKey(world.files, world.entropy, file, arguments.name));
+  const StatusOr<trust::OperatorKey> made =
+      trust::GenerateOperatorKey(world.files, world.entropy, file, arguments.name);
+  if (!made.ok()) return WithAdvice(made.status(), kKeysAreKept);
   const std::string card = trust::CardPath(file);
-  const crypto::VerifyingKey& key = made.signing.Public();
+  const crypto::VerifyingKey& key = made->signing.Public();
   Say(world, global,
       absl::StrCat("key file    ", file, "\ncard        ", card,
                    "  (for 'sluice trust add-operator')\nkey id      ", key.id(), "\n"),
@@ -111,14 +133,18 @@ Status RunTrustInit(World& world, const GlobalArguments& global,
                     const TrustInitArguments& arguments) {
   SLUICE_ASSIGN_OR_RETURN(trust::RootKey root,
                           trust::LoadRootKey(world.files, arguments.root_key_file));
-  SLUICE_ASSIGN_OR_RETURN(std::string card_text, ReadCard(world, arguments.coordinator_card_file));
-  SLUICE_ASSIGN_OR_RETURN(trust::CoordinatorCard card, trust::ParseCoordinatorCard(card_text));
+  SLUICE_ASSIGN_OR_RETURN(
+      trust::CoordinatorCard card,
+      ReadCard(world, arguments.coordinator_card_file, trust::ParseCoordinatorCard));
   const trust::TrustContent content =
       trust::TrustContent::Init(arguments.federation, root.signing.Public(), card,
                                 WholeSeconds(world.clock.Now() + arguments.life));
   SLUICE_ASSIGN_OR_RETURN(std::string envelope, trust::SignTrustContent(content, root.signing));
-  SLUICE_RETURN_IF_ERROR(
-      world.files.Create(arguments.document_file, envelope, FileAccess::kEveryone));
+  const Status created =
+      world.files.Create(arguments.document_file, envelope, FileAccess::kEveryone);
+  if (!created.ok()) {
+    return WithAdvice(created, "change it with 'sluice trust add-operator' and 'add-foundation'");
+  }
   Say(world, global, absl::StrCat(arguments.document_file, ": version ", content.version, "\n"),
       {{"document", arguments.document_file}, {"version", content.version}});
   return absl::OkStatus();
@@ -134,8 +160,8 @@ Status RunTrustAddOperator(World& world, const GlobalArguments& global,
   SLUICE_ASSIGN_OR_RETURN(
       OpenedDocument opened,
       OpenForChange(world, arguments.document_file, arguments.root_key_file));
-  SLUICE_ASSIGN_OR_RETURN(std::string card_text, ReadCard(world, arguments.card_file));
-  SLUICE_ASSIGN_OR_RETURN(trust::OperatorCard card, trust::ParseOperatorCard(card_text));
+  SLUICE_ASSIGN_OR_RETURN(trust::OperatorCard card,
+                          ReadCard(world, arguments.card_file, trust::ParseOperatorCard));
   SLUICE_ASSIGN_OR_RETURN(trust::TrustContent next,
                           opened.content.AddOperator(card, std::move(grants)));
   return SaveChange(world, global, arguments.document_file, opened.root, std::move(next),
@@ -147,8 +173,8 @@ Status RunTrustAddFoundation(World& world, const GlobalArguments& global,
   SLUICE_ASSIGN_OR_RETURN(
       OpenedDocument opened,
       OpenForChange(world, arguments.document_file, arguments.root_key_file));
-  SLUICE_ASSIGN_OR_RETURN(std::string card_text, ReadCard(world, arguments.card_file));
-  SLUICE_ASSIGN_OR_RETURN(trust::AgentCard card, trust::ParseAgentCard(card_text));
+  SLUICE_ASSIGN_OR_RETURN(trust::AgentCard card,
+                          ReadCard(world, arguments.card_file, trust::ParseAgentCard));
   if (card.foundation.value() != arguments.name) {
     return NamedError(StatusCode::kInvalidArgument, "card-of-another-foundation",
                       absl::StrCat("that card is of the foundation ", card.foundation.value(),

@@ -152,7 +152,8 @@ TEST_F(TrustKeepingTest, MistakesAreToldAndTheDocumentStaysAsItWas) {
   EXPECT_THAT(terminal_.notes, HasSubstr("[card-wrong-kind]"));
   EXPECT_EQ(AddFoundation("prod", "nothing.card"), 2);
   EXPECT_THAT(terminal_.notes, HasSubstr("[no-file]"));
-  EXPECT_EQ(AddFoundation("prod", "config.yaml"), 2);  // no card at all
+  EXPECT_EQ(AddFoundation("prod", "config.yaml"), 2);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr(Path("config.yaml")), HasSubstr("[no-card]")));
   // The key file in the card's place: its content is not shown.
   EXPECT_EQ(AddFoundation("prod", "prod.key"), 2);
   const auto secret = trust::LoadAgentKey(files_, Path("prod.key"));

@@ -132,6 +132,8 @@ std::string HelpText() {
       "\nExit codes: 0 done, 1 refused, failed or undone, 2 bad input, 3 not allowed, 4 not found,\n"
       "5 unreachable, 6 --timeout passed, 7 a target needs hands, 8 waiting for somebody,\n"
       "130 interrupted.\n"
+      "\nConfiguration, YAML: coordinator.endpoint (tcp://HOST:PORT), trust.document, trust.roots "
+      "and\nkey_file; or SLUICE_COORDINATOR_ENDPOINT and so on in the environment.\n"
       "\nExample:\n  sluice promote dev:acme/payments/checkout prod:acme/payments\n"
       "\n'sluice help COMMAND' says more about one.\n");
 }
