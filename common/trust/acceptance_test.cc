@@ -1,5 +1,5 @@
-// Goal: an agent obeys nothing but what the header says. Method: one order and one question that are
-// accepted, and each refusal that acceptance.h names brought about by the least change of them.
+// Goal: an agent obeys nothing but what the header says. Method: one order and one question that
+// are accepted, and each refusal that acceptance.h names brought about by the least change of them.
 #include "common/trust/acceptance.h"
 
 #include <functional>
@@ -37,7 +37,9 @@ struct World {
     context.time_floor = time_floor;
     context.order_seen = [this](const std::string& id) { return seen.contains(id); };
     context.last_counter = [this](const OrderTarget&) { return last_counter; };
-    context.order_accepted = [this](const std::string& sha256) { return accepted.contains(sha256); };
+    context.order_accepted = [this](const std::string& sha256) {
+      return accepted.contains(sha256);
+    };
     return context;
   }
   StatusOr<AcceptedOrder> AcceptText(std::string_view envelope,
@@ -137,7 +139,8 @@ TEST(AcceptOrderTest, OnlyATrustedOperatorsUnalteredEnvelopeIsOpened) {
        }},
       {"unknown-operator", kDenied,  // an agent is no operator
        [](World& w) {
-         return w.AcceptText(SignOrder(w.trust.PromoteOrder(), w.trust.agent("dev").identity).value())
+         return w
+             .AcceptText(SignOrder(w.trust.PromoteOrder(), w.trust.agent("dev").identity).value())
              .status();
        }},
       {"unknown-operator", kDenied,  // nor is the root
@@ -169,7 +172,9 @@ TEST(AcceptOrderTest, OnlyATrustedOperatorsUnalteredEnvelopeIsOpened) {
          return w.AcceptText(FormatEnvelope(envelope)).status();
        }},
       {"envelope-not-canonical", kInvalid,
-       [](World& w) { return w.AcceptText(w.trust.Signed(w.trust.PromoteOrder()) + "\n").status(); }},
+       [](World& w) {
+         return w.AcceptText(w.trust.Signed(w.trust.PromoteOrder()) + "\n").status();
+       }},
       {"wrong-payload-type", kInvalid,
        [](World& w) {
          const std::string payload = FormatOrder(w.trust.PromoteOrder()).value();
@@ -324,9 +329,9 @@ TEST(AcceptReadTest, EverythingThatAQuestionMayLackHasItsName) {
   ExpectAll({
       {"unknown-operator", kDenied,
        [](World& w) {
-         return AcceptRead(SignReadRequest(w.trust.Request("prod"), w.trust.agent("dev").identity)
-                               .value(),
-                           w.Context("prod"))
+         return AcceptRead(
+                    SignReadRequest(w.trust.Request("prod"), w.trust.agent("dev").identity).value(),
+                    w.Context("prod"))
              .status();
        }},
       {"key-revoked", kDenied,

@@ -43,7 +43,8 @@ class KeyFileTest : public ::testing::Test {
     FakeEntropy entropy(8);
     ASSERT_THAT(GenerateRootKey(files_, entropy, Path("root.key")), IsOk());
     ASSERT_THAT(GenerateOperatorKey(files_, entropy, Path("alice.key"), "alice"), IsOk());
-    ASSERT_THAT(GenerateAgentKey(files_, entropy, Path("prod.key"), FoundationName("prod")), IsOk());
+    ASSERT_THAT(GenerateAgentKey(files_, entropy, Path("prod.key"), FoundationName("prod")),
+                IsOk());
     ASSERT_THAT(GenerateCoordinatorKey(files_, entropy, Path("coordinator.key")), IsOk());
   }
 
@@ -140,9 +141,10 @@ TEST_F(KeyFileTest, EachCardIsTakenForWhatItIsOnly) {
 
 TEST_F(KeyFileTest, NamesThatNobodyCanHaveMakeNoKey) {
   FakeEntropy entropy(8);
-  for (const std::string& name : {std::string(), std::string("a b"), std::string(65, 'a'),
-                                  std::string("a/b")}) {
-    EXPECT_THAT(GenerateOperatorKey(files_, entropy, Path("x.key"), name), HasErrorName("bad-name"));
+  for (const std::string& name :
+       {std::string(), std::string("a b"), std::string(65, 'a'), std::string("a/b")}) {
+    EXPECT_THAT(GenerateOperatorKey(files_, entropy, Path("x.key"), name),
+                HasErrorName("bad-name"));
   }
   EXPECT_THAT(GenerateAgentKey(files_, entropy, Path("x.key"), FoundationName("Prod")),
               HasErrorName("bad-reference"));

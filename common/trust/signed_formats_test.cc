@@ -1,6 +1,6 @@
-// Goal: what is signed never changes its bytes unnoticed, comes back as it was, and holds nothing that
-// a reader does not know. Method: one value of each format, with the fixed keys of TestTrust; its
-// payload and its envelope are the two lines of testdata/NAME.golden.
+// Goal: what is signed never changes its bytes unnoticed, comes back as it was, and holds nothing
+// that a reader does not know. Method: one value of each format, with the fixed keys of TestTrust;
+// its payload and its envelope are the two lines of testdata/NAME.golden.
 #include <algorithm>
 #include <functional>
 #include <string>
@@ -39,7 +39,7 @@ void ExpectGoldenFormat(const std::string& name, const std::string& envelope) {
 struct FieldRules {
   std::function<Status(const std::string&)> parse;
   std::string payload;
-  std::string unknown;                // name of the refusal of an unknown field; "" if it is ignored
+  std::string unknown;  // name of the refusal of an unknown field; "" if it is ignored
   std::vector<std::string> optional;  // fields that may be missing
   std::string within;                 // the object to look at; "" for the whole
 };
@@ -165,8 +165,11 @@ TEST_F(SignedFormatsTest, OrdersKeepTheirBytesAndComeBackAsTheyWere) {
 TEST_F(SignedFormatsTest, OrdersHoldWhatTheyMustAndNothingElse) {
   const auto parse = [](const std::string& payload) { return ParseOrder(payload).status(); };
   const std::string payload = FormatOrder(trust_.PromoteOrder()).value();
-  ExpectFieldRules({parse, payload, "json-unknown-field",
-                    {"activate_before", "manifest_sha256", "original_order_sha256", "reason"}, ""});
+  ExpectFieldRules({parse,
+                    payload,
+                    "json-unknown-field",
+                    {"activate_before", "manifest_sha256", "original_order_sha256", "reason"},
+                    ""});
   ExpectFieldRules({parse, payload, "json-unknown-field", {}, "source"});
   ExpectFieldRules({parse, payload, "json-unknown-field", {}, "artifact"});
 }
@@ -225,7 +228,10 @@ TEST_F(SignedFormatsTest, InTotoReadersIgnoreWhatTheyDoNotKnowAndNeedWhatTheyDo)
   ExpectFieldRules({parse, statement, "", {"stack"}, "predicate"});
   const std::string receipt = FormatReceipt(SampleReceipt()).value();
   ExpectFieldRules({[](const std::string& payload) { return ParseReceipt(payload).status(); },
-                    receipt, "", {"error", "error_name"}, "predicate"});
+                    receipt,
+                    "",
+                    {"error", "error_name"},
+                    "predicate"});
 }
 
 TEST_F(SignedFormatsTest, ReceiptsKeepTheirBytesAndNeverClaimAnotherDigest) {
@@ -269,7 +275,10 @@ TEST_F(SignedFormatsTest, SealOffersKeepTheirBytesAndAreForOneOrderAndTransfer) 
               HasErrorName("offer-for-another-transfer"));
   EXPECT_THAT(verify(envelope, expected, offer.not_after), HasErrorName("offer-expired"));
   ExpectFieldRules({[](const std::string& payload) { return ParseSealOffer(payload).status(); },
-                    FormatSealOffer(offer).value(), "json-unknown-field", {}, ""});
+                    FormatSealOffer(offer).value(),
+                    "json-unknown-field",
+                    {},
+                    ""});
   SealOffer other = offer;
   other.suite = "rot13";
   EXPECT_THAT(FormatSealOffer(other), HasErrorName("suite-not-supported"));
@@ -283,7 +292,10 @@ TEST_F(SignedFormatsTest, QuestionsKeepTheirBytes) {
   ExpectGoldenFormat("read_request", SignReadRequest(request, trust_.alice().signing).value());
   EXPECT_EQ(ParseReadRequest(FormatReadRequest(request).value()).value(), request);
   ExpectFieldRules({[](const std::string& payload) { return ParseReadRequest(payload).status(); },
-                    FormatReadRequest(request).value(), "json-unknown-field", {}, ""});
+                    FormatReadRequest(request).value(),
+                    "json-unknown-field",
+                    {},
+                    ""});
   for (const char* arguments : {"", "[]", "{", R"({"a":1,"a":2})", R"({"a":1.5})"}) {
     ReadRequest other = request;
     other.arguments = arguments;
@@ -310,10 +322,10 @@ TEST_F(SignedFormatsTest, AnswersKeepTheirBytesAndBelongToOneQuestion) {
   EXPECT_THAT(VerifyReadReply(envelope, SignReadRequest(other, trust_.alice().signing).value(),
                               trust_.document()),
               HasErrorName("reply-to-another-request"));
-  EXPECT_THAT(VerifyReadReply(SignReadReply(SampleReply(), question, trust_.agent("dev").identity)
-                                  .value(),
-                              question, trust_.document()),
-              HasErrorName("unknown-agent"));
+  EXPECT_THAT(
+      VerifyReadReply(SignReadReply(SampleReply(), question, trust_.agent("dev").identity).value(),
+                      question, trust_.document()),
+      HasErrorName("unknown-agent"));
 }
 
 TEST_F(SignedFormatsTest, ARevokedAgentSignsNothingThatCounts) {

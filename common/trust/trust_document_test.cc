@@ -69,8 +69,9 @@ TEST_F(TrustDocumentTest, OnlyTheConfiguredRootsSignatureOpensIt) {
   forged.root_keys = {stranger.Public()};
   EXPECT_THAT(Open(SignTrustContent(forged, stranger).value()), HasErrorName("unknown-key"));
   // The right root's signature under a document that names another root.
-  EXPECT_THAT(Open(Resigned([&stranger](json& d) { d["root"]["keys"] = {stranger.Public().text()}; })),
-              HasErrorName("not-a-root-key"));
+  EXPECT_THAT(
+      Open(Resigned([&stranger](json& d) { d["root"]["keys"] = {stranger.Public().text()}; })),
+      HasErrorName("not-a-root-key"));
   // Altered after it was signed.
   Envelope altered = ParseEnvelope(trust_.document().envelope()).value();
   altered.payload.replace(altered.payload.find("\"version\":"), 11, "\"version\":9");
@@ -199,7 +200,8 @@ TEST_F(TrustDocumentTest, GrantsPermitWhatTheySayAndReadingBesides) {
   EXPECT_FALSE(permits(Action::kActivate, "prod-east", "shop"));
   EXPECT_FALSE(permits(Action::kActivate, "prod", "payments"));
   EXPECT_FALSE(permits(Action::kRead, "dev", "shop"));
-  EXPECT_FALSE(document.Permits("nobody", Action::kRead, FoundationName("dev"), "acme", "payments"));
+  EXPECT_FALSE(
+      document.Permits("nobody", Action::kRead, FoundationName("dev"), "acme", "payments"));
   EXPECT_TRUE(document.KnowsFoundation("bob", FoundationName("prod-west")));
   EXPECT_FALSE(document.KnowsFoundation("bob", FoundationName("qa")));
 }

@@ -34,9 +34,10 @@ StatusOr<absl::Duration> DurationOf(const CommandWords& words, std::string_view 
   if (!words.Has(flag)) return fallback;
   StatusOr<absl::Duration> duration = ParseDuration(words.One(flag));
   if (!duration.ok() || *duration < absl::Seconds(1) || *duration > most) {
-    return BadArguments("bad-duration",
-                        absl::StrCat(ToAbsl(flag), " is a time such as 90s, 10m or 1h30m, from 1s to ",
-                                     absl::FormatDuration(most)));
+    return BadArguments(
+        "bad-duration",
+        absl::StrCat(ToAbsl(flag), " is a time such as 90s, 10m or 1h30m, from 1s to ",
+                     absl::FormatDuration(most)));
   }
   return *duration;
 }
@@ -113,9 +114,9 @@ StatusOr<Command> PromoteOf(const CommandWords& words) {
   promote.yes = words.Has("--yes");
   SLUICE_ASSIGN_OR_RETURN(promote.droplet, DropletOf(words));
   SLUICE_ASSIGN_OR_RETURN(promote.reason, ReasonOf(words));
-  SLUICE_ASSIGN_OR_RETURN(promote.startup_timeout,
-                          DurationOf(words, "--startup-timeout", promote.startup_timeout,
-                                     kStartupTimeoutMax));
+  SLUICE_ASSIGN_OR_RETURN(
+      promote.startup_timeout,
+      DurationOf(words, "--startup-timeout", promote.startup_timeout, kStartupTimeoutMax));
   SLUICE_ASSIGN_OR_RETURN(promote.wait, WaitOf(words));
   return promote;
 }
@@ -167,14 +168,14 @@ StatusOr<std::optional<absl::Duration>> LifeOf(const CommandWords& words) {
 
 StatusOr<Command> TrustAddOperatorOf(const CommandWords& words) {
   SLUICE_ASSIGN_OR_RETURN(std::optional<absl::Duration> life, LifeOf(words));
-  return TrustAddOperatorArguments{words.One("CARD"), words.All("--grant"),
-                                   words.One("--root-key"), words.One("--document"), life};
+  return TrustAddOperatorArguments{words.One("CARD"), words.All("--grant"), words.One("--root-key"),
+                                   words.One("--document"), life};
 }
 
 StatusOr<Command> TrustAddFoundationOf(const CommandWords& words) {
   SLUICE_ASSIGN_OR_RETURN(std::optional<absl::Duration> life, LifeOf(words));
-  return TrustAddFoundationArguments{words.One("NAME"), words.One("CARD"),
-                                     words.One("--root-key"), words.One("--document"), life};
+  return TrustAddFoundationArguments{words.One("NAME"), words.One("CARD"), words.One("--root-key"),
+                                     words.One("--document"), life};
 }
 
 StatusOr<Command> HelpOf(const CommandWords& words) {
@@ -202,9 +203,13 @@ const std::map<std::string_view, Builder>& Builders() {
       {"foundations",
        [](const CommandWords&) -> StatusOr<Command> { return FoundationsArguments{}; }},
       {"apps",
-       [](const CommandWords& words) -> StatusOr<Command> { return AppsArguments{words.One("SCOPE")}; }},
+       [](const CommandWords& words) -> StatusOr<Command> {
+         return AppsArguments{words.One("SCOPE")};
+       }},
       {"droplets",
-       [](const CommandWords& words) -> StatusOr<Command> { return DropletsArguments{words.One("APP")}; }},
+       [](const CommandWords& words) -> StatusOr<Command> {
+         return DropletsArguments{words.One("APP")};
+       }},
       {"keygen", KeygenOf},
       {"trust init", TrustInitOf},
       {"trust add-operator", TrustAddOperatorOf},
@@ -233,12 +238,11 @@ StatusOr<Arguments> ArgumentsOf(const CommandWords& words) {
   const CommandDescription* command = FindCommand(reached);
   if (command == nullptr) {
     const std::string help = absl::StrCat("'sluice help", reached.empty() ? "" : " ", reached, "'");
-    return BadArguments("no-command", absl::StrCat("a command is missing; ", help,
-                                                   " lists them"));
+    return BadArguments("no-command", absl::StrCat("a command is missing; ", help, " lists them"));
   }
   if (Status checked = CheckAgainstTable(words, *command); !checked.ok()) {
-    return BadArguments(ErrorName(checked), absl::StrCat(checked.message(), "; see 'sluice help ",
-                                                         reached, "'"));
+    return BadArguments(ErrorName(checked),
+                        absl::StrCat(checked.message(), "; see 'sluice help ", reached, "'"));
   }
   if (words.One("--output") == "json") arguments.global.output = OutputFormat::kJson;
   arguments.global.color = !words.Has("--no-color");

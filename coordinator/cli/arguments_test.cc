@@ -1,4 +1,5 @@
-// The command line as an operator mistypes it: each mistake is told on one line, with what to write.
+// The command line as an operator mistypes it: each mistake is told on one line, with what to
+// write.
 #include "coordinator/cli/arguments.h"
 
 #include <algorithm>

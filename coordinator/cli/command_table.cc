@@ -31,7 +31,8 @@ CommandDescription Promote() {
   return {
       "promote",
       "Promote an app's droplet, byte for byte, to another foundation",
-      "Asks the agents of both foundations for a plan, shows it with the droplet's digest, and asks "
+      "Asks the agents of both foundations for a plan, shows it with the droplet's digest, and "
+      "asks "
       "before it signs the order. Nothing changes at the target before the droplet is stored there "
       "and its digest confirmed.",
       {{"SOURCE", "App reference, FOUNDATION:ORG/SPACE/APP"},

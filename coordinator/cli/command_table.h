@@ -29,7 +29,7 @@ struct ExampleDescription {
 };
 
 struct CommandDescription {
-  std::string_view name;  // "promote", or "trust init" for one of a group
+  std::string_view name;     // "promote", or "trust init" for one of a group
   std::string_view purpose;  // begins with a capital, no full stop
   std::string_view detail;   // sentences, may be empty
   std::vector<PositionalDescription> positionals;

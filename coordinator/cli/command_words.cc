@@ -118,8 +118,8 @@ Status CheckFlag(const CommandWords& words, const FlagDescription& flag, std::st
     return absl::OkStatus();
   }
   std::vector<std::string> choices(flag.choices.begin(), flag.choices.end());
-  return BadArguments("bad-arguments",
-                      absl::StrCat(ToAbsl(flag.name), " is one of: ", absl::StrJoin(choices, ", ")));
+  return BadArguments("bad-arguments", absl::StrCat(ToAbsl(flag.name),
+                                                    " is one of: ", absl::StrJoin(choices, ", ")));
 }
 
 Status CheckPositional(const CommandWords& words, const PositionalDescription& positional,
@@ -127,17 +127,17 @@ Status CheckPositional(const CommandWords& words, const PositionalDescription& p
   const std::string value = words.One(positional.name);
   if (value.empty()) {
     if (positional.optional) return absl::OkStatus();
-    return BadArguments("bad-arguments", absl::StrCat(ToAbsl(command), " needs ",
-                                                      ToAbsl(positional.name), ": ",
-                                                      ToAbsl(positional.help)));
+    return BadArguments("bad-arguments",
+                        absl::StrCat(ToAbsl(command), " needs ", ToAbsl(positional.name), ": ",
+                                     ToAbsl(positional.help)));
   }
   if (positional.choices.empty()) return absl::OkStatus();
   if (std::find(positional.choices.begin(), positional.choices.end(), value) !=
       positional.choices.end()) {
     return absl::OkStatus();
   }
-  return BadArguments("bad-arguments", absl::StrCat(ToAbsl(positional.name), " is one of: ",
-                                                    ToAbsl(positional.help)));
+  return BadArguments("bad-arguments", absl::StrCat(ToAbsl(positional.name),
+                                                    " is one of: ", ToAbsl(positional.help)));
 }
 
 Status FromParseError(const CLI::ParseError& error, const CommandTree& tree) {

@@ -23,8 +23,8 @@ struct CommandWords {
   std::vector<std::string> All(std::string_view name) const;
 };
 
-// InvalidArgument "unknown-command", "unknown-flag" or "bad-arguments" for what is not in the table. What is
-// required and which values are right is not looked at: with --help anything goes.
+// InvalidArgument "unknown-command", "unknown-flag" or "bad-arguments" for what is not in the
+// table. What is required and which values are right is not looked at: with --help anything goes.
 StatusOr<CommandWords> SplitCommandLine(const std::vector<std::string>& words);
 
 // Every required flag and positional is there, and a choice is one of its choices: else

@@ -17,7 +17,8 @@ namespace sluice::cli {
 namespace {
 
 constexpr size_t kRequestIdBytes = 16;
-// Events that came while an answer was waited for. Each holds the whole state, so the oldest may go.
+// Events that came while an answer was waited for. Each holds the whole state, so the oldest may
+// go.
 constexpr size_t kUnheardMax = 256;
 
 Status Interrupted() {
@@ -29,8 +30,12 @@ class CoordinatorConnection final : public CoordinatorLink {
  public:
   CoordinatorConnection(std::unique_ptr<net::Network> network, const LinkOptions& options,
                         const Clock& clock, Entropy& entropy, int interrupt_descriptor)
-      : clock_(clock), entropy_(entropy), options_(options), network_(std::move(network)),
-        loop_(clock), random_(SeedFromKernel()) {
+      : clock_(clock),
+        entropy_(entropy),
+        options_(options),
+        network_(std::move(network)),
+        loop_(clock),
+        random_(SeedFromKernel()) {
     loop_.WatchDescriptor(interrupt_descriptor, [this, interrupt_descriptor] {
       interrupted_ = true;
       loop_.UnwatchDescriptor(interrupt_descriptor);  // it stays readable
@@ -95,8 +100,8 @@ class CoordinatorConnection final : public CoordinatorLink {
     bool late = false;
     std::optional<Timers::Id> timer;
     if (deadline != absl::InfiniteDuration()) {
-      timer = loop_.timers().After(
-          std::max(deadline - clock_.Monotonic(), absl::ZeroDuration()), [&late] { late = true; });
+      timer = loop_.timers().After(std::max(deadline - clock_.Monotonic(), absl::ZeroDuration()),
+                                   [&late] { late = true; });
     }
     // A connection that is being tried ends the wait at its own limit, also between its attempts.
     const absl::Duration patience = lost_at_ ? PatienceLeft() : options_.connect_wait;
@@ -154,9 +159,7 @@ class CoordinatorConnection final : public CoordinatorLink {
     return std::max(*lost_at_ + options_.connect_wait - clock_.Monotonic(), absl::ZeroDuration());
   }
 
-  bool GivenUp() const {
-    return refused_ || (lost_at_ && PatienceLeft() <= absl::ZeroDuration());
-  }
+  bool GivenUp() const { return refused_ || (lost_at_ && PatienceLeft() <= absl::ZeroDuration()); }
 
   StatusOr<v1::ControlMessage> AnswerTo(const std::string& request) const {
     const std::optional<v1::ControlMessage>& answer = asked_.at(request).answer;
@@ -168,11 +171,11 @@ class CoordinatorConnection final : public CoordinatorLink {
     if (interrupted_) return Interrupted();
     if (refused_) return last_loss_;
     if (lost_at_) {
-      return NamedError(StatusCode::kUnavailable, "coordinator-unreachable",
-                        absl::StrCat("the coordinator at ", options_.endpoint,
-                                     " is not reached within ",
-                                     absl::FormatDuration(options_.connect_wait),
-                                     "; look at coordinator.endpoint and whether it runs"));
+      return NamedError(
+          StatusCode::kUnavailable, "coordinator-unreachable",
+          absl::StrCat("the coordinator at ", options_.endpoint, " is not reached within ",
+                       absl::FormatDuration(options_.connect_wait),
+                       "; look at coordinator.endpoint and whether it runs"));
     }
     return NamedError(StatusCode::kUnavailable, "no-answer",
                       absl::StrCat("the coordinator at ", options_.endpoint,
@@ -206,10 +209,11 @@ StatusOr<std::unique_ptr<CoordinatorLink>> ConnectToCoordinator(const LinkOption
   // The CLI listens nowhere: nobody is to be let in.
   SLUICE_ASSIGN_OR_RETURN(
       std::unique_ptr<net::Network> network,
-      net::Network::Start(std::move(identity),
-                          [](std::string_view) -> std::optional<net::Peer> { return std::nullopt; }));
-  return std::unique_ptr<CoordinatorLink>(new CoordinatorConnection(
-      std::move(network), options, clock, entropy, interrupt_descriptor));
+      net::Network::Start(std::move(identity), [](std::string_view) -> std::optional<net::Peer> {
+        return std::nullopt;
+      }));
+  return std::unique_ptr<CoordinatorLink>(
+      new CoordinatorConnection(std::move(network), options, clock, entropy, interrupt_descriptor));
 }
 
 }  // namespace sluice::cli

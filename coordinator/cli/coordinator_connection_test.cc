@@ -1,6 +1,6 @@
 // Goal: the commands' line over real sockets: what is answered, what is told when nobody is there,
-// and that a wait ends when it should. Method: a coordinator of the real protocol on its own thread,
-// which does with each message what the test says.
+// and that a wait ends when it should. Method: a coordinator of the real protocol on its own
+// thread, which does with each message what the test says.
 #include "coordinator/cli/coordinator_connection.h"
 
 #include <sys/eventfd.h>
@@ -26,15 +26,17 @@
 namespace sluice::cli {
 namespace {
 
-using OnQuestion = std::function<void(net::ControlSender&, net::SessionId,
-                                      const v1::ControlMessage&)>;
+using OnQuestion =
+    std::function<void(net::ControlSender&, net::SessionId, const v1::ControlMessage&)>;
 
 class TestCoordinator final : public net::ControlEvents {
  public:
   TestCoordinator(crypto::CurveKeyPair key, crypto::CurvePublicKey operator_key,
                   OnQuestion on_question)
-      : key_(std::move(key)), operator_key_(std::move(operator_key)),
-        on_question_(std::move(on_question)), thread_("coordinator", [this] { Serve(); }) {
+      : key_(std::move(key)),
+        operator_key_(std::move(operator_key)),
+        on_question_(std::move(on_question)),
+        thread_("coordinator", [this] { Serve(); }) {
     endpoint_ = listening_.get_future().get();
   }
   ~TestCoordinator() override { loop_->Stop(); }
@@ -123,7 +125,8 @@ TEST_F(CoordinatorConnectionTest, AnswersComeInTheOrderOfTheQuestions) {
     for (size_t i = asked.size(); i-- > 0;) sender.Send(session, Answer(asked[i]));
   });
   const auto link = Connect(coordinator->endpoint());
-  const auto answers = link->AskAll({Question("a"), Question("b"), Question("c")}, absl::Minutes(2));
+  const auto answers =
+      link->AskAll({Question("a"), Question("b"), Question("c")}, absl::Minutes(2));
   ASSERT_EQ(answers.size(), 3u);
   EXPECT_EQ(answers[0]->promotion_detail().summary().id(), "a");
   EXPECT_EQ(answers[1]->promotion_detail().summary().id(), "b");
@@ -158,8 +161,11 @@ TEST_F(CoordinatorConnectionTest, AQuestionIsAskedAgainWhenTheSessionIsLost) {
 
 TEST_F(CoordinatorConnectionTest, NobodyListeningIsUnreachable) {
   std::string endpoint;
-  { endpoint = Start([](auto&, auto, const auto&) {})->endpoint(); }
-  const auto answer = Connect(endpoint, absl::Milliseconds(200))->Ask(Question("a"), absl::Hours(1));
+  {
+    endpoint = Start([](auto&, auto, const auto&) {})->endpoint();
+  }
+  const auto answer =
+      Connect(endpoint, absl::Milliseconds(200))->Ask(Question("a"), absl::Hours(1));
   EXPECT_THAT(answer, HasErrorName("coordinator-unreachable"));
   EXPECT_THAT(std::string(answer.status().message()), ::testing::HasSubstr(endpoint));
 }

@@ -22,8 +22,8 @@ class EvidenceTest : public CliTest {
  protected:
   int Promote() {
     federation_.moments = federation_.GoodEnd();
-    return Run({"promote", "dev:acme/payments/checkout", "prod:acme/payments", "--yes", "--id",
-                "CHG-7"});
+    return Run(
+        {"promote", "dev:acme/payments/checkout", "prod:acme/payments", "--yes", "--id", "CHG-7"});
   }
   int Watch() {
     federation_.moments = federation_.GoodEnd();
@@ -83,12 +83,12 @@ TEST_F(EvidenceTest, WhatIsShownOfARecordedPromotionIsWhatItsOrderSays) {
   federation_.Record(trust_.PromoteOrder());
   EXPECT_EQ(Run({"promotion", "promotion-1"}), 0) << terminal_.notes;
   LieInDetails([](auto& detail) { detail.mutable_summary()->set_sha256(std::string(64, 'e')); });
-  for (const auto& words : std::vector<std::vector<std::string>>{
-           {"promotion", "promotion-1"},
-           {"watch", "promotion-1"},
-           {"activate", "promotion-1", "--yes"},
-           {"cancel", "promotion-1"},
-           {"rollback", "promotion-1", "--yes"}}) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"promotion", "promotion-1"},
+                                             {"watch", "promotion-1"},
+                                             {"activate", "promotion-1", "--yes"},
+                                             {"cancel", "promotion-1"},
+                                             {"rollback", "promotion-1", "--yes"}}) {
     EXPECT_EQ(Run(words), 1) << words[0];
     EXPECT_THAT(terminal_.notes, HasSubstr("[record-differs]")) << words[0];
   }

@@ -1,7 +1,7 @@
 #include "coordinator/cli/inspecting.h"
 
-#include <nlohmann/json.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
@@ -61,9 +61,8 @@ Status RunPromotions(World& world, const GlobalArguments& global,
     question.mutable_list_promotions()->set_app(app.text());
   }
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open(world, global));
-  SLUICE_ASSIGN_OR_RETURN(
-      v1::ControlMessage answer,
-      AskFor(*session, question, v1::ControlMessage::kPromotionList));
+  SLUICE_ASSIGN_OR_RETURN(v1::ControlMessage answer,
+                          AskFor(*session, question, v1::ControlMessage::kPromotionList));
   json list = json::array();
   for (const v1::PromotionSummary& promotion : answer.promotion_list().promotions()) {
     list.push_back(PromotionJson(promotion));
@@ -85,9 +84,8 @@ Status RunFoundations(World& world, const GlobalArguments& global) {
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open(world, global));
   v1::ControlMessage question;
   question.mutable_list_foundations();
-  SLUICE_ASSIGN_OR_RETURN(
-      v1::ControlMessage answer,
-      AskFor(*session, question, v1::ControlMessage::kFoundationList));
+  SLUICE_ASSIGN_OR_RETURN(v1::ControlMessage answer,
+                          AskFor(*session, question, v1::ControlMessage::kFoundationList));
   std::vector<FoundationRow> rows;
   std::vector<AgentQuestion> questions;
   std::vector<size_t> asked;
@@ -132,8 +130,7 @@ Status RunDroplets(World& world, const GlobalArguments& global,
                    const DropletsArguments& arguments) {
   SLUICE_ASSIGN_OR_RETURN(trust::AppReference app, trust::AppReference::Parse(arguments.app));
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open(world, global));
-  const json fields = {
-      {"organization", app.organization}, {"space", app.space}, {"app", app.app}};
+  const json fields = {{"organization", app.organization}, {"space", app.space}, {"app", app.app}};
   SLUICE_ASSIGN_OR_RETURN(std::string answer,
                           session->Read({app.foundation, "droplets", Text(fields)}));
   SLUICE_ASSIGN_OR_RETURN(std::vector<ListedDroplet> droplets,

@@ -13,7 +13,6 @@ Status RunPromotion(World& world, const GlobalArguments& global,
                     const PromotionArguments& arguments);
 Status RunFoundations(World& world, const GlobalArguments& global);
 Status RunApps(World& world, const GlobalArguments& global, const AppsArguments& arguments);
-Status RunDroplets(World& world, const GlobalArguments& global,
-                   const DropletsArguments& arguments);
+Status RunDroplets(World& world, const GlobalArguments& global, const DropletsArguments& arguments);
 
 }  // namespace sluice::cli

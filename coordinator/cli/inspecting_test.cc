@@ -31,9 +31,10 @@ TEST_F(InspectingTest, FoundationsShowsEachOneAlsoWhenItsAgentIsAway) {
   federation_.Answer("dev", "foundation", std::string(kFoundation));
   federation_.disconnected = {"prod"};
   EXPECT_EQ(Run({"foundations"}), 0) << terminal_.notes;
-  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("organization_user, 2 space_developer"), HasSubstr("-12ms"),
-                                   HasSubstr("the clocks differ (set the clocks)"),
-                                   HasSubstr("its agent is not connected")));
+  EXPECT_THAT(terminal_.out,
+              AllOf(HasSubstr("organization_user, 2 space_developer"), HasSubstr("-12ms"),
+                    HasSubstr("the clocks differ (set the clocks)"),
+                    HasSubstr("its agent is not connected")));
   EXPECT_EQ(Run({"foundations", "--output", "json"}), 0);
   const json rows = Out().at("foundations");
   ASSERT_EQ(rows.size(), 2u);

@@ -41,8 +41,10 @@ Status OrderFailure(const Status& why, const std::string& id) {
   const std::string name = ErrorName(why);
   if (name != "interrupted" && name != "no-answer" && name != "coordinator-unreachable") return why;
   return NamedError(why.code(), name,
-                    absl::StrCat(why.message(), "; the order may be recorded; look with: sluice "
-                                                "promotion ", id));
+                    absl::StrCat(why.message(),
+                                 "; the order may be recorded; look with: sluice "
+                                 "promotion ",
+                                 id));
 }
 
 }  // namespace
@@ -111,9 +113,9 @@ Status FollowToEnd(World& world, Session& session, const GlobalArguments& global
     ShowRecorded(world, global, id);
     return absl::OkStatus();
   }
-  const WatchRequest request{
-      id, wait.timeout,
-      [&recorded](const v1::PromotionDetail& detail) { return CheckRecord(recorded, detail); }};
+  const WatchRequest request{id, wait.timeout, [&recorded](const v1::PromotionDetail& detail) {
+                               return CheckRecord(recorded, detail);
+                             }};
   SLUICE_ASSIGN_OR_RETURN(v1::PromotionDetail detail,
                           Watch(world, session.link(), global, request));
   if (detail.summary().state() == v1::PROMOTION_STATE_DONE) {

@@ -23,9 +23,8 @@ std::string Text(const json& fields) {
 }
 
 json AppFields(const trust::AppReference& reference) {
-  return {{"organization", reference.organization},
-          {"space", reference.space},
-          {"app", reference.app}};
+  return {
+      {"organization", reference.organization}, {"space", reference.space}, {"app", reference.app}};
 }
 
 // An origin is where the first statement of a chain was made.
@@ -109,9 +108,8 @@ StatusOr<Plan> PlanFrom(Plan (*from)(JsonReader&, const trust::AppReference&),
                         const trust::AppReference& reference, const StatusOr<std::string>& answer) {
   if (!answer.ok()) return answer.status();
   Plan plan;
-  SLUICE_RETURN_IF_ERROR(
-      ReadAnswer(reference.foundation.value(), *answer,
-                 [&](JsonReader& reader) { plan = from(reader, reference); }));
+  SLUICE_RETURN_IF_ERROR(ReadAnswer(reference.foundation.value(), *answer,
+                                    [&](JsonReader& reader) { plan = from(reader, reference); }));
   return plan;
 }
 
@@ -126,10 +124,10 @@ Status CheckAskedDroplet(const std::string& asked, const SourcePlan& source) {
                                    ", not the one asked for; nothing was ordered"));
   }
   if (asked == source.droplet_guid.value()) return absl::OkStatus();
-  return NamedError(StatusCode::kFailedPrecondition, "other-droplet",
-                    absl::StrCat("the agent of ", source.reference.foundation.value(),
-                                 " offers droplet ", source.droplet_guid.value(),
-                                 ", not the one asked for; nothing was ordered"));
+  return NamedError(
+      StatusCode::kFailedPrecondition, "other-droplet",
+      absl::StrCat("the agent of ", source.reference.foundation.value(), " offers droplet ",
+                   source.droplet_guid.value(), ", not the one asked for; nothing was ordered"));
 }
 
 Status CheckExists(const PromoteArguments& arguments, const TargetPlan& target) {
@@ -165,9 +163,8 @@ StatusOr<PromotionPlan> PlanPromotion(Session& session, const PromoteArguments& 
   source_fields["droplet"] = arguments.droplet;
   PromotionPlan plan;
   SLUICE_ASSIGN_OR_RETURN(
-      plan.source,
-      PlanFrom(SourceFrom, source,
-               session.Read({source.foundation, "plan-source", Text(source_fields)})));
+      plan.source, PlanFrom(SourceFrom, source,
+                            session.Read({source.foundation, "plan-source", Text(source_fields)})));
   SLUICE_RETURN_IF_ERROR(CheckAskedDroplet(arguments.droplet, plan.source));
   SLUICE_ASSIGN_OR_RETURN(
       TargetPlan target_plan,

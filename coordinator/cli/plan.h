@@ -84,9 +84,9 @@ struct RollbackPlan {
   std::vector<RollbackTargetPlan> targets;
 };
 
-// Asks the source's agent, then the target's. Names as Session::Read(); DataLoss "digest-mismatch" and
-// FailedPrecondition "other-droplet" when the source's agent offers another droplet than --droplet
-// asks for; Internal "bad-answer" when an agent's answer is not what was agreed.
+// Asks the source's agent, then the target's. Names as Session::Read(); DataLoss "digest-mismatch"
+// and FailedPrecondition "other-droplet" when the source's agent offers another droplet than
+// --droplet asks for; Internal "bad-answer" when an agent's answer is not what was agreed.
 StatusOr<PromotionPlan> PlanPromotion(Session& session, const PromoteArguments& arguments,
                                       const trust::AppReference& source,
                                       const trust::AppReference& target);

@@ -1,12 +1,12 @@
 #include "coordinator/cli/promoting.h"
 
-#include <nlohmann/json.hpp>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "common/base/encoding.h"
 #include "coordinator/cli/ordering.h"
 #include "coordinator/cli/plan.h"
@@ -42,8 +42,8 @@ StatusOr<trust::Order> MakeOrder(World& world, const Session& session,
   trust::Order order;
   StampOrder(world, session, order);
   order.action = trust::Action::kPromote;
-  order.promotion = PromotionId(
-      arguments.id.empty() ? ToHex(world.entropy.Bytes(kPromotionIdBytes)) : arguments.id);
+  order.promotion = PromotionId(arguments.id.empty() ? ToHex(world.entropy.Bytes(kPromotionIdBytes))
+                                                     : arguments.id);
   order.source = {plan.source.reference, plan.source.app_guid, plan.source.droplet_guid};
   order.artifact = {plan.source.sha256, plan.source.size_bytes, plan.source.stack,
                     plan.source.lifecycle};
@@ -73,8 +73,7 @@ Status CheckSameContent(const PromoteArguments& arguments, const Route& route,
   if (order.targets.size() != 1 || order.targets[0].reference != route.target) differing = "target";
   if (absl::StartsWith(arguments.droplet, "sha256:")) {
     if (arguments.droplet.substr(7) != order.artifact.sha256) differing = "droplet";
-  } else if (!arguments.droplet.empty() &&
-             arguments.droplet != order.source.droplet_guid.value()) {
+  } else if (!arguments.droplet.empty() && arguments.droplet != order.source.droplet_guid.value()) {
     differing = "droplet";
   }
   if (trust::StrategyName(order.strategy) != arguments.strategy) differing = "strategy";
@@ -87,10 +86,10 @@ Status CheckSameContent(const PromoteArguments& arguments, const Route& route,
     differing = "--create";
   }
   if (differing.empty()) return absl::OkStatus();
-  return NamedError(StatusCode::kInvalidArgument, "promotion-id-used",
-                    absl::StrCat("the id ", arguments.id,
-                                 " is of another promotion: its ", ToAbsl(differing),
-                                 " differs; see 'sluice promotion ", arguments.id, "'"));
+  return NamedError(
+      StatusCode::kInvalidArgument, "promotion-id-used",
+      absl::StrCat("the id ", arguments.id, " is of another promotion: its ", ToAbsl(differing),
+                   " differs; see 'sluice promotion ", arguments.id, "'"));
 }
 
 // The promotion of exactly the id that was given, if there is one.
@@ -149,8 +148,8 @@ Status RunPromote(World& world, const GlobalArguments& global, const PromoteArgu
                           PlanPromotion(*session, arguments, route.source, route.target));
   ShowPlan(world, global, arguments, plan);
   if (arguments.dry_run) return absl::OkStatus();
-  SLUICE_RETURN_IF_ERROR(Confirm(world, arguments.yes,
-                                 absl::StrCat("Promote to ", route.target.text(), "?")));
+  SLUICE_RETURN_IF_ERROR(
+      Confirm(world, arguments.yes, absl::StrCat("Promote to ", route.target.text(), "?")));
   SLUICE_ASSIGN_OR_RETURN(const RecordedOrder submitted,
                           SubmitNew(world, *session, route, arguments, plan));
   world.terminal.Note(absl::StrCat("promotion ", submitted.order.promotion.value(), "\n"));

@@ -49,8 +49,8 @@ TEST_F(PromotingTest, ThePlanIsShownAndConfirmedBeforeTheOrderIsSigned) {
   terminal_.answers = {"y"};
   federation_.moments = federation_.GoodEnd();
   EXPECT_EQ(Promote({"--id", "CHG-7", "--reason", "release 12"}), 0) << terminal_.notes;
-  EXPECT_THAT(terminal_.questions, ::testing::ElementsAre(
-                                       "Promote to prod:acme/payments/checkout? [y/N] "));
+  EXPECT_THAT(terminal_.questions,
+              ::testing::ElementsAre("Promote to prod:acme/payments/checkout? [y/N] "));
   ASSERT_THAT(federation_.orders, SizeIs(1));
   const trust::Order& order = federation_.orders[0];
   EXPECT_EQ(order.promotion.value(), "CHG-7");
@@ -136,9 +136,9 @@ TEST_F(PromotingTest, TheSameIdWithAnotherContentIsRefused) {
     EXPECT_EQ(Promote(other), 2) << other[0];
     EXPECT_THAT(terminal_.notes, HasSubstr("[promotion-id-used]")) << other[0];
   }
-  EXPECT_EQ(Run({"promote", "dev:acme/payments/checkout", "prod:acme/other", "--yes", "--id",
-                 "CHG-7"}),
-            2);
+  EXPECT_EQ(
+      Run({"promote", "dev:acme/payments/checkout", "prod:acme/other", "--yes", "--id", "CHG-7"}),
+      2);
   EXPECT_THAT(terminal_.notes, HasSubstr("its target differs"));
   EXPECT_THAT(federation_.orders, SizeIs(1));
 }
@@ -253,8 +253,9 @@ TEST_F(PromotingTest, ThePlaceOfAFailureIsSaidOnce) {
         "prod:acme/payments/checkout: it crashed");
   }}};
   EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 1);
-  EXPECT_THAT(terminal_.notes,
-              HasSubstr("sluice: promotion CHG-7 failed at prod:acme/payments/checkout: it crashed"));
+  EXPECT_THAT(
+      terminal_.notes,
+      HasSubstr("sluice: promotion CHG-7 failed at prod:acme/payments/checkout: it crashed"));
   EXPECT_THAT(terminal_.out, AllOf(HasSubstr("\nprod:acme/payments/checkout: it crashed\n"),
                                    HasSubstr("state     failed\n")));
 }
@@ -331,8 +332,8 @@ TEST_F(PromotingTest, AnAgentThatOffersAnotherDropletThanAskedForIsNotFollowed) 
 TEST_F(PromotingTest, AnAnswerThatIsNotWhatWasAgreedIsOurBugToReport) {
   EditAnswer("dev", "plan-source", {{"sha256", "abc"}, {"size_bytes", 0}});
   EXPECT_EQ(Promote({"--yes"}), 1);
-  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("sha256"), HasSubstr("size_bytes"),
-                                     HasSubstr("[bad-answer]")));
+  EXPECT_THAT(terminal_.notes,
+              AllOf(HasSubstr("sha256"), HasSubstr("size_bytes"), HasSubstr("[bad-answer]")));
 }
 
 TEST_F(PromotingTest, ErrorsAreJsonWhenJsonIsAskedFor) {

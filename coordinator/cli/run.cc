@@ -61,9 +61,9 @@ struct Dispatch {
 
 int Run(World& world, const std::vector<std::string>& words) {
   const StatusOr<Arguments> arguments = ParseArguments(words);
-  const Status status =
-      arguments.ok() ? std::visit(Dispatch{world, arguments->global}, arguments->command)
-                     : arguments.status();
+  const Status status = arguments.ok()
+                            ? std::visit(Dispatch{world, arguments->global}, arguments->command)
+                            : arguments.status();
   if (!status.ok()) ReportError(world.terminal, RequestedOutput(words), status);
   return ExitCodeOf(status);
 }

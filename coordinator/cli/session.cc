@@ -19,16 +19,16 @@ constexpr absl::Duration kAnswerWait = absl::Minutes(2);
 Status CheckStanding(const trust::TrustDocument& trust, const trust::OperatorKey& key,
                      absl::Time now) {
   if (trust.ExpiredAt(now)) {
-    return NamedError(StatusCode::kPermissionDenied, "trust-expired",
-                      absl::StrCat("the trust document expired at ",
-                                   sluice::FormatTime(trust.content().expires),
-                                   "; get the current one from whoever keeps the trust root"));
+    return NamedError(
+        StatusCode::kPermissionDenied, "trust-expired",
+        absl::StrCat("the trust document expired at ", sluice::FormatTime(trust.content().expires),
+                     "; get the current one from whoever keeps the trust root"));
   }
   if (!trust.OperatorByKey(key.signing.Public()).has_value()) {
-    return NamedError(StatusCode::kPermissionDenied, "unknown-operator",
-                      absl::StrCat("the trust document does not name the key ",
-                                   key.signing.Public().id(), " of ", key.name,
-                                   "; ask for 'sluice trust add-operator' with its card"));
+    return NamedError(
+        StatusCode::kPermissionDenied, "unknown-operator",
+        absl::StrCat("the trust document does not name the key ", key.signing.Public().id(), " of ",
+                     key.name, "; ask for 'sluice trust add-operator' with its card"));
   }
   if (!trust.content().coordinator_curve.has_value()) {
     return NamedError(StatusCode::kFailedPrecondition, "no-coordinator",
@@ -60,16 +60,16 @@ StatusOr<std::unique_ptr<Session>> Session::Open(World& world, const GlobalArgum
       std::unique_ptr<CoordinatorLink> link,
       world.connect(LinkOptions{settings.coordinator_endpoint, *trust.content().coordinator_curve,
                                 key.curve, settings.connect_wait}));
-  return std::unique_ptr<Session>(new Session(world, std::move(settings), std::move(trust),
-                                              std::move(key), std::move(link)));
+  return std::unique_ptr<Session>(
+      new Session(world, std::move(settings), std::move(trust), std::move(key), std::move(link)));
 }
 
 StatusOr<std::string> Session::SignQuestion(const AgentQuestion& question) {
   if (trust_.AgentsOf(question.foundation).empty()) {
-    return NamedError(StatusCode::kNotFound, "no-foundation",
-                      absl::StrCat("the trust document knows no foundation ",
-                                   question.foundation.value(),
-                                   "; 'sluice foundations' lists them"));
+    return NamedError(
+        StatusCode::kNotFound, "no-foundation",
+        absl::StrCat("the trust document knows no foundation ", question.foundation.value(),
+                     "; 'sluice foundations' lists them"));
   }
   trust::ReadRequest request;
   request.request_id = ToHex(world_.entropy.Bytes(kRequestIdBytes));
@@ -89,8 +89,8 @@ StatusOr<std::string> Session::OpenAnswer(const AgentQuestion& question,
       trust::VerifyReadReply(reply_envelope, request_envelope, trust_);
   const std::string& foundation = question.foundation.value();
   if (!reply.ok()) {
-    return WithContext(reply.status(),
-                       absl::StrCat("the answer that came for ", foundation, " is not its agent's"));
+    return WithContext(reply.status(), absl::StrCat("the answer that came for ", foundation,
+                                                    " is not its agent's"));
   }
   if (reply->status.ok()) return std::move(reply->result);
   if (absl::StrContains(reply->status.message(), foundation)) return reply->status;

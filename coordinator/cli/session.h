@@ -35,10 +35,10 @@ class Session {
   const Settings& settings() const { return settings_; }
   CoordinatorLink& link() { return *link_; }
 
-  // Signs each question, passes it through the coordinator and checks the answer: it is to this very
-  // question, and signed by an agent of that foundation. Results are JSON objects as text. Names as
-  // CoordinatorLink::AskAll() and VerifyReadReply(), NotFound "no-foundation", and whatever the agent
-  // itself refused with.
+  // Signs each question, passes it through the coordinator and checks the answer: it is to this
+  // very question, and signed by an agent of that foundation. Results are JSON objects as text.
+  // Names as CoordinatorLink::AskAll() and VerifyReadReply(), NotFound "no-foundation", and
+  // whatever the agent itself refused with.
   std::vector<StatusOr<std::string>> ReadAll(const std::vector<AgentQuestion>& questions);
   StatusOr<std::string> Read(const AgentQuestion& question);
 

@@ -30,7 +30,8 @@ struct Settings {
 // SLUICE_TRUST_DOCUMENT, SLUICE_TRUST_ROOTS, SLUICE_KEY_FILE override what it says. Paths in it are
 // relative to its folder; those of the environment to the working directory.
 //
-// InvalidArgument "no-configuration" or "bad-configuration", the latter with a line for each mistake.
+// InvalidArgument "no-configuration" or "bad-configuration", the latter with a line for each
+// mistake.
 StatusOr<Settings> LoadSettings(const Files& files, const Environment& environment,
                                 const std::optional<std::string>& config_file);
 

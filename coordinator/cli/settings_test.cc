@@ -1,4 +1,5 @@
-// Goal: what a command tells somebody whose configuration is missing, wrong or about something else.
+// Goal: what a command tells somebody whose configuration is missing, wrong or about something
+// else.
 #include "coordinator/cli/settings.h"
 
 #include <string>

@@ -36,8 +36,8 @@ Status SubmitAndFollow(World& world, const GlobalArguments& global, const WaitAr
   return FollowToEnd(world, *subject.session, global, wait, subject.recorded, aim);
 }
 
-// Only what is done can be rolled back; saying so needs no plan by agents, who would not know what to
-// plan for.
+// Only what is done can be rolled back; saying so needs no plan by agents, who would not know what
+// to plan for.
 Status CheckDone(const v1::PromotionDetail& detail) {
   const v1::PromotionState state = detail.summary().state();
   const std::string& id = detail.summary().id();
@@ -53,18 +53,19 @@ Status CheckDone(const v1::PromotionDetail& detail) {
 Status CheckNotEnded(const v1::PromotionDetail& detail) {
   const v1::PromotionState state = detail.summary().state();
   if (!AtRest(state) || state == v1::PROMOTION_STATE_WAITING) return absl::OkStatus();
-  return NamedError(StatusCode::kFailedPrecondition, "promotion-ended",
-                    absl::StrCat("promotion ", detail.summary().id(), " has ended: ",
-                                 StateName(state)));
+  return NamedError(
+      StatusCode::kFailedPrecondition, "promotion-ended",
+      absl::StrCat("promotion ", detail.summary().id(), " has ended: ", StateName(state)));
 }
 
 // Somebody's work since the promotion is only replaced by --force.
 Status CheckNotPushed(const RollbackPlan& plan, bool force) {
   for (const RollbackTargetPlan& target : plan.targets) {
     if (!target.pushed_since || force) continue;
-    return NamedError(StatusCode::kFailedPrecondition, "pushed-since",
-                      absl::StrCat(target.reference.text(),
-                                   " was pushed since the promotion; give --force to replace that"));
+    return NamedError(
+        StatusCode::kFailedPrecondition, "pushed-since",
+        absl::StrCat(target.reference.text(),
+                     " was pushed since the promotion; give --force to replace that"));
   }
   return absl::OkStatus();
 }
@@ -120,8 +121,7 @@ Status RunRollback(World& world, const GlobalArguments& global,
       Confirm(world, arguments.yes,
               absl::StrCat("Roll back promotion ", subject.recorded.order.promotion.value(), "?")));
   return SubmitAndFollow(world, global, arguments.wait, subject,
-                         RollbackOrder(subject.recorded, plan, arguments.reason),
-                         Aim::kRolledBack);
+                         RollbackOrder(subject.recorded, plan, arguments.reason), Aim::kRolledBack);
 }
 
 Status RunWatch(World& world, const GlobalArguments& global, const WatchArguments& arguments) {

@@ -58,8 +58,9 @@ StatusOr<Card> ReadCard(const World& world, const std::string& path,
   const std::string name = ErrorName(card.status());
   if (absl::StartsWith(name, "json-") || absl::StartsWith(name, "envelope-")) {
     return NamedError(StatusCode::kInvalidArgument, "no-card",
-                      absl::StrCat(path, " is no card; give the .card file that keygen wrote "
-                                         "beside the key"));
+                      absl::StrCat(path,
+                                   " is no card; give the .card file that keygen wrote "
+                                   "beside the key"));
   }
   return WithContext(card.status(), path);
 }
@@ -108,8 +109,7 @@ Status RunKeygen(World& world, const GlobalArguments& global, const KeygenArgume
   const std::string file =
       arguments.file.empty() ? absl::StrCat(arguments.name, ".key") : arguments.file;
   if (arguments.kind == "root") {
-    const StatusOr<trust::RootKey> root =
-        trust::GenerateRootKey(world.files, world.entropy, file);
+    const StatusOr<trust::RootKey> root = trust::GenerateRootKey(world.files, world.entropy, file);
     if (!root.ok()) return WithAdvice(root.status(), kKeysAreKept);
     const crypto::VerifyingKey& key = root->signing.Public();
     Say(world, global,
@@ -157,9 +157,8 @@ Status RunTrustAddOperator(World& world, const GlobalArguments& global,
     SLUICE_ASSIGN_OR_RETURN(trust::Grant grant, ParseGrant(text));
     grants.push_back(std::move(grant));
   }
-  SLUICE_ASSIGN_OR_RETURN(
-      OpenedDocument opened,
-      OpenForChange(world, arguments.document_file, arguments.root_key_file));
+  SLUICE_ASSIGN_OR_RETURN(OpenedDocument opened,
+                          OpenForChange(world, arguments.document_file, arguments.root_key_file));
   SLUICE_ASSIGN_OR_RETURN(trust::OperatorCard card,
                           ReadCard(world, arguments.card_file, trust::ParseOperatorCard));
   SLUICE_ASSIGN_OR_RETURN(trust::TrustContent next,
@@ -170,9 +169,8 @@ Status RunTrustAddOperator(World& world, const GlobalArguments& global,
 
 Status RunTrustAddFoundation(World& world, const GlobalArguments& global,
                              const TrustAddFoundationArguments& arguments) {
-  SLUICE_ASSIGN_OR_RETURN(
-      OpenedDocument opened,
-      OpenForChange(world, arguments.document_file, arguments.root_key_file));
+  SLUICE_ASSIGN_OR_RETURN(OpenedDocument opened,
+                          OpenForChange(world, arguments.document_file, arguments.root_key_file));
   SLUICE_ASSIGN_OR_RETURN(trust::AgentCard card,
                           ReadCard(world, arguments.card_file, trust::ParseAgentCard));
   if (card.foundation.value() != arguments.name) {
@@ -188,8 +186,8 @@ Status RunTrustAddFoundation(World& world, const GlobalArguments& global,
 
 Status RunTrustShow(World& world, const GlobalArguments& global,
                     const TrustShowArguments& arguments) {
-  SLUICE_ASSIGN_OR_RETURN(Settings settings, LoadTrustSettings(world.files, world.environment,
-                                                               global.config_file));
+  SLUICE_ASSIGN_OR_RETURN(Settings settings,
+                          LoadTrustSettings(world.files, world.environment, global.config_file));
   const std::string& file =
       arguments.document_file.empty() ? settings.trust_document : arguments.document_file;
   SLUICE_ASSIGN_OR_RETURN(trust::TrustDocument document,

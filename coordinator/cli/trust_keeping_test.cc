@@ -1,5 +1,5 @@
-// Goal: keys and the trust document as an organisation makes them, with real files: what is written,
-// by whom it can be read, what is never overwritten, and what is refused.
+// Goal: keys and the trust document as an organisation makes them, with real files: what is
+// written, by whom it can be read, what is never overwritten, and what is refused.
 #include "coordinator/cli/trust_keeping.h"
 
 #include <sys/stat.h>
@@ -26,8 +26,7 @@ class TrustKeepingTest : public CliTest {
   // Root key, coordinator's card, and version 1 of a document.
   void Begin() {
     ASSERT_EQ(Run({"keygen", "root", "acme", "--file", Path("acme.key")}), 0) << terminal_.notes;
-    ASSERT_TRUE(
-        trust::GenerateCoordinatorKey(files_, entropy_, Path("coordinator.key")).ok());
+    ASSERT_TRUE(trust::GenerateCoordinatorKey(files_, entropy_, Path("coordinator.key")).ok());
     ASSERT_EQ(Init(), 0) << terminal_.notes;
   }
   int Init() {
@@ -35,8 +34,9 @@ class TrustKeepingTest : public CliTest {
                 "--coordinator-card", Path("coordinator.card"), "--document", Path("new.json")});
   }
   int AddOperator(const std::vector<std::string>& grants) {
-    std::vector<std::string> words = {"trust", "add-operator", Path("maria.card"), "--document",
-                                      Path("new.json"), "--root-key", Path("acme.key")};
+    std::vector<std::string> words = {"trust",         "add-operator",   Path("maria.card"),
+                                      "--document",    Path("new.json"), "--root-key",
+                                      Path("acme.key")};
     for (const std::string& grant : grants) words.insert(words.end(), {"--grant", grant});
     return Run(words);
   }
@@ -99,8 +99,8 @@ TEST_F(TrustKeepingTest, AFolderThatIsNotThereIsBadInput) {
 TEST_F(TrustKeepingTest, AWholeDocumentIsMadeByFourCommands) {
   Begin();
   EXPECT_EQ(ModeOf("new.json"), 0644u);
-  ASSERT_TRUE(trust::GenerateAgentKey(files_, entropy_, Path("prod.key"), FoundationName("prod"))
-                  .ok());
+  ASSERT_TRUE(
+      trust::GenerateAgentKey(files_, entropy_, Path("prod.key"), FoundationName("prod")).ok());
   EXPECT_EQ(AddOperator({"read@*:*/*", "promote,activate@prod:acme/payments"}), 0)
       << terminal_.notes;
   EXPECT_EQ(AddFoundation("prod", "prod.card"), 0) << terminal_.notes;
@@ -136,15 +136,15 @@ TEST_F(TrustKeepingTest, LifeSetsTheExpiryAndWithoutItTheOldOneStays) {
 
 TEST_F(TrustKeepingTest, MistakesAreToldAndTheDocumentStaysAsItWas) {
   Begin();
-  ASSERT_TRUE(trust::GenerateAgentKey(files_, entropy_, Path("prod.key"), FoundationName("prod"))
-                  .ok());
+  ASSERT_TRUE(
+      trust::GenerateAgentKey(files_, entropy_, Path("prod.key"), FoundationName("prod")).ok());
   const std::string before = ReadFile("new.json");
   for (const std::string grant :
        {"promote", "@prod:acme/payments", "dance@prod:acme/payments", "promote,@prod:acme/payments",
         "promote@prod", "promote@prod:acme", "promote@PROD:acme/payments", "promote@"}) {
     EXPECT_EQ(AddOperator({grant}), 2) << grant;
-    EXPECT_THAT(terminal_.notes, AllOf(HasSubstr(absl::StrCat("'", grant, "'")),
-                                       HasSubstr("[bad-grant]")));
+    EXPECT_THAT(terminal_.notes,
+                AllOf(HasSubstr(absl::StrCat("'", grant, "'")), HasSubstr("[bad-grant]")));
   }
   EXPECT_EQ(AddFoundation("dev", "prod.card"), 2);
   EXPECT_THAT(terminal_.notes, HasSubstr("[card-of-another-foundation]"));
@@ -166,12 +166,12 @@ TEST_F(TrustKeepingTest, OnlyTheDocumentsOwnRootMayChangeIt) {
   Begin();
   ASSERT_EQ(Run({"keygen", "root", "other", "--file", Path("other.key")}), 0);
   const std::string before = ReadFile("new.json");
-  EXPECT_EQ(Run({"trust", "add-operator", Path("maria.card"), "--grant", "read@*:*/*",
-                 "--document", Path("new.json"), "--root-key", Path("other.key")}),
+  EXPECT_EQ(Run({"trust", "add-operator", Path("maria.card"), "--grant", "read@*:*/*", "--document",
+                 Path("new.json"), "--root-key", Path("other.key")}),
             3);
   EXPECT_THAT(terminal_.notes, HasSubstr(Path("new.json")));
-  EXPECT_EQ(Run({"trust", "add-operator", Path("maria.card"), "--grant", "read@*:*/*",
-                 "--document", Path("new.json"), "--root-key", Path("maria.key")}),
+  EXPECT_EQ(Run({"trust", "add-operator", Path("maria.card"), "--grant", "read@*:*/*", "--document",
+                 Path("new.json"), "--root-key", Path("maria.key")}),
             2);
   EXPECT_THAT(terminal_.notes, HasSubstr("[key-file-wrong-kind]"));
   EXPECT_EQ(ReadFile("new.json"), before);

@@ -66,7 +66,10 @@ class Watcher {
  public:
   Watcher(World& world, CoordinatorLink& link, const GlobalArguments& global,
           const WatchRequest& request)
-      : world_(world), link_(link), request_(request), id_(request.id),
+      : world_(world),
+        link_(link),
+        request_(request),
+        id_(request.id),
         display_(world, global.color) {
     const absl::Duration now = world.clock.Monotonic();
     deadline_ = request.timeout ? now + *request.timeout : absl::InfiniteDuration();
@@ -159,11 +162,13 @@ class Watcher {
   }
 
   Status Ending(StatusCode code, std::string_view name, std::string_view what) const {
-    return NamedError(code, name,
-                      absl::StrCat(ToAbsl(what), "; the promotion goes on, watch it with: sluice watch ",
-                                   id_));
+    return NamedError(
+        code, name,
+        absl::StrCat(ToAbsl(what), "; the promotion goes on, watch it with: sluice watch ", id_));
   }
-  Status Interrupted() const { return Ending(StatusCode::kCancelled, "interrupted", "interrupted"); }
+  Status Interrupted() const {
+    return Ending(StatusCode::kCancelled, "interrupted", "interrupted");
+  }
   Status TimeoutPassed() const {
     return Ending(StatusCode::kDeadlineExceeded, "timeout-passed", "--timeout has passed");
   }

@@ -81,8 +81,8 @@ TEST(ProgressTest, BarsAreNeverWiderThanTheTerminal) {
     EXPECT_LE(bars.size(), static_cast<size_t>(width) + 1);
   }
   EXPECT_THAT(RenderBars(tracker.targets(), 200, false),
-              AllOf(HasSubstr("[##########..........]"), HasSubstr("50%"),
-                    HasSubstr("10.0 MiB/s"), HasSubstr("5.0s left")));
+              AllOf(HasSubstr("[##########..........]"), HasSubstr("50%"), HasSubstr("10.0 MiB/s"),
+                    HasSubstr("5.0s left")));
 }
 
 TEST(ProgressTest, NothingIsCountedWhereNothingIsTransferred) {
@@ -105,7 +105,8 @@ TEST(ProgressTest, WhatFailedOnItsWayIsNotDrawnAsWhole) {
   tracker.Update(Told(40), absl::Seconds(0));
   detail.mutable_targets(0)->set_state(v1::TARGET_STATE_FAILED);
   tracker.Update(detail, absl::Seconds(1));
-  EXPECT_THAT(RenderBars(tracker.targets(), 200, false), HasSubstr("[########............] failed"));
+  EXPECT_THAT(RenderBars(tracker.targets(), 200, false),
+              HasSubstr("[########............] failed"));
 }
 
 class WatchingTest : public CliTest {

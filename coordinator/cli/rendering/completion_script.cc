@@ -71,9 +71,9 @@ std::string BashScript() {
     value_flags.emplace_back(flag.name);
     const std::vector<std::string> choices(flag.choices.begin(), flag.choices.end());
     const std::string reply =
-        flag.value == "FILE" ? "compgen -f -- \"$word\""
-                             : absl::StrCat("compgen -W '", absl::StrJoin(choices, " "),
-                                            "' -- \"$word\"");
+        flag.value == "FILE"
+            ? "compgen -f -- \"$word\""
+            : absl::StrCat("compgen -W '", absl::StrJoin(choices, " "), "' -- \"$word\"");
     absl::StrAppend(&values, "    ", ToAbsl(flag.name), ") COMPREPLY=($(", reply,
                     ")); return ;;\n");
   });
@@ -98,18 +98,21 @@ std::string BashScript() {
       "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
       "    case \"${COMP_WORDS[i]}\" in\n"
       // Its value is not the command; bash makes three words of --flag=value.
-      "      ", absl::StrJoin(value_flags, "|"),
+      "      ",
+      absl::StrJoin(value_flags, "|"),
       ") ((i++)); if [[ ${COMP_WORDS[i]} == '=' ]]; then ((i++)); fi ;;\n"
       "      -*) ;;\n"
       "      *) case \"$command\" in\n"
       "           '') command=\"${COMP_WORDS[i]}\" ;;\n"
-      "           ", absl::StrJoin(groups, "|"), ") command=\"$command ${COMP_WORDS[i]}\" ;;\n"
+      "           ",
+      absl::StrJoin(groups, "|"),
+      ") command=\"$command ${COMP_WORDS[i]}\" ;;\n"
       "         esac ;;\n"
       "    esac\n"
       "  done\n"
       "  case \"$command\" in\n"
-      "    '') words='", absl::StrJoin(FirstWords(), " "), "' ;;\n",
-      cases,
+      "    '') words='",
+      absl::StrJoin(FirstWords(), " "), "' ;;\n", cases,
       "  esac\n"
       "  COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
       "}\n"
@@ -154,7 +157,8 @@ std::string FishScript() {
       absl::StrAppend(&out, "complete -c sluice -n '", condition, "' -a ",
                       FishQuoted(absl::StrJoin(choices, " ")), "\n");
     }
-    for (const FlagDescription& flag : command.flags) absl::StrAppend(&out, FishFlag(condition, flag));
+    for (const FlagDescription& flag : command.flags)
+      absl::StrAppend(&out, FishFlag(condition, flag));
   }
   return out;
 }

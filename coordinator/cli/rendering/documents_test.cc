@@ -57,10 +57,9 @@ Shown RunBash(const std::string& arguments, const std::string& script) {
 
 // What bash would offer after these words, the last of which is being typed.
 std::vector<std::string> Completed(const std::string& words) {
-  const std::string script =
-      absl::StrCat(CompletionScript("bash"), "COMP_WORDS=(", words,
-                   ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_sluice\n"
-                   "printf '%s\\n' \"${COMPREPLY[@]}\"\n");
+  const std::string script = absl::StrCat(CompletionScript("bash"), "COMP_WORDS=(", words,
+                                          ")\nCOMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n_sluice\n"
+                                          "printf '%s\\n' \"${COMPREPLY[@]}\"\n");
   return RunBash("", script).lines;
 }
 
@@ -111,8 +110,8 @@ TEST(ManPageTest, TheDeployedPageIsTheOneOfTheCommandTable) {
 }
 
 TEST(ManPageTest, ManReadsItWithoutAWarning) {
-  const Shown shown = RunBash("", absl::StrCat("groff -ww -man -Tutf8 >/dev/null <<'PAGE'\n",
-                                               ManPage(), "PAGE\n"));
+  const Shown shown =
+      RunBash("", absl::StrCat("groff -ww -man -Tutf8 >/dev/null <<'PAGE'\n", ManPage(), "PAGE\n"));
   EXPECT_EQ(shown.exit, 0);
   EXPECT_THAT(shown.lines, IsEmpty());
 }

@@ -129,7 +129,8 @@ std::string HelpText() {
       "sluice promotes a Cloud Foundry droplet, byte for byte, from one foundation to another.\n\n"
       "Usage: sluice COMMAND [flags]\n",
       Section("Commands", rows), Section("Flags of every command", FlagRows(GlobalFlags())),
-      "\nExit codes: 0 done, 1 refused, failed or undone, 2 bad input, 3 not allowed, 4 not found,\n"
+      "\nExit codes: 0 done, 1 refused, failed or undone, 2 bad input, 3 not allowed, 4 not "
+      "found,\n"
       "5 unreachable, 6 --timeout passed, 7 a target needs hands, 8 waiting for somebody,\n"
       "130 interrupted.\n"
       "\nConfiguration, YAML: coordinator.endpoint (tcp://HOST:PORT), trust.document, trust.roots "

@@ -17,9 +17,7 @@ using nlohmann::json;
 
 json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 
-json OrNull(const std::optional<int64_t>& number) {
-  return number ? json(*number) : json(nullptr);
-}
+json OrNull(const std::optional<int64_t>& number) { return number ? json(*number) : json(nullptr); }
 
 std::string Milliseconds(const std::optional<int64_t>& number) {
   return number ? absl::StrCat(*number, "ms") : "";
@@ -146,9 +144,8 @@ std::string RenderDroplets(const std::vector<ListedDroplet>& droplets) {
                      droplet.created_at, droplet.stack, absl::StrJoin(droplet.buildpacks, ","),
                      droplet.origin});
   }
-  return RenderTable({"CURRENT", "GUID", "STATE", "SHA256", "CREATED", "STACK", "BUILDPACKS",
-                      "ORIGIN"},
-                     cells);
+  return RenderTable(
+      {"CURRENT", "GUID", "STATE", "SHA256", "CREATED", "STACK", "BUILDPACKS", "ORIGIN"}, cells);
 }
 
 json DropletsJson(std::string_view app, const std::vector<ListedDroplet>& droplets) {

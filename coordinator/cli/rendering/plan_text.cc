@@ -41,7 +41,8 @@ std::string Upload(const TargetPlan& target) {
   if (target.already == "running") return "nothing: it runs this droplet";
   if (target.already == "current") return "nothing: this droplet is its current one";
   if (target.already == "stored") return "nothing: it has this droplet";
-  if (target.upload == "copy") return "nothing: another app there has this droplet, which is copied";
+  if (target.upload == "copy")
+    return "nothing: another app there has this droplet, which is copied";
   return target.upload;
 }
 
@@ -117,14 +118,13 @@ json TargetJson(const TargetPlan& target) {
 }
 
 std::string RenderRollbackTarget(const RollbackTargetPlan& target) {
-  const std::string back = target.deletes_app
-                               ? "delete the app, which the promotion created"
-                               : absl::StrCat(target.droplet_guid.value(), "  sha256:", target.sha256);
-  std::string out = absl::StrCat(
-      Field("target", target.reference.text()),
-      Field("now", absl::StrCat(target.current_droplet_guid.value(), "  sha256:",
-                                target.current_sha256)),
-      Field("back to", back));
+  const std::string back =
+      target.deletes_app ? "delete the app, which the promotion created"
+                         : absl::StrCat(target.droplet_guid.value(), "  sha256:", target.sha256);
+  std::string out = absl::StrCat(Field("target", target.reference.text()),
+                                 Field("now", absl::StrCat(target.current_droplet_guid.value(),
+                                                           "  sha256:", target.current_sha256)),
+                                 Field("back to", back));
   if (target.pushed_since) {
     absl::StrAppend(&out, Field("pushed", "since the promotion somebody pushed this app"));
   }
@@ -138,14 +138,14 @@ std::string RenderRollbackTarget(const RollbackTargetPlan& target) {
 
 std::string RenderPlan(const PromotionPlan& plan, const PromoteArguments& arguments) {
   const SourcePlan& source = plan.source;
-  std::string out = absl::StrCat(
-      Field("source", source.reference.text()),
-      Field("droplet", absl::StrCat("sha256:", source.sha256)),
-      Field("", absl::StrCat(source.droplet_guid.value(), "  ",
-                             FormatBytes(static_cast<uint64_t>(source.size_bytes)), "  ",
-                             source.created_at)),
-      Field("stack", source.stack), Field("buildpacks", Buildpacks(source)),
-      Field("processes", ProcessTypes(source)));
+  std::string out =
+      absl::StrCat(Field("source", source.reference.text()),
+                   Field("droplet", absl::StrCat("sha256:", source.sha256)),
+                   Field("", absl::StrCat(source.droplet_guid.value(), "  ",
+                                          FormatBytes(static_cast<uint64_t>(source.size_bytes)),
+                                          "  ", source.created_at)),
+                   Field("stack", source.stack), Field("buildpacks", Buildpacks(source)),
+                   Field("processes", ProcessTypes(source)));
   if (!source.origin.empty()) absl::StrAppend(&out, Field("origin", source.origin));
   for (const std::string& warning : source.warnings) {
     absl::StrAppend(&out, Field("warning", warning));

@@ -58,8 +58,8 @@ std::string Details(const TargetProgress& target) {
   const bool moving = target.bytes_total > 0 && begun && !target.uploaded && !target.ended;
   if (moving) {
     parts.push_back(absl::StrCat(Percent(target), "%"));
-    parts.push_back(absl::StrCat(FormatBytes(target.bytes_done), " of ",
-                                 FormatBytes(target.bytes_total)));
+    parts.push_back(
+        absl::StrCat(FormatBytes(target.bytes_done), " of ", FormatBytes(target.bytes_total)));
   }
   if (moving && target.bytes_done < target.bytes_total && target.bytes_per_second > 0) {
     parts.push_back(FormatRate(target.bytes_per_second));
@@ -88,8 +88,8 @@ std::string Cut(const std::string& text, int width) {
 }
 
 std::string Bar(const TargetProgress& target) {
-  const int full = target.uploaded ? kBarColumns
-                                   : static_cast<int>(Percent(target) * kBarColumns / kPercent);
+  const int full =
+      target.uploaded ? kBarColumns : static_cast<int>(Percent(target) * kBarColumns / kPercent);
   return absl::StrCat("[", std::string(static_cast<size_t>(full), '#'),
                       std::string(static_cast<size_t>(kBarColumns - full), '.'), "]");
 }
@@ -152,9 +152,8 @@ std::optional<absl::Duration> TimeLeft(const TargetProgress& target) {
 std::string RenderBars(const std::vector<TargetProgress>& targets, int width, bool color) {
   std::string out;
   for (const TargetProgress& target : targets) {
-    std::string line = Cut(absl::StrCat(Printable(target.target), " ", Bar(target), " ",
-                                        Details(target)),
-                           width);
+    std::string line =
+        Cut(absl::StrCat(Printable(target.target), " ", Bar(target), " ", Details(target)), width);
     if (color && target.ended) {
       const bool good = target.state == "verified";
       line = absl::StrCat(good ? "\x1b[32m" : "\x1b[31m", line, "\x1b[0m");
@@ -165,7 +164,8 @@ std::string RenderBars(const std::vector<TargetProgress>& targets, int width, bo
 }
 
 std::string RenderProgressLine(const TargetProgress& target, absl::Time now) {
-  return absl::StrCat(sluice::FormatTime(now), "  ", Printable(target.target), "  ", Details(target), "\n");
+  return absl::StrCat(sluice::FormatTime(now), "  ", Printable(target.target), "  ",
+                      Details(target), "\n");
 }
 
 }  // namespace sluice::cli

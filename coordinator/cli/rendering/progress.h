@@ -21,9 +21,9 @@ namespace sluice::cli {
 
 struct TargetProgress {
   std::string target;
-  std::string state;  // "transferring", or "waiting for activate"
-  std::string phase;  // "transfer", "upload", "job", "deployment", ...
-  std::string path;   // "direct", ...
+  std::string state;        // "transferring", or "waiting for activate"
+  std::string phase;        // "transfer", "upload", "job", "deployment", ...
+  std::string path;         // "direct", ...
   uint64_t bytes_done = 0;  // authenticated by the target
   uint64_t bytes_total = 0;
   double bytes_per_second = 0;  // 0: not known yet
@@ -32,8 +32,9 @@ struct TargetProgress {
   bool ended = false;
 };
 
-// Follows what the coordinator tells, so that a bar never runs backwards: when bytes are sent again,
-// the count stands still until it is passed, and the retry is counted. Rates are over the last 10 s.
+// Follows what the coordinator tells, so that a bar never runs backwards: when bytes are sent
+// again, the count stands still until it is passed, and the retry is counted. Rates are over the
+// last 10 s.
 class ProgressTracker {
  public:
   // `now` is monotonic time.

@@ -35,22 +35,23 @@ json EnvelopeJson(const std::string& envelope) {
 
 json TargetJson(const v1::TargetDetail& target) {
   const v1::Progress& progress = target.progress();
-  return {{"target", target.target()},
-          {"state", StateName(target.state())},
-          {"waiting_for", OrNull(WaitingName(target.waiting_for()))},
-          {"error", ErrorJson(target)},
-          {"droplet_guid", OrNull(target.droplet_guid())},
-          {"reported_sha256", OrNull(target.reported_sha256())},
-          {"previous_droplet_guid", OrNull(target.previous_droplet_guid())},
-          {"path", OrNull(target.path())},
-          {"transfer",
-           {{"bytes_done", progress.bytes_done()},
-            {"bytes_total", progress.bytes_total()},
-            {"bytes_sent", progress.bytes_sent()},
-            {"bytes_again", progress.bytes_again()},
-            {"milliseconds", progress.milliseconds()}}},
-          {"receipt", EnvelopeJson(target.receipt())},
-          {"warnings", std::vector<std::string>(target.warnings().begin(), target.warnings().end())}};
+  return {
+      {"target", target.target()},
+      {"state", StateName(target.state())},
+      {"waiting_for", OrNull(WaitingName(target.waiting_for()))},
+      {"error", ErrorJson(target)},
+      {"droplet_guid", OrNull(target.droplet_guid())},
+      {"reported_sha256", OrNull(target.reported_sha256())},
+      {"previous_droplet_guid", OrNull(target.previous_droplet_guid())},
+      {"path", OrNull(target.path())},
+      {"transfer",
+       {{"bytes_done", progress.bytes_done()},
+        {"bytes_total", progress.bytes_total()},
+        {"bytes_sent", progress.bytes_sent()},
+        {"bytes_again", progress.bytes_again()},
+        {"milliseconds", progress.milliseconds()}}},
+      {"receipt", EnvelopeJson(target.receipt())},
+      {"warnings", std::vector<std::string>(target.warnings().begin(), target.warnings().end())}};
 }
 
 json EntryJson(const v1::LedgerEntry& entry) {
@@ -82,7 +83,8 @@ json PromotionJson(const v1::PromotionDetail& detail, bool with_entries) {
   out["activate"] = detail.activate();
   out["source_state"] = StateName(detail.source_state());
   out["targets"] = json::array();
-  for (const v1::TargetDetail& target : detail.targets()) out["targets"].push_back(TargetJson(target));
+  for (const v1::TargetDetail& target : detail.targets())
+    out["targets"].push_back(TargetJson(target));
   if (!with_entries) return out;
   out["entries"] = json::array();
   for (const v1::LedgerEntry& entry : detail.entries()) out["entries"].push_back(EntryJson(entry));

@@ -33,10 +33,9 @@ std::string Cost(const v1::TargetDetail& target) {
   }
   const auto done = static_cast<double>(progress.bytes_done());
   const uint64_t payload = progress.bytes_done() + progress.bytes_again();
-  const double overhead =
-      progress.bytes_sent() > payload
-          ? 100 * static_cast<double>(progress.bytes_sent() - payload) / done
-          : 0;
+  const double overhead = progress.bytes_sent() > payload
+                              ? 100 * static_cast<double>(progress.bytes_sent() - payload) / done
+                              : 0;
   std::string out = FormatBytes(progress.bytes_done());
   if (progress.milliseconds() > 0) {
     const double seconds = static_cast<double>(progress.milliseconds()) / kMillisecondsPerSecond;
@@ -94,10 +93,10 @@ std::string Heading(const v1::PromotionDetail& detail) {
   const bool told = std::any_of(detail.targets().begin(), detail.targets().end(), TellsWhy);
   std::string state = StateName(summary.state());
   if (!summary.reason().empty() && !told) absl::StrAppend(&state, ": ", summary.reason());
-  return absl::StrCat(Field("promotion", summary.id()), Field("state", state),
-                      Field("source", summary.source()),
-                      Field("droplet", absl::StrCat("sha256:", summary.sha256(), "  ",
-                                                    FormatBytes(detail.size_bytes()))));
+  return absl::StrCat(
+      Field("promotion", summary.id()), Field("state", state), Field("source", summary.source()),
+      Field("droplet",
+            absl::StrCat("sha256:", summary.sha256(), "  ", FormatBytes(detail.size_bytes()))));
 }
 
 // What an order asks for and why; which state a report tells.
@@ -140,12 +139,11 @@ std::string RenderPromotion(const v1::PromotionDetail& detail) {
     rows.push_back({absl::StrCat(entry.sequence()), FormatMilliseconds(entry.at_milliseconds()),
                     entry.kind(), EntryContent(entry)});
   }
-  return absl::StrCat(Heading(detail), Field("strategy", detail.strategy()),
-                      Field("operator", summary.operator_()),
-                      Field("created", FormatMilliseconds(summary.created_milliseconds())),
-                      Field("changed", FormatMilliseconds(summary.changed_milliseconds())), "\n",
-                      TargetLines(detail), "\n",
-                      RenderTable({"LEDGER", "AT", "KIND", "CONTENT"}, rows));
+  return absl::StrCat(
+      Heading(detail), Field("strategy", detail.strategy()), Field("operator", summary.operator_()),
+      Field("created", FormatMilliseconds(summary.created_milliseconds())),
+      Field("changed", FormatMilliseconds(summary.changed_milliseconds())), "\n",
+      TargetLines(detail), "\n", RenderTable({"LEDGER", "AT", "KIND", "CONTENT"}, rows));
 }
 
 }  // namespace sluice::cli

@@ -30,9 +30,9 @@ std::vector<std::string> Grants(const trust::TrustedOperator& from) {
 
 std::string RenderTrust(const trust::TrustDocument& document) {
   const trust::TrustContent& content = document.content();
-  std::string out = absl::StrCat("federation  ", content.federation, "\nversion     ",
-                                 content.version, "\nexpires     ", sluice::FormatTime(content.expires),
-                                 "\nsha256      ", document.sha256(), "\n");
+  std::string out = absl::StrCat(
+      "federation  ", content.federation, "\nversion     ", content.version, "\nexpires     ",
+      sluice::FormatTime(content.expires), "\nsha256      ", document.sha256(), "\n");
   for (const crypto::VerifyingKey& key : content.root_keys) {
     absl::StrAppend(&out, "root        ", key.text(), "\n");
   }
@@ -77,17 +77,17 @@ nlohmann::json TrustJson(const trust::TrustDocument& document) {
   }
   std::vector<std::string> roots;
   for (const crypto::VerifyingKey& key : content.root_keys) roots.push_back(key.text());
-  return {{"federation", content.federation},
-          {"version", content.version},
-          {"expires", sluice::FormatTime(content.expires)},
-          {"sha256", document.sha256()},
-          {"roots", roots},
-          {"coordinator", content.coordinator_curve
-                              ? nlohmann::json(content.coordinator_curve->text())
-                              : nlohmann::json(nullptr)},
-          {"foundations", foundations},
-          {"operators", operators},
-          {"revoked", content.revoked_keys}};
+  return {
+      {"federation", content.federation},
+      {"version", content.version},
+      {"expires", sluice::FormatTime(content.expires)},
+      {"sha256", document.sha256()},
+      {"roots", roots},
+      {"coordinator", content.coordinator_curve ? nlohmann::json(content.coordinator_curve->text())
+                                                : nlohmann::json(nullptr)},
+      {"foundations", foundations},
+      {"operators", operators},
+      {"revoked", content.revoked_keys}};
 }
 
 }  // namespace sluice::cli

@@ -29,16 +29,15 @@ trust::OperatorKey MakeKey(Files& files, Entropy& entropy, const std::string& pa
 
 }  // namespace
 
-CliTest::CliTest()
-    : folder_(MakeFolder()), maria_(MakeKey(files_, entropy_, Path("maria.key"))) {
+CliTest::CliTest() : folder_(MakeFolder()), maria_(MakeKey(files_, entropy_, Path("maria.key"))) {
   const trust::OperatorCard card{"maria", maria_.signing.Public(), maria_.curve.public_key()};
   const auto content = trust_.content().AddOperator(card, {trust::AllActions({"*:*/*"})});
   SLUICE_CHECK(content.ok());
   UseTrust(*content);
-  WriteFile("config.yaml", absl::StrCat("coordinator: {endpoint: \"tcp://127.0.0.1:7710\"}\n"
-                                        "trust:\n  document: trust.json\n  roots: [",
-                                        trust_.root().signing.Public().text(),
-                                        "]\nkey_file: maria.key\n"));
+  WriteFile("config.yaml",
+            absl::StrCat("coordinator: {endpoint: \"tcp://127.0.0.1:7710\"}\n"
+                         "trust:\n  document: trust.json\n  roots: [",
+                         trust_.root().signing.Public().text(), "]\nkey_file: maria.key\n"));
   environment_["SLUICE_CONFIG"] = Path("config.yaml");
 }
 
@@ -47,9 +46,12 @@ CliTest::~CliTest() { std::filesystem::remove_all(folder_); }
 int CliTest::Run(const std::vector<std::string>& words) {
   terminal_.out.clear();
   terminal_.notes.clear();
-  World world{terminal_, files_,       clock_,
-              entropy_,  environment_, [this](const LinkOptions& options)
-                                           -> StatusOr<std::unique_ptr<CoordinatorLink>> {
+  World world{terminal_,
+              files_,
+              clock_,
+              entropy_,
+              environment_,
+              [this](const LinkOptions& options) -> StatusOr<std::unique_ptr<CoordinatorLink>> {
                 ++connections_;
                 EXPECT_EQ(options.endpoint, "tcp://127.0.0.1:7710");
                 EXPECT_EQ(options.coordinator, trust_.coordinator().curve.public_key());

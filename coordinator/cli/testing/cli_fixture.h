@@ -1,5 +1,5 @@
-// The program from its words to its exit code, in a world of fakes but for the disk: each test has a
-// folder of its own with a configuration, a trust document and the key of the operator maria.
+// The program from its words to its exit code, in a world of fakes but for the disk: each test has
+// a folder of its own with a configuration, a trust document and the key of the operator maria.
 #pragma once
 
 #include <sys/types.h>

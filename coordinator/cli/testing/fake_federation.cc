@@ -227,8 +227,7 @@ StatusOr<v1::ControlMessage> FakeFederation::AnswerRead(const v1::ReadCall& call
   return answer;
 }
 
-Status FakeFederation::CheckByAgents(const std::string& envelope,
-                                     const trust::Order& order) const {
+Status FakeFederation::CheckByAgents(const std::string& envelope, const trust::Order& order) const {
   const trust::Policy policy;
   std::set<std::string> parties = {order.source.reference.foundation.value()};
   for (const auto& target : order.targets) parties.insert(target.reference.foundation.value());
@@ -325,8 +324,8 @@ std::string FakeFederation::ReceiptFor(const v1::PromotionDetail& detail) const 
   receipt.bytes_transferred = order.artifact.size_bytes;
   receipt.started_at = order.issued_at;
   receipt.finished_at = order.issued_at + absl::Seconds(60);
-  return Must(trust::SignReceipt(
-      receipt, trust_.agent(target.reference.foundation.value()).identity));
+  return Must(
+      trust::SignReceipt(receipt, trust_.agent(target.reference.foundation.value()).identity));
 }
 
 std::deque<FakeFederation::Moment> FakeFederation::GoodEnd() const {

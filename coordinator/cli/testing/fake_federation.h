@@ -1,6 +1,6 @@
-// A coordinator and its agents as the command line meets them, in one process and without a network:
-// they check what is signed as the real ones do, answer what a test told them to, and play the events
-// of a promotion one after another.
+// A coordinator and its agents as the command line meets them, in one process and without a
+// network: they check what is signed as the real ones do, answer what a test told them to, and play
+// the events of a promotion one after another.
 #pragma once
 
 #include <deque>
