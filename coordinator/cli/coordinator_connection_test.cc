@@ -39,7 +39,10 @@ class TestCoordinator final : public net::ControlEvents {
         thread_("coordinator", [this] { Serve(); }) {
     endpoint_ = listening_.get_future().get();
   }
-  ~TestCoordinator() override { loop_->Stop(); }
+  ~TestCoordinator() override {
+    loop_->Stop();
+    stopped_.set_value();
+  }
 
   const std::string& endpoint() const { return endpoint_; }
 
@@ -61,6 +64,7 @@ class TestCoordinator final : public net::ControlEvents {
     server_ = server->get();
     listening_.set_value(server_->endpoint());
     loop.Run();
+    stopped_.get_future().wait();  // Stop() is still at work in the loop otherwise
   }
   void OnSessionOpened(net::SessionId, const net::Peer&, const v1::Hello&) override {}
   void OnSessionClosed(net::SessionId, const net::Peer&) override {}
@@ -77,6 +81,7 @@ class TestCoordinator final : public net::ControlEvents {
   net::EventLoop* loop_ = nullptr;
   net::ControlServer* server_ = nullptr;
   std::promise<std::string> listening_;
+  std::promise<void> stopped_;
   std::string endpoint_;
   Thread thread_;  // uses all of the above
 };

@@ -296,6 +296,20 @@ TEST_F(PromotingTest, AFoundationWhoseAgentIsNotThereIsUnreachable) {
   EXPECT_THAT(terminal_.notes, HasSubstr("agent-not-connected"));
 }
 
+TEST_F(PromotingTest, ACoordinatorThatIsNotThereOrDoesNotAdmitIsToldByItsExitCode) {
+  const auto fails = [this](StatusCode code, const char* name) {
+    federation_.failures = {NamedError(code, name, "the coordinator at tcp://127.0.0.1:7710 ...")};
+    return Promote({"--yes"});
+  };
+  EXPECT_EQ(fails(StatusCode::kUnavailable, "coordinator-unreachable"), 5);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[coordinator-unreachable]"));
+  EXPECT_EQ(fails(StatusCode::kUnavailable, "no-answer"), 5);
+  EXPECT_EQ(fails(StatusCode::kUnauthenticated, "not-admitted"), 3);
+  EXPECT_EQ(fails(StatusCode::kUnauthenticated, "wrong-coordinator-key"), 3);
+  EXPECT_EQ(fails(StatusCode::kCancelled, "interrupted"), 130);
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
 TEST_F(PromotingTest, AMalformedReferenceOrTheSameAppTwiceNeedsNoCoordinator) {
   EXPECT_EQ(Run({"promote", "dev:acme/checkout", "prod:acme/payments", "--yes"}), 2);
   EXPECT_THAT(terminal_.notes, HasSubstr("FOUNDATION:ORG/SPACE/APP"));
