@@ -1,6 +1,8 @@
 // Each call: the request it makes, what it makes of the answer, and its errors by name.
 #include <gmock/gmock.h>
 
+#include <stop_token>
+
 #include "agent/foundation/testing/scripted_foundation.h"
 #include "common/base/testing/status_matchers.h"
 
@@ -206,6 +208,24 @@ TEST_F(CallsTest, CreatesADropletWithTheProcessTypesGiven) {
   EXPECT_EQ(json::parse(post.body),
             json::parse(R"({"relationships":{"app":{"data":{"guid":"app-1"}}},
                             "process_types":{"web":"","worker":"work"}})"));
+}
+
+TEST_F(CallsTest, AStopWhileADropletIsMadeLosesNoDroplet) {
+  std::stop_source stop;
+  foundation_.On("GET", "/v3/apps/app-1/droplets", PageReply(json::array()));
+  foundation_.On("POST", "/v3/droplets", JsonReply(201, DropletJson("new", "AWAITING_UPLOAD")));
+  foundation_.on_request = [&](const SeenRequest& request) {
+    if (request.method == "POST" && request.url.ends_with("/v3/droplets")) stop.request_stop();
+  };
+  const auto made = client_.CreateDroplet(kApp, {{"web", "run"}}, stop.get_token());
+  ASSERT_THAT(made, IsOk());
+  EXPECT_EQ(made->guid, DropletGuid("new"));
+  // Before it, a stop makes none.
+  EXPECT_THAT(client_.CreateDroplet(kApp, {{"web", "run"}}, stop.get_token()),
+              HasErrorName("cancelled"));
+  EXPECT_THAT(client_.CopyDroplet(kDroplet, AppGuid("app-2"), stop.get_token()),
+              HasErrorName("cancelled"));
+  EXPECT_EQ(foundation_.Count("POST", "/v3/droplets"), 1U);
 }
 
 TEST_F(CallsTest, FindsTheDropletThatWasMadeWhenTheAnswerIsLost) {

@@ -130,7 +130,9 @@ StatusOr<Droplet> CloudController::CreateDroplet(const AppGuid& app,
   if (!process_types.empty()) call.body["process_types"] = process_types;
   SLUICE_ASSIGN_OR_RETURN(const auto known, ListDroplets(app, {"AWAITING_UPLOAD"}, stop));
   for (int attempt = 1;; ++attempt) {
-    auto created = CallFor(*session_, call, &ReadDroplet, stop);
+    // A stop does not cut the creation short: its answer lost, a droplet would stay behind that
+    // nobody knows of. It takes as long as one small request.
+    auto created = CallFor(*session_, call, &ReadDroplet, std::stop_token());
     if (ErrorName(created.status()) != "outcome-unknown") return created;
     if (attempt >= options_.retry.attempts_max) return created;
     SLUICE_RETURN_IF_ERROR(session_->client().WaitBackoff(attempt, absl::ZeroDuration(), stop));
@@ -150,7 +152,9 @@ StatusOr<Droplet> CloudController::CopyDroplet(const DropletGuid& droplet, const
                      .query = Query().With("source_guid", droplet.value()).text(),
                      .body = {{"relationships", ToApp(app)}},
                      .repeat = http::Repeat::kIfNotTaken};
-  auto copy = CallFor(*session_, call, &ReadDroplet, std::move(stop));
+  if (stop.stop_requested()) return NamedError(StatusCode::kCancelled, "cancelled", "cancelled");
+  // Not cut short, as in CreateDroplet().
+  auto copy = CallFor(*session_, call, &ReadDroplet, std::stop_token());
   if (!copy.ok()) return NameMissing(copy.status(), "no-droplet");
   return copy;
 }

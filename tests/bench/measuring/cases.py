@@ -50,6 +50,7 @@ class Setup:
         command = self.federation.start_sluice("promote", SOURCE, TARGET, "--yes", "--no-activate")
         curl_steps.wait_until_staged(self.prod, self.target_app, besides=before)
         seconds = time.monotonic() - began
+        self.command_peak = command.peak_resident_bytes()
         if command.wait_for_exit(60) != 8:
             raise RuntimeError(f"{command.last_lines()}\n{self.federation.last_lines()}")
         return seconds
@@ -113,6 +114,9 @@ def memory_1gib():
             grown = process.peak_resident_bytes() - idle[name]
             yield Result("memory-1gib", grown / MIB, f"MiB of {name}",
                          f"idle {idle[name] / MIB:.1f} MiB", MEMORY_GOAL_MIB)
+        # It is never idle: all that it has counts.
+        yield Result("memory-1gib", setup.command_peak / MIB, "MiB of sluice promote",
+                     "nothing", MEMORY_GOAL_MIB)
 
 
 def two_links():
