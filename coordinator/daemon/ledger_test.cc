@@ -199,14 +199,15 @@ TEST_F(LedgerTest, NothingAcknowledgedIsLostWhenTheProcessIsKilled) {
   if (child == 0) {
     close(acknowledged[0]);
     if (!Open().ok()) _exit(1);
-    for (uint64_t i = 0;; ++i) {
-      ledger_->Append({Draft(std::to_string(i))}, [&](StatusOr<uint64_t> first) {
+    uint64_t answered = 0;
+    for (uint64_t given = 0;; ++given) {
+      ledger_->Append({Draft(std::to_string(given))}, [&](StatusOr<uint64_t> first) {
         if (!first.ok() || write(acknowledged[1], &*first, sizeof *first) < 0) _exit(1);
+        ++answered;
       });
       // Some are in flight at any time, so that the kill meets a transaction.
-      constexpr uint64_t kGivenAtOnce = 8;
-      uint64_t turns = 0;
-      if (i % kGivenAtOnce == 0) loop_.RunUntil([&] { return ++turns > 1; });
+      constexpr uint64_t kInFlight = 8;
+      loop_.RunUntil([&] { return given + 1 - answered < kInFlight; });
     }
   }
   close(acknowledged[1]);
