@@ -1,0 +1,88 @@
+// Goal: jobs read back from the journal are the jobs that were written. Method: every field set,
+// written, read and written again.
+#include "agent/jobs/source_record.h"
+#include "agent/jobs/target_facts.h"
+#include "agent/jobs/target_record.h"
+#include "common/base/testing/status_matchers.h"
+#include "gmock/gmock.h"
+
+namespace sluice::agent {
+namespace {
+
+TEST(Records, TargetFactsReadBackAsTheyWereWritten) {
+  TargetFacts facts;
+  facts.app_guid = AppGuid("app");
+  facts.app_created = true;
+  facts.app_was_started = true;
+  facts.previous_droplet_guid = DropletGuid("before");
+  facts.droplet_guid = DropletGuid("promoted");
+  facts.droplet_made = true;
+  facts.droplet_staged = true;
+  facts.reported_sha256 = std::string(64, 'a');
+  facts.path = kDirectPath;
+  facts.activation_begun = true;
+  facts.deployment_guid = DeploymentGuid("deployment");
+  facts.bytes_transferred = 1;
+  facts.bytes_received = 2;
+  facts.bytes_again = 3;
+  facts.transfer_milliseconds = 4;
+  facts.started_at = absl::FromUnixSeconds(5);
+  facts.finished_at = absl::FromUnixSeconds(6);
+  facts.warnings = {"no route"};
+  const auto read = ParseTargetFacts(FormatTargetFacts(facts));
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(FormatTargetFacts(*read), FormatTargetFacts(facts));
+  EXPECT_EQ(read->deployment_guid.value(), "deployment");
+  EXPECT_EQ(read->finished_at, absl::FromUnixSeconds(6));
+}
+
+TEST(Records, TargetRecordReadsBackWithItsErrorsAndRollback) {
+  TargetRecord record;
+  record.state = {.phase = TargetPhase::kUndoing,
+                  .running = TargetStep::kUndo,
+                  .undo = UndoKind::kRollback,
+                  .cause = NamedError(StatusCode::kDataLoss, "digest-mismatch", "bytes differ"),
+                  .undo_error = NamedError(StatusCode::kUnavailable, "needs-hands", "look")};
+  record.seal_offer = "{offer}";
+  record.statement = "{statement}";
+  record.receipt = "{receipt}";
+  record.rollback = {.order_sha256 = "sha256",
+                     .restore_droplet_guid = DropletGuid("before"),
+                     .expected_current_droplet_guid = DropletGuid("promoted")};
+  const auto read = ParseTargetRecord(FormatTargetRecord(record));
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->state.phase, TargetPhase::kUndoing);
+  EXPECT_EQ(read->state.running, TargetStep::kUndo);
+  EXPECT_EQ(read->state.undo, UndoKind::kRollback);
+  EXPECT_THAT(read->state.cause, HasErrorName("digest-mismatch"));
+  EXPECT_THAT(read->state.undo_error, StatusIs(StatusCode::kUnavailable));
+  EXPECT_EQ(read->rollback, record.rollback);
+  EXPECT_EQ(FormatTargetRecord(*read), FormatTargetRecord(record));
+}
+
+TEST(Records, SourceRecordReadsBack) {
+  SourceRecord record;
+  record.state = {.phase = SourcePhase::kSending,
+                  .cancelling = true,
+                  .cause = NamedError(StatusCode::kCancelled, "cancelled", "by maria")};
+  record.statement = "{statement}";
+  record.bytes_sent = 1;
+  record.bytes_again = 2;
+  record.transfer_milliseconds = 3;
+  const auto read = ParseSourceRecord(FormatSourceRecord(record));
+  ASSERT_THAT(read, IsOk());
+  EXPECT_TRUE(read->state.cancelling);
+  EXPECT_THAT(read->state.cause, HasErrorName("cancelled"));
+  EXPECT_EQ(FormatSourceRecord(*read), FormatSourceRecord(record));
+}
+
+TEST(Records, WhatIsNotARecordIsUnreadableByName) {
+  for (const char* text : {"", "{", "[]", "{}", "{\"phase\":1}", "{\"phase\":\"asleep\"}"}) {
+    EXPECT_THAT(ParseTargetRecord(text), HasErrorName("journal-unreadable")) << text;
+    EXPECT_THAT(ParseTargetFacts(text), HasErrorName("journal-unreadable")) << text;
+    EXPECT_THAT(ParseSourceRecord(text), HasErrorName("journal-unreadable")) << text;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::agent

@@ -1,0 +1,173 @@
+// Goal: what the journal said OK to is there after any end of the process. Method: a real database
+// in a folder of its own, reopened, and once written by a process that is killed.
+#include "agent/journal.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "agent/jobs/target_facts.h"
+#include "agent/jobs/target_record.h"
+#include "common/base/testing/status_matchers.h"
+#include "gmock/gmock.h"
+
+namespace sluice::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::SizeIs;
+
+class JournalTest : public ::testing::Test {
+ protected:
+  JournalTest() {
+    std::string pattern = ::testing::TempDir() + "journalXXXXXX";
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~JournalTest() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<Journal> Open() {
+    auto journal = Journal::Open(files_, folder_ + "/journal.db");
+    EXPECT_THAT(journal, IsOk());
+    return *std::move(journal);
+  }
+
+  static JobRecord TargetJob(const std::string& promotion) {
+    JobRecord job;
+    job.key = {.promotion = promotion, .role = JobRole::kTarget, .target_index = 0};
+    job.order = "{order}";
+    job.state = FormatTargetRecord(TargetRecord());
+    job.facts = FormatTargetFacts(TargetFacts());
+    job.secret = Secret("0123456789abcdef");
+    job.revision = 7;
+    job.report = "report";
+    return job;
+  }
+
+  static Journal::Acceptance Accepted(const std::string& promotion) {
+    return {.order_id = "id of " + promotion,
+            .order_sha256 = "sha256 of " + promotion,
+            .envelope = "{order}",
+            .accepted_at = absl::FromUnixSeconds(1767225600),
+            .counters = {{"prod:acme/payments/checkout", 5}},
+            .job = TargetJob(promotion)};
+  }
+
+  SystemFiles files_;
+  std::string folder_;
+};
+
+TEST_F(JournalTest, AcceptedOrderIsKnownByIdDigestCounterAndTimeAfterReopening) {
+  {
+    auto journal = Open();
+    EXPECT_FALSE(*journal->OrderIdSeen("id of p-1"));
+    EXPECT_EQ(*journal->TimeFloor(), absl::InfinitePast());
+    ASSERT_THAT(journal->RecordAcceptance(Accepted("p-1")), IsOk());
+  }
+  auto journal = Open();
+  EXPECT_TRUE(*journal->OrderIdSeen("id of p-1"));
+  EXPECT_TRUE(*journal->OrderAccepted("sha256 of p-1"));
+  EXPECT_FALSE(*journal->OrderAccepted("sha256 of p-2"));
+  EXPECT_EQ(*journal->LastCounter("prod:acme/payments/checkout"), 5);
+  EXPECT_EQ(*journal->LastCounter("prod:acme/payments/other"), 0);
+  EXPECT_EQ(*journal->TimeFloor(), absl::FromUnixSeconds(1767225600));
+  const auto job = *journal->FindJob(TargetJob("p-1").key);
+  ASSERT_TRUE(job.has_value());
+  EXPECT_EQ(job->order, "{order}");
+  EXPECT_EQ(job->secret.Reveal(), "0123456789abcdef");
+  EXPECT_EQ(job->revision, 7u);
+}
+
+TEST_F(JournalTest, AcceptanceOutlivesTheProcessThatIsKilledRightAfterIt) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    auto journal = Journal::Open(files_, folder_ + "/journal.db");
+    if (!journal.ok() || !(*journal)->RecordAcceptance(Accepted("p-1")).ok()) _exit(1);
+    kill(getpid(), SIGKILL);
+  }
+  int how = 0;
+  ASSERT_EQ(waitpid(child, &how, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(how));
+  auto journal = Open();
+  EXPECT_TRUE(*journal->OrderAccepted("sha256 of p-1"));
+  EXPECT_TRUE((*journal->FindJob(TargetJob("p-1").key)).has_value());
+}
+
+TEST_F(JournalTest, OrderOfAnAgentThatIsSourceAndTargetIsRecordedForEachPart) {
+  auto journal = Open();
+  Journal::Acceptance acceptance = Accepted("p-1");
+  ASSERT_THAT(journal->RecordAcceptance(acceptance), IsOk());
+  acceptance.job.key.role = JobRole::kSource;
+  ASSERT_THAT(journal->RecordAcceptance(acceptance), IsOk());
+  EXPECT_THAT(*journal->FindJobs("p-1"), SizeIs(2));
+}
+
+TEST_F(JournalTest, AnotherOrderUnderAKnownIdIsRefusedAndLeavesNothingBehind) {
+  auto journal = Open();
+  ASSERT_THAT(journal->RecordAcceptance(Accepted("p-1")), IsOk());
+  Journal::Acceptance other = Accepted("p-2");
+  other.order_id = "id of p-1";
+  other.counters = {{"prod:acme/payments/checkout", 9}};
+  EXPECT_FALSE(journal->RecordAcceptance(other).ok());
+  EXPECT_EQ(*journal->LastCounter("prod:acme/payments/checkout"), 5);
+  EXPECT_FALSE((*journal->FindJob(other.job.key)).has_value());
+}
+
+TEST_F(JournalTest, CounterNeverGoesBack) {
+  auto journal = Open();
+  ASSERT_THAT(journal->RecordAcceptance(Accepted("p-1")), IsOk());
+  Journal::Acceptance lower = Accepted("p-2");
+  lower.counters = {{"prod:acme/payments/checkout", 3}};
+  ASSERT_THAT(journal->RecordAcceptance(lower), IsOk());
+  EXPECT_EQ(*journal->LastCounter("prod:acme/payments/checkout"), 5);
+}
+
+TEST_F(JournalTest, FactsOfARunningStepAreNotOverwrittenByItsJobsState) {
+  auto journal = Open();
+  JobRecord job = TargetJob("p-1");
+  ASSERT_THAT(journal->RecordAcceptance(Accepted("p-1")), IsOk());
+  TargetFacts facts;
+  facts.droplet_guid = DropletGuid("made-here");
+  ASSERT_THAT(journal->SaveFacts(job.key, FormatTargetFacts(facts)), IsOk());
+  job.revision = 8;
+  ASSERT_THAT(journal->SaveJob(job), IsOk());
+  const auto found = *journal->FindJob(job.key);
+  EXPECT_EQ(ParseTargetFacts(found->facts)->droplet_guid.value(), "made-here");
+  EXPECT_EQ(found->revision, 8u);
+}
+
+TEST_F(JournalTest, UnfinishedAreThoseThatAreOpenOrNotRecordedByTheCoordinator) {
+  auto journal = Open();
+  JobRecord open = TargetJob("open");
+  open.reported = true;
+  JobRecord told = TargetJob("ended-and-told");
+  told.open = false;
+  JobRecord untold = TargetJob("ended-and-untold");
+  untold.open = false;
+  for (const JobRecord& job : {open, told, untold}) {
+    ASSERT_THAT(journal->SaveJob(job), IsOk());
+  }
+  ASSERT_THAT(journal->MarkReported(told.key, 7), IsOk());
+  // An older report's acknowledgement says nothing of the latest.
+  ASSERT_THAT(journal->MarkReported(untold.key, 6), IsOk());
+  EXPECT_THAT(*journal->LoadUnfinishedJobs(),
+              ElementsAre(Field(&JobRecord::key, open.key), Field(&JobRecord::key, untold.key)));
+}
+
+TEST_F(JournalTest, OlderTrustDocumentThanOneEverUsedIsRefusedAfterReopeningToo) {
+  {
+    auto journal = Open();
+    EXPECT_THAT(journal->RaiseTrustFloor(7), IsOk());
+    EXPECT_THAT(journal->RaiseTrustFloor(7), IsOk());
+  }
+  auto journal = Open();
+  EXPECT_THAT(journal->RaiseTrustFloor(6), HasErrorName("trust-document-older"));
+  EXPECT_THAT(journal->RaiseTrustFloor(8), IsOk());
+}
+
+}  // namespace
+}  // namespace sluice::agent

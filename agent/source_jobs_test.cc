@@ -1,0 +1,157 @@
+// Goal: what a source's agent does when a coordinator speaks to it. Method: a whole agent with
+// scripted steps.
+#include "agent/testing/agent_fixture.h"
+
+namespace sluice::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class SourceJobsTest : public AgentFixture {
+ protected:
+  SourceJobsTest() : AgentFixture("dev") {}
+
+  v1::JobCommand Command(v1::JobStep step) const {
+    v1::JobCommand command;
+    command.set_promotion("promotion-1");
+    command.set_role(v1::JOB_ROLE_SOURCE);
+    command.set_step(step);
+    command.set_order(order_text_);
+    return command;
+  }
+
+  v1::JobCommand Transfer() const {
+    v1::JobCommand command = Command(v1::JOB_STEP_TRANSFER);
+    command.add_seal_offers("{offer}");
+    v1::Route* route = command.add_routes();
+    route->set_path(v1::PATH_KIND_DIRECT);
+    route->set_dial(true);
+    route->set_endpoint("tcp://prod:7720");
+    return command;
+  }
+
+  const std::string order_text_ = trust_.Signed(trust_.PromoteOrder());
+};
+
+TEST_F(SourceJobsTest, AcceptedOrderIsAnsweredByTheStatement) {
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.source_state(), v1::SOURCE_STATE_ACCEPTED);
+  EXPECT_THAT(report.evidence(), ElementsAre("{statement}"));
+  EXPECT_TRUE(*journal_->OrderAccepted(trust::OrderSha256(order_text_)));
+}
+
+TEST_F(SourceJobsTest, DropletThatIsNotTheOrdersIsRefusedOnceAndForAll) {
+  source_.statement = NamedError(StatusCode::kDataLoss, "digest-mismatch", "other bits");
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  EXPECT_EQ(LastReport().error().name(), "digest-mismatch");
+  source_.statement = std::string("{statement}");
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_REFUSED);
+  EXPECT_THAT(source_.calls, ElementsAre("state"));
+}
+
+TEST_F(SourceJobsTest, ExpiredOrderIsRefusedBeforeTheFoundationIsAsked) {
+  clock_.Advance(absl::Hours(2));
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  EXPECT_EQ(LastReport().error().name(), "order-expired");
+  EXPECT_THAT(source_.calls, IsEmpty());
+}
+
+TEST_F(SourceJobsTest, TransferIsSentOnceOverTheChosenPath) {
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  Hear(Transfer());
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.source_state(), v1::SOURCE_STATE_SENT);
+  ASSERT_EQ(source_.sending.paths.size(), 1u);
+  EXPECT_TRUE(source_.sending.paths[0].dial);
+  EXPECT_EQ(source_.sending.paths[0].endpoint, "tcp://prod:7720");
+  EXPECT_THAT(source_.sending.seal_offers, ElementsAre("{offer}"));
+  Hear(Transfer());
+  EXPECT_EQ(LastReport().revision(), report.revision());
+  EXPECT_THAT(source_.calls, ElementsAre("state", "send"));
+}
+
+TEST_F(SourceJobsTest, FailedSendingIsReportedByItsCause) {
+  source_.send = NamedError(StatusCode::kDataLoss, "download-truncated", "cut");
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  Hear(Transfer());
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.source_state(), v1::SOURCE_STATE_FAILED);
+  EXPECT_EQ(report.error().name(), "download-truncated");
+}
+
+TEST_F(SourceJobsTest, CancelStopsSending) {
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  v1::ControlMessage message;
+  *message.mutable_job_command() = Transfer();
+  agent_->OnMessage(message);
+  Hear(Command(v1::JOB_STEP_CANCEL));
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_CANCELLED);
+}
+
+TEST_F(SourceJobsTest, SendingThatDiedWithTheProcessHasFailedForTheNext) {
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  v1::ControlMessage message;
+  *message.mutable_job_command() = Transfer();
+  agent_->OnMessage(message);
+  StartAgent();
+  agent_->OnWelcome(v1::Welcome());
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.source_state(), v1::SOURCE_STATE_FAILED);
+  EXPECT_EQ(report.error().name(), "agent-restarted");
+}
+
+TEST_F(SourceJobsTest, RevisionsRiseEvenIfTheJournalIsLost) {
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  const uint64_t before = LastReport().revision();
+  agent_.reset();
+  reads_.reset();
+  authority_.reset();
+  journal_.reset();
+  std::filesystem::remove(folder_ + "/journal.db");
+  clock_.Advance(absl::Seconds(1));
+  StartAgent();
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  EXPECT_GT(LastReport().revision(), before);
+}
+
+TEST_F(SourceJobsTest, SignedQuestionGetsASignedAnswerAndAStrangersASignedRefusal) {
+  trust::ReadRequest request = trust_.Request("dev");
+  request.action = "foundation";
+  request.arguments = "{}";
+  const auto ask = [this](const std::string& envelope) {
+    v1::ControlMessage message;
+    message.set_request("0123456789abcdef");
+    message.mutable_read_call()->set_foundation("dev");
+    message.mutable_read_call()->set_envelope(envelope);
+    agent_->OnMessage(message);
+    RunSteps();
+    EXPECT_EQ(sent_.back().request(), "0123456789abcdef");
+    return *trust::VerifyReadReply(sent_.back().read_answer().envelope(), envelope,
+                                   trust_.document());
+  };
+  const trust::ReadReply reply = ask(*trust::SignReadRequest(request, trust_.alice().signing));
+  EXPECT_THAT(reply.status, IsOk());
+  EXPECT_THAT(reply.result, ::testing::HasSubstr("connect-failed"));
+  trust::TestTrust others({"x"});
+  const trust::OperatorKey stranger = others.AddOperator("mallory", {});
+  EXPECT_THAT(ask(*trust::SignReadRequest(request, stranger.signing)).status,
+              HasErrorName("unknown-operator"));
+  request.action = "format-disk";
+  EXPECT_THAT(ask(*trust::SignReadRequest(request, trust_.alice().signing)).status,
+              HasErrorName("unknown-read"));
+}
+
+TEST_F(SourceJobsTest, MessageThatIsNotForAgentsIsRefusedByName) {
+  v1::ControlMessage message;
+  message.set_request("0123456789abcdef");
+  message.mutable_list_foundations();
+  agent_->OnMessage(message);
+  EXPECT_EQ(sent_.back().error().name(), "unexpected-message");
+  EXPECT_EQ(sent_.back().request(), "0123456789abcdef");
+}
+
+}  // namespace
+}  // namespace sluice::agent

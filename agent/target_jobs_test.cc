@@ -1,0 +1,440 @@
+// Goal: what a target's agent does when a coordinator speaks to it, honest or not: nothing without a
+// good order, everything once, and each decision in the journal first. Method: a whole agent with
+// scripted steps; "no effect" means that no step was called.
+#include "agent/testing/agent_fixture.h"
+#include "common/trust/envelope.h"
+
+namespace sluice::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+class TargetJobsTest : public AgentFixture {
+ protected:
+  TargetJobsTest() : AgentFixture("prod") {}
+
+  v1::JobCommand Command(v1::JobStep step, const std::string& order) const {
+    v1::JobCommand command;
+    command.set_promotion("promotion-1");
+    command.set_role(v1::JOB_ROLE_TARGET);
+    command.set_target_index(0);
+    command.set_step(step);
+    command.set_order(order);
+    return command;
+  }
+
+  std::string StatementFor(const std::string& envelope, const trust::Order& order) const {
+    const trust::Statement statement = {.sha256 = order.artifact.sha256,
+                                        .size_bytes = order.artifact.size_bytes,
+                                        .promotion = order.promotion,
+                                        .order_sha256 = trust::OrderSha256(envelope),
+                                        .source = order.source.reference,
+                                        .app_guid = order.source.app_guid,
+                                        .droplet_guid = order.source.droplet_guid,
+                                        .stack = order.artifact.stack,
+                                        .buildpacks = {},
+                                        .process_types = {{"web", "./run"}},
+                                        .lifecycle = order.artifact.lifecycle,
+                                        .droplet_created_at = trust::kTestNow,
+                                        .signed_at = trust::kTestNow,
+                                        .origin = {order.source.reference, order.source.app_guid,
+                                                   order.source.droplet_guid}};
+    return *trust::SignStatement(statement, trust_.agent("dev").identity);
+  }
+
+  v1::JobCommand Transfer() {
+    v1::JobCommand command = Command(v1::JOB_STEP_TRANSFER, order_text_);
+    command.set_statement(StatementFor(order_text_, order_));
+    v1::Route* route = command.add_routes();
+    route->set_path(v1::PATH_KIND_DIRECT);
+    route->set_foundation("dev");
+    return command;
+  }
+
+  // An order by alice that continues the promotion.
+  std::string StepOrder(trust::Action action) {
+    trust::Order order = order_;
+    order.order_id = std::string(31, 'f') + std::to_string(++step_orders_);
+    order.action = action;
+    order.original_order_sha256 = trust::OrderSha256(order_text_);
+    for (trust::OrderTarget& target : order.targets) target.counter = 0;
+    if (action == trust::Action::kRollback) {
+      order.targets[0].counter = 2;
+      order.targets[0].droplet_guid = order_.targets[0].expected_current_droplet_guid;
+      order.targets[0].expected_current_droplet_guid = DropletGuid("promoted-here");
+    }
+    return trust_.Signed(order);
+  }
+
+  void Promote() {
+    Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+    Hear(Transfer());
+    Hear(Command(v1::JOB_STEP_ACTIVATE, order_text_));
+  }
+
+  trust::Receipt ReceiptIn(const v1::JobReport& report) {
+    for (const std::string& envelope : report.evidence()) {
+      const auto receipt =
+          trust::VerifyReceipt(envelope, FoundationName("prod"), trust_.document());
+      if (receipt.ok()) return *receipt;
+    }
+    ADD_FAILURE() << "no receipt in " << report.ShortDebugString();
+    return {};
+  }
+
+  // The order is refused by this name, over the agent's signature, and nothing has happened.
+  void ExpectRefused(const std::string& order, const std::string& name) {
+    target_.calls.clear();
+    Hear(Command(v1::JOB_STEP_ACCEPT, order));
+    const v1::JobReport report = LastReport();
+    EXPECT_EQ(report.target_state(), v1::TARGET_STATE_REFUSED) << name;
+    EXPECT_EQ(report.error().name(), name) << report.error().message();
+    EXPECT_THAT(target_.calls, IsEmpty()) << name;
+    EXPECT_FALSE(*journal_->OrderAccepted(trust::OrderSha256(order))) << name;
+  }
+
+  trust::Order order_ = trust_.PromoteOrder();
+  std::string order_text_ = trust_.Signed(order_);
+  int step_orders_ = 0;
+};
+
+TEST_F(TargetJobsTest, AcceptedOrderIsJournalledAndAnsweredByASealOfferForExactlyIt) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_ACCEPTED);
+  ASSERT_EQ(report.evidence_size(), 1);
+  EXPECT_THAT(trust::VerifySealOffer(report.evidence(0),
+                                     {.foundation = FoundationName("prod"),
+                                      .order_sha256 = trust::OrderSha256(order_text_),
+                                      .transfer_id = ""},
+                                     trust_.document(), clock_.Now()),
+              IsOk());
+  EXPECT_TRUE(*journal_->OrderAccepted(trust::OrderSha256(order_text_)));
+  EXPECT_EQ(*journal_->LastCounter("prod:acme/payments/checkout"), 1);
+}
+
+TEST_F(TargetJobsTest, RepeatedOrderIsAnsweredByTheFirstResult) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  const v1::JobReport first = LastReport();
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  EXPECT_EQ(LastReport().SerializeAsString(), first.SerializeAsString());
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan"));
+}
+
+TEST_F(TargetJobsTest, OrderThatTheCoordinatorAlteredIsRefusedAsBadlySigned) {
+  auto swap = [this](auto change) {
+    trust::Order other = order_;
+    change(other);
+    trust::Envelope envelope = *trust::ParseEnvelope(order_text_);
+    envelope.payload = *trust::FormatOrder(other);
+    return trust::FormatEnvelope(envelope);
+  };
+  ExpectRefused(swap([](trust::Order& o) { o.artifact.sha256 = std::string(64, 'b'); }),
+                "bad-signature");
+  ExpectRefused(swap([](trust::Order& o) { o.targets[0].space_guid = SpaceGuid("another"); }),
+                "bad-signature");
+  ExpectRefused(swap([](trust::Order& o) { o.targets[0].reference.app = "other"; }),
+                "bad-signature");
+}
+
+TEST_F(TargetJobsTest, OrderThatTrustDoesNotAllowIsRefusedByName) {
+  trust::Order expired = order_;
+  expired.issued_at -= absl::Hours(2);
+  expired.expires_at -= absl::Hours(2);
+  ExpectRefused(trust_.Signed(expired), "order-expired");
+  ExpectRefused(*trust::SignOrder(order_, trust::TestTrust({"x"}).AddOperator("mallory", {}).signing),
+                "unknown-operator");
+  trust::Order elsewhere = order_;
+  elsewhere.targets[0].reference.foundation = FoundationName("staging");
+  elsewhere.source.reference.foundation = FoundationName("lab");
+  ExpectRefused(trust_.Signed(elsewhere), "wrong-audience");
+  trust::Order newer = order_;
+  newer.trust_version += 1;
+  ExpectRefused(trust_.Signed(newer), "trust-too-old");
+  trust::Order counter = order_;
+  counter.targets[0].counter = 5000;
+  ExpectRefused(trust_.Signed(counter), "counter-jump");
+}
+
+TEST_F(TargetJobsTest, OperatorWithoutAGrantInThatSpaceIsRefused) {
+  const trust::OperatorKey bob =
+      trust_.AddOperator("bob", {trust::AllActions({"prod:acme/other", "dev:*/*"})});
+  WriteTrust();
+  ASSERT_THAT(authority_->Reload(), IsOk());
+  ExpectRefused(*trust::SignOrder(order_, bob.signing), "not-granted");
+}
+
+TEST_F(TargetJobsTest, AgentsOwnPolicyHasTheLastWord) {
+  policy_file_ = folder_ + "/policy.yaml";
+  ASSERT_THAT(files_.Replace(policy_file_, "targets: [\"prod:acme/other\"]\n",
+                             FileAccess::kEveryone),
+              IsOk());
+  StartAgent();
+  ExpectRefused(order_text_, "policy-target");
+}
+
+TEST_F(TargetJobsTest, CommandThatAsksForAnotherPartThanTheOrderGivesIsRefused) {
+  v1::JobCommand other = Command(v1::JOB_STEP_ACCEPT, order_text_);
+  other.set_target_index(1);
+  Hear(other);
+  EXPECT_EQ(LastReport().error().name(), "wrong-part");
+  v1::JobCommand renamed = Command(v1::JOB_STEP_ACCEPT, order_text_);
+  renamed.set_promotion("promotion-2");
+  Hear(renamed);
+  EXPECT_EQ(LastReport().error().name(), "wrong-promotion");
+  EXPECT_THAT(target_.calls, IsEmpty());
+}
+
+TEST_F(TargetJobsTest, UsedCounterAndSecondUseOfAnOrderIdAreRefused) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  trust::Order again = order_;
+  again.order_id = std::string(32, 'e');
+  again.promotion = PromotionId("promotion-2");
+  v1::JobCommand command = Command(v1::JOB_STEP_ACCEPT, trust_.Signed(again));
+  command.set_promotion("promotion-2");
+  Hear(command);
+  EXPECT_EQ(LastReport().error().name(), "counter-used");
+  again.order_id = order_.order_id;
+  command.set_order(trust_.Signed(again));
+  Hear(command);
+  EXPECT_EQ(LastReport().error().name(), "order-replayed");
+}
+
+TEST_F(TargetJobsTest, AnotherOrderForAPromotionThatHasOneChangesNothing) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  const v1::JobReport first = LastReport();
+  trust::Order other = order_;
+  other.order_id = std::string(32, 'e');
+  other.targets[0].counter = 2;
+  Hear(Command(v1::JOB_STEP_TRANSFER, trust_.Signed(other)));
+  EXPECT_EQ(LastReport().SerializeAsString(), first.SerializeAsString());
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan"));
+}
+
+TEST_F(TargetJobsTest, PlanThatNoLongerHoldsIsRefusedOnceAndForAll) {
+  target_.check_plan = NamedError(StatusCode::kFailedPrecondition, "changed-since-plan", "pushed");
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_REFUSED);
+  EXPECT_EQ(report.error().name(), "changed-since-plan");
+  EXPECT_EQ(ReceiptIn(report).outcome, trust::Outcome::kRefused);
+  target_.check_plan = absl::OkStatus();
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_REFUSED);
+}
+
+TEST_F(TargetJobsTest, PromotionThatGoesWellEndsVerifiedWithAReceipt) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  Reports();
+  Hear(Transfer());
+  std::vector<v1::TargetState> states;
+  for (const v1::JobReport& report : Reports()) states.push_back(report.target_state());
+  EXPECT_THAT(states, ElementsAre(v1::TARGET_STATE_ACCEPTED, v1::TARGET_STATE_TRANSFERRING,
+                                  v1::TARGET_STATE_UPLOADED));
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload")) << "the barrier holds";
+  Hear(Command(v1::JOB_STEP_ACTIVATE, order_text_));
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_VERIFIED);
+  const trust::Receipt receipt = ReceiptIn(report);
+  EXPECT_EQ(receipt.outcome, trust::Outcome::kVerified);
+  EXPECT_EQ(receipt.reported_sha256, order_.artifact.sha256);
+  EXPECT_EQ(receipt.order_sha256, trust::OrderSha256(order_text_));
+  EXPECT_EQ(receipt.droplet_guid.value(), "promoted-here");
+}
+
+TEST_F(TargetJobsTest, StatementAboutOtherBitsEndsTheJobBeforeAnythingIsDone) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  trust::Order other = order_;
+  other.artifact.sha256 = std::string(64, 'b');
+  v1::JobCommand command = Transfer();
+  command.set_statement(StatementFor(order_text_, other));
+  Hear(command);
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_FAILED);
+  EXPECT_EQ(report.error().name(), "statement-differs");
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "undo"));
+}
+
+TEST_F(TargetJobsTest, StatementOfAnAgentThatIsNotTheSourcesIsRefused) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  v1::JobCommand command = Transfer();
+  const std::string payload = trust::ParseEnvelope(command.statement())->payload;
+  command.set_statement(
+      trust::SealEnvelope(trust::kInTotoType, payload, trust_.agent("prod").identity));
+  Hear(command);
+  EXPECT_EQ(LastReport().error().name(), "unknown-agent");
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "undo"));
+}
+
+TEST_F(TargetJobsTest, ReportComesAgainWithEachSessionUntilItIsRecorded) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  const v1::JobReport report = LastReport();
+  agent_->OnWelcome(v1::Welcome());
+  EXPECT_EQ(LastReport().revision(), report.revision());
+  Record(report);
+  agent_->OnWelcome(v1::Welcome());
+  EXPECT_THAT(Reports(), IsEmpty());
+}
+
+TEST_F(TargetJobsTest, CancelOrderStopsARunningUploadAndUndoes) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  target_.in_upload = [this] {
+    RunPosted();
+    v1::ControlMessage message;
+    *message.mutable_job_command() = Command(v1::JOB_STEP_CANCEL, order_text_);
+    message.mutable_job_command()->set_step_order(StepOrder(trust::Action::kCancel));
+    agent_->OnMessage(message);
+  };
+  Hear(Transfer());
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_CANCELLED);
+  EXPECT_EQ(ReceiptIn(report).outcome, trust::Outcome::kCancelled);
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload", "undo"));
+}
+
+TEST_F(TargetJobsTest, CoordinatorAloneCanNeitherCancelNorRollBackWhatIsFinished) {
+  Promote();
+  Reports();
+  Hear(Command(v1::JOB_STEP_CANCEL, order_text_));
+  EXPECT_EQ(LastReport().error().name(), "order-missing");
+  Hear(Command(v1::JOB_STEP_UNDO, order_text_));
+  EXPECT_EQ(LastReport().error().name(), "rollback-order-missing");
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload", "activate"));
+}
+
+TEST_F(TargetJobsTest, WithoutActivationInTheOrderOnlyAnActivateOrderActivates) {
+  order_.activate = false;
+  order_text_ = trust_.Signed(order_);
+  Promote();
+  const v1::JobReport waiting = LastReport();
+  EXPECT_EQ(waiting.target_state(), v1::TARGET_STATE_UPLOADED);
+  EXPECT_EQ(waiting.error().name(), "order-missing");
+  EXPECT_EQ(ReceiptIn(waiting).outcome, trust::Outcome::kUploaded);
+  v1::JobCommand command = Command(v1::JOB_STEP_ACTIVATE, order_text_);
+  command.set_step_order(StepOrder(trust::Action::kCancel));
+  Hear(command);
+  EXPECT_EQ(LastReport().error().name(), "wrong-action");
+  command.set_step_order(StepOrder(trust::Action::kActivate));
+  Hear(command);
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_VERIFIED);
+}
+
+TEST_F(TargetJobsTest, StepOrderAboutAnotherPromotionOrDropletIsRefused) {
+  order_.activate = false;
+  order_text_ = trust_.Signed(order_);
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  Hear(Transfer());
+  trust::Order order = *trust::PeekOrder(StepOrder(trust::Action::kActivate));
+  const auto expect = [this](const trust::Order& given, const std::string& name) {
+    v1::JobCommand command = Command(v1::JOB_STEP_ACTIVATE, order_text_);
+    command.set_step_order(trust_.Signed(given));
+    Hear(command);
+    EXPECT_EQ(LastReport().error().name(), name);
+  };
+  trust::Order other = order;
+  other.promotion = PromotionId("promotion-2");
+  expect(other, "wrong-promotion");
+  other = order;
+  other.artifact.sha256 = std::string(64, 'b');
+  expect(other, "order-differs");
+  other = order;
+  other.original_order_sha256 = std::string(64, 'c');
+  expect(other, "unknown-original-order");
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload"));
+}
+
+TEST_F(TargetJobsTest, RollbackOrderPutsBackWhatRanAndIsObeyedOnce) {
+  Promote();
+  Record(LastReport());
+  v1::JobCommand command = Command(v1::JOB_STEP_UNDO, order_text_);
+  command.set_step_order(StepOrder(trust::Action::kRollback));
+  Hear(command);
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_ROLLED_BACK);
+  EXPECT_EQ(ReceiptIn(report).order_sha256, trust::OrderSha256(command.step_order()));
+  ASSERT_TRUE(target_.rollback.has_value());
+  EXPECT_EQ(target_.rollback->restore_droplet_guid,
+            order_.targets[0].expected_current_droplet_guid);
+  EXPECT_EQ(*journal_->LastCounter("prod:acme/payments/checkout"), 2);
+  Hear(command);
+  EXPECT_EQ(LastReport().revision(), report.revision());
+  EXPECT_THAT(target_.calls,
+              ElementsAre("check-plan", "upload", "activate", "check-rollback", "undo"));
+}
+
+TEST_F(TargetJobsTest, RollbackThatTheFoundationDoesNotAllowLeavesThePromotionDone) {
+  Promote();
+  Reports();
+  target_.check_rollback = NamedError(StatusCode::kFailedPrecondition, "changed-since-plan", "push");
+  v1::JobCommand command = Command(v1::JOB_STEP_UNDO, order_text_);
+  command.set_step_order(StepOrder(trust::Action::kRollback));
+  Hear(command);
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_VERIFIED);
+  EXPECT_EQ(report.error().name(), "changed-since-plan");
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload", "activate", "check-rollback"));
+}
+
+TEST_F(TargetJobsTest, RollbackToAnotherDropletThanThePromotionReplacedIsRefused) {
+  Promote();
+  Reports();
+  trust::Order order = *trust::PeekOrder(StepOrder(trust::Action::kRollback));
+  order.targets[0].droplet_guid = DropletGuid("of-somebody-else");
+  v1::JobCommand command = Command(v1::JOB_STEP_UNDO, order_text_);
+  command.set_step_order(trust_.Signed(order));
+  Hear(command);
+  EXPECT_EQ(LastReport().error().name(), "rollback-target-differs");
+}
+
+TEST_F(TargetJobsTest, StepThatDiedWithTheProcessIsUndoneByTheNext) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  v1::ControlMessage message;
+  *message.mutable_job_command() = Transfer();
+  agent_->OnMessage(message);
+  StartAgent();  // the step that was held is gone
+  RunSteps();
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_FAILED);
+  EXPECT_EQ(report.error().name(), "agent-restarted");
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "undo"));
+}
+
+TEST_F(TargetJobsTest, AcceptedJobWaitsThroughARestartWithTheSameSealOffer) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  const v1::JobReport before = LastReport();
+  StartAgent();
+  agent_->OnWelcome(v1::Welcome());
+  EXPECT_EQ(LastReport().SerializeAsString(), before.SerializeAsString());
+  Hear(Transfer());
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_UPLOADED);
+}
+
+TEST_F(TargetJobsTest, FinishedPromotionIsRolledBackByAnAgentThatWasStartedSince) {
+  Promote();
+  Record(LastReport());
+  StartAgent();
+  v1::JobCommand command = Command(v1::JOB_STEP_UNDO, order_text_);
+  command.set_step_order(StepOrder(trust::Action::kRollback));
+  Hear(command);
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_ROLLED_BACK);
+}
+
+TEST_F(TargetJobsTest, OrderThatComesWithItsCancellationIsNeverAcceptedLater) {
+  v1::JobCommand command = Command(v1::JOB_STEP_CANCEL, order_text_);
+  Hear(command);
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_CANCELLED);
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_CANCELLED);
+  EXPECT_THAT(target_.calls, IsEmpty());
+}
+
+TEST_F(TargetJobsTest, AgentWithoutAFreeThreadRefusesInsteadOfWaitingForEver) {
+  steps_.full = true;
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  EXPECT_EQ(LastReport().error().name(), "agent-busy");
+}
+
+}  // namespace
+}  // namespace sluice::agent
