@@ -135,9 +135,8 @@ void Agent::OnReadCall(const v1::ControlMessage& message) {
   const std::string request_id = message.request();
   const bool begun = readers_.Run([this, task, request_id, stop = reading_.get_token()] {
     const StatusOr<std::string> envelope = task.Sign(task.Result(stop));
-    services_.post([this, request_id, envelope] {
-      services_.send(AnswerMessage(request_id, envelope));
-    });
+    services_.post(
+        [this, request_id, envelope] { services_.send(AnswerMessage(request_id, envelope)); });
   });
   if (begun) return;
   services_.send(AnswerMessage(

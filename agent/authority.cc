@@ -89,8 +89,7 @@ std::optional<net::Peer> Authority::FindPeer(std::string_view curve_key) const {
                    .curve_key = std::string(curve_key)};
 }
 
-Status Authority::Judge(
-    const std::function<Status(const trust::AcceptanceContext&)>& judge) const {
+Status Authority::Judge(const std::function<Status(const trust::AcceptanceContext&)>& judge) const {
   const Documents documents = InForce();
   SLUICE_ASSIGN_OR_RETURN(const absl::Time floor, journal_.TimeFloor());
   Status unreadable;

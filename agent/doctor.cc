@@ -18,8 +18,7 @@ namespace sluice::agent {
 namespace {
 
 Status NoScope(std::string_view verb, const foundation::ProbeFacts& facts) {
-  return NamedError(StatusCode::kPermissionDenied,
-                    absl::StrCat("no-", ToAbsl(verb), "-scope"),
+  return NamedError(StatusCode::kPermissionDenied, absl::StrCat("no-", ToAbsl(verb), "-scope"),
                     absl::StrCat("the UAA client ", facts.client_id, " has no scope that lets it ",
                                  ToAbsl(verb), "; run sluice-agent doctor --grants"));
 }
@@ -67,16 +66,15 @@ std::vector<Finding> FindingsOf(const foundation::ProbeFacts& facts) {
   findings.push_back({"login", facts.login, absl::StrCat("as UAA client ", facts.client_id)});
   if (!facts.login.ok()) return findings;
   const std::string scopes = absl::StrCat("scopes ", absl::StrJoin(facts.scopes, " "));
-  findings.push_back(
-      {"read", facts.MayRead() ? absl::OkStatus() : NoScope("read", facts), scopes});
+  findings.push_back({"read", facts.MayRead() ? absl::OkStatus() : NoScope("read", facts), scopes});
   findings.push_back(
       {"write", facts.MayWrite() ? absl::OkStatus() : NoScope("write", facts), scopes});
   std::set<std::string> roles;
   for (const foundation::Role& role : facts.roles) roles.insert(role.type);
   findings.push_back({"roles", facts.roles_read,
-                      roles.empty() ? std::string(facts.ReadsEverything() ? "none, and none needed"
-                                                                          : "none")
-                                    : absl::StrJoin(roles, " ")});
+                      roles.empty()
+                          ? std::string(facts.ReadsEverything() ? "none, and none needed" : "none")
+                          : absl::StrJoin(roles, " ")});
   return findings;
 }
 
@@ -99,15 +97,17 @@ std::string FormatFindings(const std::vector<Finding>& findings) {
 void LogFindings(const std::vector<Finding>& findings, const std::string& foundation) {
   for (const Finding& finding : findings) {
     if (finding.status.ok()) {
-      Log(LogLevel::kInfo, "foundation-probe", {{"foundation", foundation},
-                                                {"name", finding.what},
-                                                {"status", "ok"},
-                                                {"message", finding.detail}});
+      Log(LogLevel::kInfo, "foundation-probe",
+          {{"foundation", foundation},
+           {"name", finding.what},
+           {"status", "ok"},
+           {"message", finding.detail}});
     } else {
-      Log(LogLevel::kWarning, "foundation-probe", {{"foundation", foundation},
-                                                   {"name", finding.what},
-                                                   {"status", "fails"},
-                                                   {"message", Describe(finding.status)}});
+      Log(LogLevel::kWarning, "foundation-probe",
+          {{"foundation", foundation},
+           {"name", finding.what},
+           {"status", "fails"},
+           {"message", Describe(finding.status)}});
     }
   }
 }
@@ -126,8 +126,7 @@ Status CheckFiles(const Settings& settings, const Files& files) {
   Note(mistakes, trust.status());
   if (key.ok() && trust.ok() && !trust->FindAgent(key->identity.Public())) {
     mistakes.push_back(absl::StrCat(settings.trust_document, " does not name this agent (key id ",
-                                    key->identity.Public().id(),
-                                    "): sluice trust add-foundation"));
+                                    key->identity.Public().id(), "): sluice trust add-foundation"));
   }
   if (!settings.policy_file.empty()) {
     Note(mistakes, trust::Policy::Load(files, settings.policy_file).status());
@@ -138,9 +137,10 @@ Status CheckFiles(const Settings& settings, const Files& files) {
                     absl::StrJoin(mistakes, "\n"));
 }
 
-StatusOr<std::vector<std::string>> GrantCommands(
-    const Settings& settings, const Files& files, foundation::CloudController& cloud_controller,
-    const std::vector<trust::ListingReference>& spaces, std::stop_token stop) {
+StatusOr<std::vector<std::string>> GrantCommands(const Settings& settings, const Files& files,
+                                                 foundation::CloudController& cloud_controller,
+                                                 const std::vector<trust::ListingReference>& spaces,
+                                                 std::stop_token stop) {
   std::vector<trust::ListingReference> wanted = spaces;
   if (wanted.empty()) {
     SLUICE_ASSIGN_OR_RETURN(

@@ -16,7 +16,7 @@ namespace sluice::agent {
 
 // A thing that was tried, in the order in which one depends on another.
 struct Finding {
-  std::string what;    // "foundation", "login", "read", ...
+  std::string what;  // "foundation", "login", "read", ...
   Status status;
   std::string detail;  // when it works
 };
@@ -35,8 +35,9 @@ Status CheckFiles(const Settings& settings, const Files& files);
 
 // The shell commands that grant what the agent's client lacks for these spaces: those given, or if
 // none is, the spaces of this foundation that the trust document's grants name in full.
-StatusOr<std::vector<std::string>> GrantCommands(
-    const Settings& settings, const Files& files, foundation::CloudController& cloud_controller,
-    const std::vector<trust::ListingReference>& spaces, std::stop_token stop);
+StatusOr<std::vector<std::string>> GrantCommands(const Settings& settings, const Files& files,
+                                                 foundation::CloudController& cloud_controller,
+                                                 const std::vector<trust::ListingReference>& spaces,
+                                                 std::stop_token stop);
 
 }  // namespace sluice::agent

@@ -1,5 +1,5 @@
-// What the jobs of an agent share, and how they speak to the coordinator. Everything here belongs to
-// the control loop's thread unless it says otherwise.
+// What the jobs of an agent share, and how they speak to the coordinator. Everything here belongs
+// to the control loop's thread unless it says otherwise.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@ class JobReport;
 namespace sluice::agent {
 
 // Promotions of one role that an agent works on at a time; the next is refused by "agent-busy".
-// Each has at most one step running, on a thread of its own.
+// Each has at most one step running, on a thread of its own. What only waits is not counted.
 inline constexpr size_t kOpenJobsMax = 16;
 
 // All borrowed.

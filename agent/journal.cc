@@ -43,7 +43,8 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
 // `condition` is our own text.
 std::string SelectJobs(const char* condition) {
   return absl::StrCat(
-      "SELECT promotion, role, target_index, order_envelope, state, facts, secret, revision, report, "
+      "SELECT promotion, role, target_index, order_envelope, state, facts, secret, revision, "
+      "report, "
       "reported, open FROM job WHERE ",
       condition, " ORDER BY number");
 }
@@ -151,9 +152,9 @@ Status Journal::SaveJobLocked(const JobRecord& job) {
 
 Status Journal::SaveFacts(const JobKey& key, std::string_view facts) {
   MutexLock lock(mutex_);
-  SLUICE_ASSIGN_OR_RETURN(
-      Statement save, database_->Prepare("UPDATE job SET facts = ?4 WHERE promotion = ?1 AND "
-                                         "role = ?2 AND target_index = ?3"));
+  SLUICE_ASSIGN_OR_RETURN(Statement save,
+                          database_->Prepare("UPDATE job SET facts = ?4 WHERE promotion = ?1 AND "
+                                             "role = ?2 AND target_index = ?3"));
   save.BindText(1, key.promotion);
   save.BindInteger(2, static_cast<int64_t>(key.role));
   save.BindInteger(3, key.target_index);
@@ -178,7 +179,8 @@ JobRecord Journal::ReadJob(const Statement& row) {
 
 StatusOr<std::vector<JobRecord>> Journal::LoadUnfinishedJobs() {
   MutexLock lock(mutex_);
-  SLUICE_ASSIGN_OR_RETURN(Statement find, database_->Prepare(SelectJobs("open = 1 OR reported = 0")));
+  SLUICE_ASSIGN_OR_RETURN(Statement find,
+                          database_->Prepare(SelectJobs("open = 1 OR reported = 0")));
   std::vector<JobRecord> jobs;
   while (true) {
     SLUICE_ASSIGN_OR_RETURN(const bool found, find.Step());

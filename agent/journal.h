@@ -35,14 +35,14 @@ struct JobKey {
 
 struct JobRecord {
   JobKey key;
-  std::string order;     // the promote order's envelope
-  std::string state;     // of the job's machine, as text (jobs/source_record.h, jobs/target_facts.h)
-  std::string facts;     // target: what its steps have done; see SaveFacts()
-  Secret secret;         // target: the seal offer's secret half, until the transfer is over
-  uint64_t revision = 0; // of the latest report
-  std::string report;    // serialized v1::JobReport
-  bool reported = false; // the coordinator's ledger has it
-  bool open = true;      // its machine may go on by itself, or by a wish that is no new order
+  std::string order;  // the promote order's envelope
+  std::string state;  // of the job's machine, as text (jobs/source_record.h, jobs/target_facts.h)
+  std::string facts;  // target: what its steps have done; see SaveFacts()
+  Secret secret;      // target: the seal offer's secret half, until the transfer is over
+  uint64_t revision = 0;  // of the latest report
+  std::string report;     // serialized v1::JobReport
+  bool reported = false;  // the coordinator's ledger has it
+  bool open = true;       // its machine may go on by itself, or by a wish that is no new order
 };
 
 // A target app's counter (common/trust/acceptance.h).

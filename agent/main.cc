@@ -59,7 +59,8 @@ Status Keygen(const Words& words) {
   return absl::OkStatus();
 }
 
-// All mistakes of the files at once; then what the foundation says, which needs the files to be good.
+// All mistakes of the files at once; then what the foundation says, which needs the files to be
+// good.
 Status CheckConfig(const Words& words) {
   SystemFiles files;
   const SystemClock clock;
@@ -82,8 +83,7 @@ StatusOr<std::vector<trust::ListingReference>> SpacesOf(const Words& words,
         trust::ListingReference space,
         trust::ListingReference::Parse(absl::StrCat(foundation.value(), ":", text)));
     if (!space.space) {
-      return NamedError(StatusCode::kInvalidArgument, "bad-reference",
-                        "--space takes ORG/SPACE");
+      return NamedError(StatusCode::kInvalidArgument, "bad-reference", "--space takes ORG/SPACE");
     }
     spaces.push_back(std::move(space));
   }

@@ -34,8 +34,9 @@ Status CheckPart(const trust::Order& order, const FoundationName& own, const Job
                         : key.target_index < order.targets.size() &&
                               order.targets[key.target_index].reference.foundation == own;
   if (ours) return absl::OkStatus();
-  return Mismatch("wrong-part", absl::StrCat("the part that the coordinator asks for is not that of ",
-                                             own.value()));
+  return Mismatch(
+      "wrong-part",
+      absl::StrCat("the part that the coordinator asks for is not that of ", own.value()));
 }
 
 // The other part of an order that was accepted: nobody may have promoted there in between.
@@ -77,28 +78,29 @@ StatusOr<JudgedOrder> JudgeStepOrder(const Authority& authority, std::string_vie
   SLUICE_ASSIGN_OR_RETURN(trust::AcceptedOrder accepted, authority.AcceptOrder(envelope));
   const trust::Order& order = accepted.order;
   if (order.action != action) {
-    return Mismatch("wrong-action",
-                    absl::StrCat("the operator signed an order to ",
-                                 ToAbsl(trust::ActionName(order.action)), ", not to ",
-                                 ToAbsl(trust::ActionName(action))));
+    return Mismatch("wrong-action", absl::StrCat("the operator signed an order to ",
+                                                 ToAbsl(trust::ActionName(order.action)),
+                                                 ", not to ", ToAbsl(trust::ActionName(action))));
   }
   if (order.promotion != original.promotion) {
     return Mismatch("wrong-promotion",
                     absl::StrCat("the order is for promotion ", order.promotion.value()));
   }
   if (order.original_order_sha256 != original_sha256) {
-    return Mismatch("wrong-original-order", "the order continues another order than this promotion's");
+    return Mismatch("wrong-original-order",
+                    "the order continues another order than this promotion's");
   }
   const trust::OrderTarget& target = original.targets[target_index];
-  const bool same = order.artifact == original.artifact && order.source == original.source &&
-                    order.targets.size() == original.targets.size() &&
-                    order.targets[target_index].reference == target.reference &&
-                    order.targets[target_index].space_guid == target.space_guid &&
-                    (target.app_guid.empty() ||
-                     order.targets[target_index].app_guid == target.app_guid);
+  const bool same =
+      order.artifact == original.artifact && order.source == original.source &&
+      order.targets.size() == original.targets.size() &&
+      order.targets[target_index].reference == target.reference &&
+      order.targets[target_index].space_guid == target.space_guid &&
+      (target.app_guid.empty() || order.targets[target_index].app_guid == target.app_guid);
   if (!same) {
-    return Mismatch("order-differs", "the order names another droplet, source or target than the "
-                                     "promotion that it belongs to");
+    return Mismatch("order-differs",
+                    "the order names another droplet, source or target than the "
+                    "promotion that it belongs to");
   }
   return JudgedOrder{.order = order,
                      .sha256 = accepted.order_sha256,

@@ -28,8 +28,8 @@ StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& jou
                                         std::string_view envelope, const JobKey& key);
 
 // An order that continues, ends or undoes the promotion of `original`: names of
-// trust::AcceptOrder(), and InvalidArgument "wrong-action", "wrong-promotion", "wrong-original-order",
-// "order-differs" unless it is about the same artifact, source and target.
+// trust::AcceptOrder(), and InvalidArgument "wrong-action", "wrong-promotion",
+// "wrong-original-order", "order-differs" unless it is about the same artifact, source and target.
 StatusOr<JudgedOrder> JudgeStepOrder(const Authority& authority, std::string_view envelope,
                                      trust::Action action, const trust::Order& original,
                                      const std::string& original_sha256, size_t target_index);

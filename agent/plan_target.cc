@@ -21,9 +21,9 @@ constexpr uint64_t kMultipartBytes = 1024;
 Status CheckSize(const TargetQuestion& question) {
   if (question.size_bytes + kMultipartBytes <= question.droplet_bytes_max) return absl::OkStatus();
   return NamedError(StatusCode::kFailedPrecondition, "droplet-too-large",
-                    absl::StrCat(question.reference.foundation.value(), " takes uploads of at most ",
-                                 question.droplet_bytes_max, " bytes, and the droplet has ",
-                                 question.size_bytes));
+                    absl::StrCat(question.reference.foundation.value(),
+                                 " takes uploads of at most ", question.droplet_bytes_max,
+                                 " bytes, and the droplet has ", question.size_bytes));
 }
 
 Status CheckRole(CloudController& cloud_controller, const Space& space,
@@ -31,8 +31,8 @@ Status CheckRole(CloudController& cloud_controller, const Space& space,
   const foundation::ProbeFacts facts = cloud_controller.Probe(stop);
   SLUICE_RETURN_IF_ERROR(facts.discovery);
   SLUICE_RETURN_IF_ERROR(facts.login);
-  const bool may = facts.MayWrite() && (facts.WritesEverything() ||
-                                        facts.HasSpaceRole("space_developer", space.guid));
+  const bool may = facts.MayWrite() &&
+                   (facts.WritesEverything() || facts.HasSpaceRole("space_developer", space.guid));
   if (may) return absl::OkStatus();
   return NamedError(StatusCode::kPermissionDenied, "role-missing",
                     absl::StrCat("the agent's client ", facts.client_id, " may not write in ",
@@ -55,8 +55,8 @@ Status CheckStack(CloudController& cloud_controller, const TargetQuestion& quest
 }
 
 // What is there already of the droplet.
-Status FindStored(CloudController& cloud_controller, const TargetQuestion& question,
-                  const App& app, TargetPlan& plan, std::stop_token stop) {
+Status FindStored(CloudController& cloud_controller, const TargetQuestion& question, const App& app,
+                  TargetPlan& plan, std::stop_token stop) {
   if (app.current_droplet_guid) {
     SLUICE_ASSIGN_OR_RETURN(const Droplet current,
                             cloud_controller.GetCurrentDroplet(app.guid, stop));
@@ -74,10 +74,11 @@ Status FindStored(CloudController& cloud_controller, const TargetQuestion& quest
     }
   }
   if (plan.already == "none") {
-    SLUICE_ASSIGN_OR_RETURN(const auto stored, cloud_controller.FindStagedDroplets(
-                                                   app.guid, question.sha256, stop));
+    SLUICE_ASSIGN_OR_RETURN(const auto stored,
+                            cloud_controller.FindStagedDroplets(app.guid, question.sha256, stop));
     for (const Droplet& listed : stored) {
-      SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller.GetDroplet(listed.guid, stop));
+      SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
+                              cloud_controller.GetDroplet(listed.guid, stop));
       if (droplet.process_types == question.process_types) plan.already = "stored";
     }
   }
@@ -140,8 +141,8 @@ StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
   const trust::AppReference& reference = question.reference;
   SLUICE_ASSIGN_OR_RETURN(const auto organization,
                           cloud_controller.FindOrganization(reference.organization, stop));
-  SLUICE_ASSIGN_OR_RETURN(const Space space, cloud_controller.FindSpace(organization.guid,
-                                                                        reference.space, stop));
+  SLUICE_ASSIGN_OR_RETURN(const Space space,
+                          cloud_controller.FindSpace(organization.guid, reference.space, stop));
   if (organization.suspended || space.suspended) {
     return NamedError(StatusCode::kFailedPrecondition,
                       organization.suspended ? "org-suspended" : "space-suspended",
@@ -154,9 +155,9 @@ StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
   auto found = cloud_controller.FindApp(space.guid, reference.app, stop);
   if (!found.ok() && (!absl::IsNotFound(found.status()) || !question.create)) {
     if (!absl::IsNotFound(found.status())) return found.status();
-    return NamedError(StatusCode::kNotFound, "no-app",
-                      absl::StrCat("no app ", reference.text(),
-                                   "; give --create to have it created"));
+    return NamedError(
+        StatusCode::kNotFound, "no-app",
+        absl::StrCat("no app ", reference.text(), "; give --create to have it created"));
   }
   std::optional<App> app;
   if (found.ok()) app = *std::move(found);
@@ -175,7 +176,8 @@ StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
                             cloud_controller.ListDeployments(app->guid, true, stop));
     if (!deployments.empty() && question.activate) {
       return NamedError(StatusCode::kFailedPrecondition, "deployment-in-progress",
-                        absl::StrCat(reference.text(), " is being deployed by somebody else; wait "
+                        absl::StrCat(reference.text(),
+                                     " is being deployed by somebody else; wait "
                                      "for it or cancel it"));
     }
     std::optional<Droplet> current;
@@ -204,9 +206,9 @@ StatusOr<RollbackPlan> PlanForRollback(CloudController& cloud_controller, Journa
     return NamedError(StatusCode::kNotFound, "no-promotion",
                       absl::StrCat("promotion ", promotion, " did not go to ", reference.text()));
   }
-  SLUICE_ASSIGN_OR_RETURN(const auto place, cloud_controller.FindAppPlace(
-                                                reference.organization, reference.space,
-                                                reference.app, stop));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto place,
+      cloud_controller.FindAppPlace(reference.organization, reference.space, reference.app, stop));
   RollbackPlan plan;
   plan.organization_guid = place.organization.guid;
   plan.space_guid = place.space.guid;
@@ -225,15 +227,17 @@ StatusOr<RollbackPlan> PlanForRollback(CloudController& cloud_controller, Journa
   }
   plan.droplet_guid = facts->previous_droplet_guid;
   if (plan.droplet_guid.empty()) {
-    return NamedError(StatusCode::kFailedPrecondition, "nothing-to-restore",
-                      absl::StrCat(reference.text(), " had no droplet before promotion ", promotion));
+    return NamedError(
+        StatusCode::kFailedPrecondition, "nothing-to-restore",
+        absl::StrCat(reference.text(), " had no droplet before promotion ", promotion));
   }
   const auto droplet = cloud_controller.GetDroplet(plan.droplet_guid, stop);
   if (absl::IsNotFound(droplet.status()) || (droplet.ok() && !droplet->Staged())) {
-    return NamedError(StatusCode::kFailedPrecondition, "droplet-expired",
-                      absl::StrCat("what ", reference.text(), " ran before, droplet ",
-                                   plan.droplet_guid.value(), ", is gone; promote that version "
-                                   "again instead"));
+    return NamedError(
+        StatusCode::kFailedPrecondition, "droplet-expired",
+        absl::StrCat("what ", reference.text(), " ran before, droplet ", plan.droplet_guid.value(),
+                     ", is gone; promote that version "
+                     "again instead"));
   }
   if (!droplet.ok()) return droplet.status();
   plan.sha256 = droplet->Sha256();

@@ -33,7 +33,7 @@ struct TargetPlan {
   int64_t instances = 0;
   DropletGuid current_droplet_guid;
   std::string current_sha256;
-  std::string already = "none";  // or "stored", "current", "running"
+  std::string already = "none";        // or "stored", "current", "running"
   std::string upload = "cut-through";  // or "none"
   std::vector<std::string> changes;
   std::vector<std::string> warnings;

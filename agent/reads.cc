@@ -81,10 +81,10 @@ struct Reads::Question {
     SLUICE_ASSIGN_OR_RETURN(reference.app, Text("app"));
     if (!trust.Permits(operator_name, trust::Action::kRead, foundation, reference.organization,
                        reference.space)) {
-      return NamedError(StatusCode::kPermissionDenied, "not-granted",
-                        absl::StrCat("operator ", operator_name, " has no grant for ",
-                                     foundation.value(), ":", reference.organization, "/",
-                                     reference.space));
+      return NamedError(
+          StatusCode::kPermissionDenied, "not-granted",
+          absl::StrCat("operator ", operator_name, " has no grant for ", foundation.value(), ":",
+                       reference.organization, "/", reference.space));
     }
     return reference;
   }
@@ -117,17 +117,16 @@ StatusOr<std::string> Reads::AnswerFoundation(const Question& question) {
   } else if (!facts.login.ok()) {
     problems.push_back(FormatProblem(facts.login, "check the UAA client and its secret"));
   } else if (!facts.MayRead()) {
-    problems.push_back(FormatProblem(
-        NamedError(StatusCode::kPermissionDenied, "no-read-scope",
-                   "the UAA client has no scope that lets it read"),
-        "run sluice-agent doctor --grants"));
+    problems.push_back(FormatProblem(NamedError(StatusCode::kPermissionDenied, "no-read-scope",
+                                                "the UAA client has no scope that lets it read"),
+                                     "run sluice-agent doctor --grants"));
   }
   if (facts.clock_skew && absl::AbsDuration(*facts.clock_skew) > trust::kClockSkewMax) {
-    problems.push_back(FormatProblem(
-        NamedError(StatusCode::kFailedPrecondition, "clock-skew",
-                   absl::StrCat("the agent's clock and the foundation's differ by ",
-                                absl::FormatDuration(*facts.clock_skew))),
-        "set the clocks"));
+    problems.push_back(
+        FormatProblem(NamedError(StatusCode::kFailedPrecondition, "clock-skew",
+                                 absl::StrCat("the agent's clock and the foundation's differ by ",
+                                              absl::FormatDuration(*facts.clock_skew))),
+                      "set the clocks"));
   }
   json roles = json::array();
   for (const foundation::Role& role : facts.roles) {
@@ -158,8 +157,8 @@ StatusOr<std::string> Reads::AnswerApps(const Question& question) {
   }
   std::optional<std::string_view> space_view;
   if (space) space_view = *space;
-  SLUICE_ASSIGN_OR_RETURN(const auto places, cloud_controller_.ListApps(organization, space_view,
-                                                                        question.stop));
+  SLUICE_ASSIGN_OR_RETURN(const auto places,
+                          cloud_controller_.ListApps(organization, space_view, question.stop));
   json apps = json::array();
   for (const AppPlace& place : places) {
     // Only spaces that the operator may read in are shown.
@@ -190,10 +189,9 @@ StatusOr<std::string> Reads::AnswerApps(const Question& question) {
 
 StatusOr<std::string> Reads::AnswerDroplets(const Question& question) {
   SLUICE_ASSIGN_OR_RETURN(const auto reference, question.Reference(options_.foundation));
-  SLUICE_ASSIGN_OR_RETURN(
-      const AppPlace place,
-      cloud_controller_.FindAppPlace(reference.organization, reference.space, reference.app,
-                                     question.stop));
+  SLUICE_ASSIGN_OR_RETURN(const AppPlace place,
+                          cloud_controller_.FindAppPlace(reference.organization, reference.space,
+                                                         reference.app, question.stop));
   SLUICE_ASSIGN_OR_RETURN(const auto listed,
                           cloud_controller_.ListDroplets(place.app.guid, {}, question.stop));
   json droplets = json::array();
@@ -211,10 +209,9 @@ StatusOr<std::string> Reads::AnswerDroplets(const Question& question) {
 StatusOr<std::string> Reads::PlanSource(const Question& question) {
   SLUICE_ASSIGN_OR_RETURN(const auto reference, question.Reference(options_.foundation));
   SLUICE_ASSIGN_OR_RETURN(const std::string selector, question.Text("droplet"));
-  SLUICE_ASSIGN_OR_RETURN(
-      const AppPlace place,
-      cloud_controller_.FindAppPlace(reference.organization, reference.space, reference.app,
-                                     question.stop));
+  SLUICE_ASSIGN_OR_RETURN(const AppPlace place,
+                          cloud_controller_.FindAppPlace(reference.organization, reference.space,
+                                                         reference.app, question.stop));
   SLUICE_ASSIGN_OR_RETURN(const SourceDroplet found,
                           FindSourceDroplet(cloud_controller_, reference, place.app, selector,
                                             question.trust, question.stop));
@@ -299,9 +296,9 @@ StatusOr<std::string> Reads::PlanTarget(const Question& question) {
 StatusOr<std::string> Reads::PlanRollback(const Question& question) {
   SLUICE_ASSIGN_OR_RETURN(const auto reference, question.Reference(options_.foundation));
   SLUICE_ASSIGN_OR_RETURN(const std::string promotion, question.Text("promotion"));
-  SLUICE_ASSIGN_OR_RETURN(const RollbackPlan plan, PlanForRollback(cloud_controller_, journal_,
-                                                                  reference, promotion,
-                                                                  question.stop));
+  SLUICE_ASSIGN_OR_RETURN(
+      const RollbackPlan plan,
+      PlanForRollback(cloud_controller_, journal_, reference, promotion, question.stop));
   SLUICE_ASSIGN_OR_RETURN(const int64_t used, journal_.LastCounter(reference.text()));
   return json({{"organization_guid", plan.organization_guid.value()},
                {"space_guid", plan.space_guid.value()},

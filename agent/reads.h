@@ -1,5 +1,5 @@
-// Answers to signed read requests: what the command line's plans and lists are made of. The actions,
-// their arguments and results are in README.md.
+// Answers to signed read requests: what the command line's plans and lists are made of. The
+// actions, their arguments and results are in README.md.
 #pragma once
 
 #include <stop_token>

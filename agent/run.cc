@@ -85,30 +85,27 @@ Status Program::OpenFiles() {
   SLUICE_ASSIGN_OR_RETURN(trust::AgentKey key,
                           trust::LoadAgentKey(around_.files, settings_.key_file));
   if (key.foundation != settings_.foundation) {
-    return NamedError(StatusCode::kInvalidArgument, "wrong-key-file",
-                      absl::StrCat(settings_.key_file, " is the key of foundation ",
-                                   key.foundation.value(), ", the configuration is of ",
-                                   settings_.foundation.value()));
+    return NamedError(
+        StatusCode::kInvalidArgument, "wrong-key-file",
+        absl::StrCat(settings_.key_file, " is the key of foundation ", key.foundation.value(),
+                     ", the configuration is of ", settings_.foundation.value()));
   }
   SLUICE_RETURN_IF_ERROR(around_.files.MakeFolder(settings_.data_dir));
   SLUICE_ASSIGN_OR_RETURN(journal_, Journal::Open(around_.files, settings_.JournalPath()));
-  SLUICE_ASSIGN_OR_RETURN(authority_,
-                          Authority::Open(around_.files,
-                                          {.trust_document = settings_.trust_document,
-                                           .trust_roots = settings_.trust_roots,
-                                           .policy_file = settings_.policy_file},
-                                          std::move(key), *journal_, around_.clock));
+  SLUICE_ASSIGN_OR_RETURN(authority_, Authority::Open(around_.files,
+                                                      {.trust_document = settings_.trust_document,
+                                                       .trust_roots = settings_.trust_roots,
+                                                       .policy_file = settings_.policy_file},
+                                                      std::move(key), *journal_, around_.clock));
   return absl::OkStatus();
 }
 
 Status Program::OpenNetwork() {
   const crypto::CurveKeyPair& curve = authority_->key().curve;
   SLUICE_ASSIGN_OR_RETURN(
-      network_, net::Network::Start({.public_key = curve.public_key().bytes(),
-                                     .secret_key = curve.secret_bytes()},
-                                    [this](std::string_view key) {
-                                      return authority_->FindPeer(key);
-                                    }));
+      network_, net::Network::Start(
+                    {.public_key = curve.public_key().bytes(), .secret_key = curve.secret_bytes()},
+                    [this](std::string_view key) { return authority_->FindPeer(key); }));
   SLUICE_ASSIGN_OR_RETURN(
       exchange_, transfer::BulkExchange::Start(*network_, around_.clock, around_.entropy,
                                                {.listen_endpoint = settings_.bulk_listen}));
@@ -140,9 +137,8 @@ void Program::MakeAgent() {
   foundation::CloudController& cloud_controller = foundation_.cloud_controller();
   steps_ = std::make_unique<ThreadPool>("step", kStepThreads, kStepsQueuedMax);
   readers_ = std::make_unique<ThreadPool>("read", kReadThreads, kReadsQueuedMax);
-  source_steps_ = std::make_unique<SourceSteps>(cloud_controller, *exchange_,
-                                                authority_->key().identity, around_.clock,
-                                                around_.entropy);
+  source_steps_ = std::make_unique<SourceSteps>(
+      cloud_controller, *exchange_, authority_->key().identity, around_.clock, around_.entropy);
   target_steps_ = std::make_unique<TargetSteps>(
       TargetSteps::Options{.deployment_poll = settings_.deployment_poll}, cloud_controller,
       around_.clock, foundation_.waiter());

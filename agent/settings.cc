@@ -98,8 +98,8 @@ void ReadCloudController(const ConfigReader& config, const Reader& reader, Setti
   settings.job_poll_first =
       reader.Interval("cloud_controller.job_poll_first", defaults.job_poll_first);
   settings.job_poll_max = reader.Interval("cloud_controller.job_poll_max", defaults.job_poll_max);
-  settings.deployment_poll = reader.Interval("cloud_controller.deployment_poll",
-                                             TargetSteps::Options().deployment_poll);
+  settings.deployment_poll =
+      reader.Interval("cloud_controller.deployment_poll", TargetSteps::Options().deployment_poll);
   settings.droplet_bytes_max =
       config.Size("cloud_controller.droplet_bytes_max", Reads::Options().droplet_bytes_max);
 }
@@ -135,8 +135,8 @@ StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
   ReadCloudController(config, reader, settings);
   settings.policy_file = reader.Path("policy_file");
   settings.data_dir = reader.RequiredPath("data_dir");
-  const auto level = ParseLogLevel(
-      config.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));
+  const auto level =
+      ParseLogLevel(config.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));
   settings.log_level = level.value_or(LogLevel::kInfo);
   SLUICE_RETURN_IF_ERROR(config.Finish());
   return settings;

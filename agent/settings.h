@@ -43,7 +43,8 @@ struct Settings {
 };
 
 // Paths in the file are relative to its folder; SLUICE_… in `overrides` replace what it says.
-// InvalidArgument "no-configuration" or "bad-configuration", the latter with a line for each mistake.
+// InvalidArgument "no-configuration" or "bad-configuration", the latter with a line for each
+// mistake.
 StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
                                 const ConfigReader::Overrides& overrides);
 

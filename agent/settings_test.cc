@@ -61,10 +61,9 @@ TEST_F(SettingsTest, PathsAreRelativeToTheFileAndDefaultsAreThere) {
 }
 
 TEST_F(SettingsTest, EnvironmentReplacesWhatTheFileSaysAndBringsTheSecret) {
-  const auto settings =
-      Load(Good(), {{"SLUICE_COORDINATOR_ENDPOINT", "tcp://other:1"},
-                    {"SLUICE_KEY_FILE", "from-here.key"},
-                    {"SLUICE_CLOUD_CONTROLLER_CLIENT_SECRET", "s3cret"}});
+  const auto settings = Load(Good(), {{"SLUICE_COORDINATOR_ENDPOINT", "tcp://other:1"},
+                                      {"SLUICE_KEY_FILE", "from-here.key"},
+                                      {"SLUICE_CLOUD_CONTROLLER_CLIENT_SECRET", "s3cret"}});
   ASSERT_THAT(settings, IsOk());
   EXPECT_EQ(settings->coordinator_endpoint, "tcp://other:1");
   EXPECT_EQ(settings->key_file, "from-here.key") << "relative to where the process is";
@@ -86,9 +85,9 @@ TEST_F(SettingsTest, EveryMistakeIsNamedWithItsLineAtOnce) {
   EXPECT_THAT(settings, HasErrorName("bad-configuration"));
   const std::string message(settings.status().message());
   for (const char* part :
-       {"agent.yaml:1: foundation", "agent.yaml:3: trust.roots", "agent.yaml:4: coordinator.endpoint",
-        "agent.yaml:6: cloud_controller.api", "agent.yaml:9: cloud_controller.job_poll_first",
-        "agent.yaml:10: ", "data_dir"}) {
+       {"agent.yaml:1: foundation", "agent.yaml:3: trust.roots",
+        "agent.yaml:4: coordinator.endpoint", "agent.yaml:6: cloud_controller.api",
+        "agent.yaml:9: cloud_controller.job_poll_first", "agent.yaml:10: ", "data_dir"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
 }
@@ -101,8 +100,8 @@ TEST_F(SettingsTest, SecretInTheFileIsAMistakeAndIsNotRepeated) {
 
 TEST_F(SettingsTest, FileThatIsNotThereIsNamed) {
   const auto settings = LoadSettings(files_, folder_ + "/nowhere.yaml", {});
-  EXPECT_THAT(settings, AllOf(HasErrorName("no-configuration"),
-                              StatusIs(StatusCode::kInvalidArgument)));
+  EXPECT_THAT(settings,
+              AllOf(HasErrorName("no-configuration"), StatusIs(StatusCode::kInvalidArgument)));
 }
 
 TEST_F(SettingsTest, AdvertisedAddressWithoutListeningIsAMistake) {

@@ -109,18 +109,18 @@ void SourceJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
   job->order = judged->order;
   job->order_sha256 = judged->sha256;
   job->accepting = true;
-  Log(LogLevel::kInfo, "order-judged", {{"promotion", key.promotion},
-                                        {"role", "source"},
-                                        {"operator", judged->operator_name}});
+  Log(LogLevel::kInfo, "order-judged",
+      {{"promotion", key.promotion}, {"role", "source"}, {"operator", judged->operator_name}});
   const bool cancelled = command.step() == v1::JOB_STEP_CANCEL;
   if (cancelled) job->stop.request_stop();
-  const bool begun = services_.executor.Run(
-      [this, key, order = job->order, sha256 = job->order_sha256,
-       trust = services_.authority.trust(), stop = job->stop.get_token()] {
+  const bool begun =
+      services_.executor.Run([this, key, order = job->order, sha256 = job->order_sha256,
+                              trust = services_.authority.trust(), stop = job->stop.get_token()] {
         StatusOr<std::string> statement =
             NamedError(StatusCode::kCancelled, "cancelled", "cancelled before it was accepted");
         if (!stop.stop_requested()) statement = work_.State(order, sha256, *trust, stop);
-        services_.post([this, key, statement = std::move(statement)] { EndAccept(key, statement); });
+        services_.post(
+            [this, key, statement = std::move(statement)] { EndAccept(key, statement); });
       });
   if (!begun) {
     return Refuse(key, NamedError(StatusCode::kUnavailable, "agent-busy",
@@ -144,8 +144,8 @@ void SourceJobs::EndAccept(const JobKey& key, const StatusOr<std::string>& state
   if (statement.ok()) {
     job->record.statement = *statement;
   } else {
-    job->record.state.phase = absl::IsCancelled(statement.status()) ? SourcePhase::kCancelled
-                                                                    : SourcePhase::kRefused;
+    job->record.state.phase =
+        absl::IsCancelled(statement.status()) ? SourcePhase::kCancelled : SourcePhase::kRefused;
     job->record.state.cause = statement.status();
     LogStatus(LogLevel::kWarning, "order-refused", statement.status(),
               {{"promotion", key.promotion}, {"role", "source"}});
@@ -153,13 +153,12 @@ void SourceJobs::EndAccept(const JobKey& key, const StatusOr<std::string>& state
   job->stored.state = FormatSourceRecord(job->record);
   job->stored.open = !Ended(job->record.state.phase);
   PutReport(job->stored, ReportOf(job->record, job->order), services_.clock.Now());
-  const Status recorded =
-      services_.journal.RecordAcceptance({.order_id = judged->order.order_id,
-                                          .order_sha256 = judged->sha256,
-                                          .envelope = job->stored.order,
-                                          .accepted_at = services_.clock.Now(),
-                                          .counters = judged->counters,
-                                          .job = job->stored});
+  const Status recorded = services_.journal.RecordAcceptance({.order_id = judged->order.order_id,
+                                                              .order_sha256 = judged->sha256,
+                                                              .envelope = job->stored.order,
+                                                              .accepted_at = services_.clock.Now(),
+                                                              .counters = judged->counters,
+                                                              .job = job->stored});
   if (!recorded.ok()) {
     jobs_.erase(key);
     return Refuse(key, recorded);
@@ -189,10 +188,11 @@ void SourceJobs::Apply(Job& job, const SourceEvent& event) {
   if (!decision.changed) return;
   job.record.state = decision.state;
   if (!Save(job)) return;
-  Log(LogLevel::kInfo, "job-state", {{"promotion", job.stored.key.promotion},
-                                     {"role", "source"},
-                                     {"state", SourcePhaseName(decision.state.phase)},
-                                     {"reason", ErrorName(decision.state.cause)}});
+  Log(LogLevel::kInfo, "job-state",
+      {{"promotion", job.stored.key.promotion},
+       {"role", "source"},
+       {"state", SourcePhaseName(decision.state.phase)},
+       {"reason", ErrorName(decision.state.cause)}});
   if (decision.stop_sending) job.stop.request_stop();
   SendReport(services_, job.stored);
   if (decision.start_sending) StartSending(job);
@@ -206,12 +206,12 @@ void SourceJobs::StartSending(Job& job) {
                      .statement = job.record.statement,
                      .seal_offers = job.seal_offers,
                      .paths = job.paths};
-  const bool begun = services_.executor.Run(
-      [this, key, sending = std::move(sending), trust = services_.authority.trust(),
-       meter = job.meter, stop = job.stop.get_token()] {
-        const Status status = work_.Send(sending, *trust, *meter, stop);
-        services_.post([this, key, status] { EndSending(key, status); });
-      });
+  const bool begun = services_.executor.Run([this, key, sending = std::move(sending),
+                                             trust = services_.authority.trust(), meter = job.meter,
+                                             stop = job.stop.get_token()] {
+    const Status status = work_.Send(sending, *trust, *meter, stop);
+    services_.post([this, key, status] { EndSending(key, status); });
+  });
   if (!begun) {
     EndSending(key, NamedError(StatusCode::kUnavailable, "agent-busy",
                                "the source's agent has no thread free; try again later"));

@@ -148,10 +148,11 @@ void TargetJobs::Apply(Job& job, const TargetEvent& event) {
 
 // Acts on a decision that is journalled.
 void TargetJobs::Carry(Job& job, const TargetDecision& decision) {
-  Log(LogLevel::kInfo, "job-state", {{"promotion", job.stored.key.promotion},
-                                     {"role", "target"},
-                                     {"state", TargetPhaseName(decision.state.phase)},
-                                     {"reason", ErrorName(decision.state.cause)}});
+  Log(LogLevel::kInfo, "job-state",
+      {{"promotion", job.stored.key.promotion},
+       {"role", "target"},
+       {"state", TargetPhaseName(decision.state.phase)},
+       {"reason", ErrorName(decision.state.cause)}});
   if (decision.stop_running) job.stop.request_stop();
   if (Reportable(job.record)) SendReport(services_, job.stored);
   if (decision.start) StartStep(job, *decision.start);
@@ -172,7 +173,8 @@ void TargetJobs::Prepare(Job& job) {
     }
   }
   const TargetPhase phase = job.record.state.phase;
-  const bool before_transfer = phase == TargetPhase::kAccepted || phase == TargetPhase::kTransferring;
+  const bool before_transfer =
+      phase == TargetPhase::kAccepted || phase == TargetPhase::kTransferring;
   if (!before_transfer) job.stored.secret = Secret();
   job.stored.state = FormatTargetRecord(job.record);
   job.stored.facts = FormatTargetFacts(job.facts);
@@ -217,8 +219,8 @@ void TargetJobs::StartStep(Job& job, TargetStep step) {
                                  .path = job.path.value_or(ChosenPath())},
                        .trust = services_.authority.trust(),
                        .meter = job.meter};
-  StepEnd end = {.step = step, .status = absl::OkStatus(), .runs_already = false,
-                 .facts = job.facts};
+  StepEnd end = {
+      .step = step, .status = absl::OkStatus(), .runs_already = false, .facts = job.facts};
   const bool begun = services_.executor.Run([this, key, checkpoint, upload = std::move(upload), end,
                                              stop = job.stop.get_token()]() mutable {
     if (end.step == TargetStep::kUpload) {

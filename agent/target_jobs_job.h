@@ -20,7 +20,7 @@ struct TargetJobs::Job {
   TargetFacts facts;  // as the latest checkpoint has them
   trust::Order order;
   std::string order_sha256;
-  bool accepting = false;           // being judged by the foundation; nothing is journalled yet
+  bool accepting = false;          // being judged by the foundation; nothing is journalled yet
   bool checking_rollback = false;  // likewise, for a rollback order
   std::stop_source stop;           // of what runs
   std::shared_ptr<TransferMeter> meter = std::make_shared<TransferMeter>();

@@ -39,10 +39,13 @@ void TargetJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
   const std::string& envelope = command.order();
   auto judged = JudgePromoteOrder(services_.authority, services_.journal, envelope, key);
   if (!judged.ok()) return Refuse(key, envelope, judged.status());
-  const auto open = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) {
-    return entry.second->accepting || entry.second->stored.open;
+  // What waits at the barrier, for a change window perhaps, takes nothing from the others.
+  const auto busy = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) {
+    const Job& other = *entry.second;
+    return other.accepting ||
+           (other.stored.open && other.record.state.phase != TargetPhase::kUploaded);
   });
-  if (static_cast<size_t>(open) >= kOpenJobsMax) {
+  if (static_cast<size_t>(busy) >= kOpenJobsMax) {
     return Refuse(key, envelope,
                   Busy(absl::StrCat("works on ", kOpenJobsMax, " promotions already")));
   }
@@ -52,9 +55,8 @@ void TargetJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
   job->order = judged->order;
   job->order_sha256 = judged->sha256;
   job->accepting = true;
-  Log(LogLevel::kInfo, "order-judged", {{"promotion", key.promotion},
-                                        {"role", "target"},
-                                        {"operator", judged->operator_name}});
+  Log(LogLevel::kInfo, "order-judged",
+      {{"promotion", key.promotion}, {"role", "target"}, {"operator", judged->operator_name}});
   const bool ended = command.step() == v1::JOB_STEP_CANCEL || command.step() == v1::JOB_STEP_UNDO;
   if (ended) job->stop.request_stop();
   const bool begun = services_.executor.Run(
@@ -119,8 +121,8 @@ Status TargetJobs::MakeSealOffer(Job& job, const JudgedOrder& judged) {
   return absl::OkStatus();
 }
 
-// A refusal by name, over this agent's signature when the order can be read at all. Nothing of it is
-// kept: whoever may send such an order must not be able to fill the journal.
+// A refusal by name, over this agent's signature when the order can be read at all. Nothing of it
+// is kept: whoever may send such an order must not be able to fill the journal.
 void TargetJobs::Refuse(const JobKey& key, std::string_view envelope, const Status& why) {
   LogStatus(LogLevel::kWarning, "order-refused", why,
             {{"promotion", key.promotion}, {"role", "target"}});
@@ -130,9 +132,9 @@ void TargetJobs::Refuse(const JobKey& key, std::string_view envelope, const Stat
   TargetFacts facts;
   facts.started_at = facts.finished_at = services_.clock.Now();
   const auto order = trust::PeekOrder(envelope);
-  const bool ours = order.ok() && key.target_index < order->targets.size() &&
-                    order->targets[key.target_index].reference.foundation ==
-                        services_.authority.foundation();
+  const bool ours =
+      order.ok() && key.target_index < order->targets.size() &&
+      order->targets[key.target_index].reference.foundation == services_.authority.foundation();
   if (ours) {
     const TargetAssignment assignment = {
         .order = *order, .index = key.target_index, .rollback = std::nullopt};
@@ -183,12 +185,12 @@ void TargetJobs::BeginRollback(Job& job, const std::string& envelope, const Judg
   job.checking_rollback = true;
   const TargetAssignment rollback = {
       .order = judged.order, .index = key.target_index, .rollback = std::nullopt};
-  const bool begun = services_.executor.Run(
-      [this, key, envelope, rollback, trust = services_.authority.trust(),
-       stop = job.stop.get_token()] {
-        const Status checked = work_.CheckRollback(rollback, *trust, stop);
-        services_.post([this, key, envelope, checked] { EndRollbackCheck(key, envelope, checked); });
-      });
+  const bool begun = services_.executor.Run([this, key, envelope, rollback,
+                                             trust = services_.authority.trust(),
+                                             stop = job.stop.get_token()] {
+    const Status checked = work_.CheckRollback(rollback, *trust, stop);
+    services_.post([this, key, envelope, checked] { EndRollbackCheck(key, envelope, checked); });
+  });
   if (!begun) EndRollbackCheck(key, envelope, Busy("has no thread free"));
 }
 
@@ -202,8 +204,7 @@ void TargetJobs::EndRollbackCheck(const JobKey& key, const std::string& envelope
   const auto judged = JudgeStepOrder(services_.authority, envelope, trust::Action::kRollback,
                                      job->order, job->order_sha256, key.target_index);
   if (!judged.ok()) return RefuseStep(*job, envelope, judged.status());
-  const TargetDecision decision =
-      Decide(job->record.state, UndoWished{UndoKind::kRollback});
+  const TargetDecision decision = Decide(job->record.state, UndoWished{UndoKind::kRollback});
   if (!decision.changed) return;
   const trust::OrderTarget& target = judged->order.targets[key.target_index];
   job->record.rollback = {.order_sha256 = judged->sha256,
@@ -214,17 +215,16 @@ void TargetJobs::EndRollbackCheck(const JobKey& key, const std::string& envelope
   if (!committed.ok()) services_.give_up(committed);
 }
 
-Status TargetJobs::CommitStepOrder(Job& job, const std::string& envelope,
-                                   const JudgedOrder& judged, const TargetDecision& decision) {
+Status TargetJobs::CommitStepOrder(Job& job, const std::string& envelope, const JudgedOrder& judged,
+                                   const TargetDecision& decision) {
   job.refusal = absl::OkStatus();
   Prepare(job);
-  SLUICE_RETURN_IF_ERROR(
-      services_.journal.RecordAcceptance({.order_id = judged.order.order_id,
-                                          .order_sha256 = judged.sha256,
-                                          .envelope = envelope,
-                                          .accepted_at = services_.clock.Now(),
-                                          .counters = judged.counters,
-                                          .job = job.stored}));
+  SLUICE_RETURN_IF_ERROR(services_.journal.RecordAcceptance({.order_id = judged.order.order_id,
+                                                             .order_sha256 = judged.sha256,
+                                                             .envelope = envelope,
+                                                             .accepted_at = services_.clock.Now(),
+                                                             .counters = judged.counters,
+                                                             .job = job.stored}));
   Log(LogLevel::kInfo, "step-order-accepted",
       {{"promotion", job.stored.key.promotion},
        {"operator", judged.operator_name},

@@ -1,5 +1,5 @@
-// Goal: what a target's agent does when a coordinator speaks to it, honest or not: nothing without a
-// good order, everything once, and each decision in the journal first. Method: a whole agent with
+// Goal: what a target's agent does when a coordinator speaks to it, honest or not: nothing without
+// a good order, everything once, and each decision in the journal first. Method: a whole agent with
 // scripted steps; "no effect" means that no step was called.
 #include "agent/testing/agent_fixture.h"
 #include "common/trust/envelope.h"
@@ -26,21 +26,21 @@ class TargetJobsTest : public AgentFixture {
   }
 
   std::string StatementFor(const std::string& envelope, const trust::Order& order) const {
-    const trust::Statement statement = {.sha256 = order.artifact.sha256,
-                                        .size_bytes = order.artifact.size_bytes,
-                                        .promotion = order.promotion,
-                                        .order_sha256 = trust::OrderSha256(envelope),
-                                        .source = order.source.reference,
-                                        .app_guid = order.source.app_guid,
-                                        .droplet_guid = order.source.droplet_guid,
-                                        .stack = order.artifact.stack,
-                                        .buildpacks = {},
-                                        .process_types = {{"web", "./run"}},
-                                        .lifecycle = order.artifact.lifecycle,
-                                        .droplet_created_at = trust::kTestNow,
-                                        .signed_at = trust::kTestNow,
-                                        .origin = {order.source.reference, order.source.app_guid,
-                                                   order.source.droplet_guid}};
+    const trust::Statement statement = {
+        .sha256 = order.artifact.sha256,
+        .size_bytes = order.artifact.size_bytes,
+        .promotion = order.promotion,
+        .order_sha256 = trust::OrderSha256(envelope),
+        .source = order.source.reference,
+        .app_guid = order.source.app_guid,
+        .droplet_guid = order.source.droplet_guid,
+        .stack = order.artifact.stack,
+        .buildpacks = {},
+        .process_types = {{"web", "./run"}},
+        .lifecycle = order.artifact.lifecycle,
+        .droplet_created_at = trust::kTestNow,
+        .signed_at = trust::kTestNow,
+        .origin = {order.source.reference, order.source.app_guid, order.source.droplet_guid}};
     return *trust::SignStatement(statement, trust_.agent("dev").identity);
   }
 
@@ -144,8 +144,9 @@ TEST_F(TargetJobsTest, OrderThatTrustDoesNotAllowIsRefusedByName) {
   expired.issued_at -= absl::Hours(2);
   expired.expires_at -= absl::Hours(2);
   ExpectRefused(trust_.Signed(expired), "order-expired");
-  ExpectRefused(*trust::SignOrder(order_, trust::TestTrust({"x"}).AddOperator("mallory", {}).signing),
-                "unknown-operator");
+  ExpectRefused(
+      *trust::SignOrder(order_, trust::TestTrust({"x"}).AddOperator("mallory", {}).signing),
+      "unknown-operator");
   trust::Order elsewhere = order_;
   elsewhere.targets[0].reference.foundation = FoundationName("staging");
   elsewhere.source.reference.foundation = FoundationName("lab");
@@ -168,9 +169,9 @@ TEST_F(TargetJobsTest, OperatorWithoutAGrantInThatSpaceIsRefused) {
 
 TEST_F(TargetJobsTest, AgentsOwnPolicyHasTheLastWord) {
   policy_file_ = folder_ + "/policy.yaml";
-  ASSERT_THAT(files_.Replace(policy_file_, "targets: [\"prod:acme/other\"]\n",
-                             FileAccess::kEveryone),
-              IsOk());
+  ASSERT_THAT(
+      files_.Replace(policy_file_, "targets: [\"prod:acme/other\"]\n", FileAccess::kEveryone),
+      IsOk());
   StartAgent();
   ExpectRefused(order_text_, "policy-target");
 }
@@ -367,7 +368,8 @@ TEST_F(TargetJobsTest, RollbackOrderPutsBackWhatRanAndIsObeyedOnce) {
 TEST_F(TargetJobsTest, RollbackThatTheFoundationDoesNotAllowLeavesThePromotionDone) {
   Promote();
   Reports();
-  target_.check_rollback = NamedError(StatusCode::kFailedPrecondition, "changed-since-plan", "push");
+  target_.check_rollback =
+      NamedError(StatusCode::kFailedPrecondition, "changed-since-plan", "push");
   v1::JobCommand command = Command(v1::JOB_STEP_UNDO, order_text_);
   command.set_step_order(StepOrder(trust::Action::kRollback));
   Hear(command);

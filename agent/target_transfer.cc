@@ -29,9 +29,8 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
     return identity.Verify(signature, message);
   };
   options.target_index = terms.target_index;
-  options.meeting = {.peer = PeerOf(source, agent),
-                     .dial = terms.path.dial,
-                     .endpoint = terms.path.endpoint};
+  options.meeting = {
+      .peer = PeerOf(source, agent), .dial = terms.path.dial, .endpoint = terms.path.endpoint};
   return options;
 }
 
@@ -43,15 +42,13 @@ StatusOr<trust::Statement> CheckStatement(const std::string& envelope, const tru
   SLUICE_ASSIGN_OR_RETURN(
       trust::Statement statement,
       trust::VerifyStatement(envelope, order.source.reference.foundation, trust));
-  const bool same = statement.promotion == order.promotion &&
-                    statement.order_sha256 == order_sha256 &&
-                    statement.source == order.source.reference &&
-                    statement.app_guid == order.source.app_guid &&
-                    statement.droplet_guid == order.source.droplet_guid &&
-                    statement.sha256 == order.artifact.sha256 &&
-                    statement.size_bytes == order.artifact.size_bytes &&
-                    statement.stack == order.artifact.stack &&
-                    statement.lifecycle == order.artifact.lifecycle;
+  const bool same =
+      statement.promotion == order.promotion && statement.order_sha256 == order_sha256 &&
+      statement.source == order.source.reference && statement.app_guid == order.source.app_guid &&
+      statement.droplet_guid == order.source.droplet_guid &&
+      statement.sha256 == order.artifact.sha256 &&
+      statement.size_bytes == order.artifact.size_bytes &&
+      statement.stack == order.artifact.stack && statement.lifecycle == order.artifact.lifecycle;
   if (same) return statement;
   return NamedError(StatusCode::kPermissionDenied, "statement-differs",
                     absl::StrCat("what the agent of ", order.source.reference.foundation.value(),
@@ -66,23 +63,21 @@ StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(transfer::BulkEx
   SLUICE_ASSIGN_OR_RETURN(transfer::IncomingOptions options, OptionsOf(terms, trust));
   const uint64_t bytes = options.layout.droplet_bytes;
   SLUICE_ASSIGN_OR_RETURN(auto transfer, exchange.Receive(std::move(options)));
-  return std::unique_ptr<IncomingDroplet>(
-      std::make_unique<IncomingTransferDroplet>(std::move(transfer), bytes, meter, std::move(stop)));
+  return std::unique_ptr<IncomingDroplet>(std::make_unique<IncomingTransferDroplet>(
+      std::move(transfer), bytes, meter, std::move(stop)));
 }
 
 void DeclineTransfer(transfer::BulkExchange& exchange, const IncomingTerms& terms,
                      const trust::TrustDocument& trust) {
   auto options = OptionsOf(terms, trust);
-  auto transfer = options.ok() ? exchange.Receive(*std::move(options))
-                               : StatusOr<std::unique_ptr<transfer::IncomingTransfer>>(
-                                     options.status());
-  if (!transfer.ok()) {
-    LogStatus(LogLevel::kWarning, "transfer-not-declined", transfer.status(),
-              {{"promotion", terms.order.promotion.value()}});
-    return;
-  }
-  (*transfer)->Cancel(NamedError(StatusCode::kAlreadyExists, kAlreadyStored,
-                                 "the target has the droplet already"));
+  const Status why =
+      NamedError(StatusCode::kAlreadyExists, kAlreadyStored, "the target has the droplet already");
+  auto transfer = options.ok()
+                      ? exchange.Receive(*std::move(options))
+                      : StatusOr<std::unique_ptr<transfer::IncomingTransfer>>(options.status());
+  if (transfer.ok()) return (*transfer)->Cancel(why);
+  LogStatus(LogLevel::kWarning, "transfer-not-declined", transfer.status(),
+            {{"promotion", terms.order.promotion.value()}});
 }
 
 }  // namespace sluice::agent

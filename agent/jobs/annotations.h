@@ -20,8 +20,8 @@ std::map<std::string, std::string> DropletAnnotations(const PromotionId& promoti
                                                       const trust::Statement& statement,
                                                       const std::string& statement_envelope);
 
-// The statement that came with the droplet, if there is one, a known agent signed it and it is about
-// these bytes. Annotations are anybody's to write: what does not verify is as good as absent.
+// The statement that came with the droplet, if there is one, a known agent signed it and it is
+// about these bytes. Annotations are anybody's to write: what does not verify is as good as absent.
 std::optional<trust::Statement> StatementFromAnnotations(
     const std::map<std::string, std::string>& annotations, const std::string& sha256,
     const trust::TrustDocument& trust);

@@ -9,8 +9,8 @@ IncomingTransferDroplet::IncomingTransferDroplet(
       droplet_bytes_(droplet_bytes),
       meter_(meter),
       on_stop_(std::move(stop), [this] {
-        transfer_->Cancel(NamedError(StatusCode::kCancelled, "cancelled",
-                                     "the target's job was cancelled"));
+        transfer_->Cancel(
+            NamedError(StatusCode::kCancelled, "cancelled", "the target's job was cancelled"));
       }) {
   meter_.Show([this] { return transfer_->figures(); });
 }

@@ -139,9 +139,7 @@ v1::JobReport ReportOf(const TargetRecord& record, const TargetFacts& facts,
   return report;
 }
 
-bool Reportable(const TargetRecord& record) {
-  return record.state.phase != TargetPhase::kUndoing;
-}
+bool Reportable(const TargetRecord& record) { return record.state.phase != TargetPhase::kUndoing; }
 
 std::optional<trust::Outcome> OutcomeOf(const TargetRecord& record, const trust::Order& order) {
   switch (record.state.phase) {

@@ -28,17 +28,18 @@ StatusOr<Droplet> SelectDroplet(CloudController& cloud_controller,
     SLUICE_ASSIGN_OR_RETURN(const auto found,
                             cloud_controller.FindStagedDroplets(app.guid, digest, stop));
     if (found.empty()) {
-      return NamedError(StatusCode::kNotFound, "no-droplet",
-                        absl::StrCat(reference.text(), " has no staged droplet ", ToAbsl(selector)));
+      return NamedError(
+          StatusCode::kNotFound, "no-droplet",
+          absl::StrCat(reference.text(), " has no staged droplet ", ToAbsl(selector)));
     }
     return cloud_controller.GetDroplet(found.front().guid, stop);
   }
-  SLUICE_ASSIGN_OR_RETURN(Droplet droplet, cloud_controller.GetDroplet(
-                                               DropletGuid(std::string(selector)), stop));
+  SLUICE_ASSIGN_OR_RETURN(Droplet droplet,
+                          cloud_controller.GetDroplet(DropletGuid(std::string(selector)), stop));
   if (droplet.app_guid != app.guid) {
-    return NamedError(StatusCode::kNotFound, "no-droplet",
-                      absl::StrCat("droplet ", ToAbsl(selector), " is not one of ",
-                                   reference.text()));
+    return NamedError(
+        StatusCode::kNotFound, "no-droplet",
+        absl::StrCat("droplet ", ToAbsl(selector), " is not one of ", reference.text()));
   }
   return droplet;
 }
@@ -52,8 +53,9 @@ Status CheckPromotable(const trust::AppReference& reference, const Droplet& drop
   }
   if (droplet.state == "EXPIRED") {
     return NamedError(StatusCode::kFailedPrecondition, "droplet-expired",
-                      absl::StrCat(name, " has expired: Cloud Controller deleted its bits; choose "
-                                         "another with --droplet, or restage"));
+                      absl::StrCat(name,
+                                   " has expired: Cloud Controller deleted its bits; choose "
+                                   "another with --droplet, or restage"));
   }
   if (!droplet.Staged()) {
     return NamedError(StatusCode::kFailedPrecondition, "droplet-not-staged",
@@ -61,8 +63,9 @@ Status CheckPromotable(const trust::AppReference& reference, const Droplet& drop
   }
   if (droplet.Sha256().empty()) {
     return NamedError(StatusCode::kFailedPrecondition, "no-sha256",
-                      absl::StrCat(name, " has no SHA-256 in Cloud Controller, only an older "
-                                         "checksum; restage the app (cf restage)"));
+                      absl::StrCat(name,
+                                   " has no SHA-256 in Cloud Controller, only an older "
+                                   "checksum; restage the app (cf restage)"));
   }
   return absl::OkStatus();
 }
@@ -89,8 +92,11 @@ StatusOr<SourceDroplet> FindSourceDroplet(CloudController& cloud_controller,
   }
   if (droplet.process_types_redacted) {
     return NamedError(StatusCode::kPermissionDenied, "process-types-hidden",
-                      absl::StrCat(reference.text(), ": Cloud Controller hides the process types of "
-                                   "droplet ", droplet.guid.value(), " from this agent; it needs "
+                      absl::StrCat(reference.text(),
+                                   ": Cloud Controller hides the process types of "
+                                   "droplet ",
+                                   droplet.guid.value(),
+                                   " from this agent; it needs "
                                    "space_developer there, unless the droplet is the current one"));
   }
   SourceDroplet found;

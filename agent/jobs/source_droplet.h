@@ -17,7 +17,7 @@ namespace sluice::agent {
 struct SourceDroplet {
   foundation::Droplet droplet;  // process types complete
   std::string sha256;
-  std::string stack;                          // as staged, carried along a chain; "" if unknown
+  std::string stack;                         // as staged, carried along a chain; "" if unknown
   std::vector<trust::Buildpack> buildpacks;  // likewise
   trust::Origin origin;
 };

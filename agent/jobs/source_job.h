@@ -1,6 +1,6 @@
-// What a source's agent does for one promotion, as a pure state machine: the coordinator's wishes and
-// the ends of its one step in, what to do next out. It changes nothing in its foundation, so there
-// is nothing to undo.
+// What a source's agent does for one promotion, as a pure state machine: the coordinator's wishes
+// and the ends of its one step in, what to do next out. It changes nothing in its foundation, so
+// there is nothing to undo.
 //
 //   phase      on                                    next
 //   Accepted   TRANSFER                              Sending, start sending
@@ -43,7 +43,7 @@ using SourceEvent = std::variant<SendWished, CancelWished, SendingEnded, SourceR
 
 struct SourceDecision {
   SourceState state;
-  bool changed = false;       // journal and report
+  bool changed = false;        // journal and report
   bool start_sending = false;  // after the journal has the state
   bool stop_sending = false;   // its SendingEnded still comes
 };

@@ -59,8 +59,8 @@ TEST(SourceJob, SendingThatDiedWithTheProcessHasFailed) {
 TEST(SourceJob, EndsAreEndsForEveryEvent) {
   const std::vector<SourceEvent> events = {SendWished{}, CancelWished{}, SourceRestarted{},
                                            SendingEnded{absl::OkStatus()}, SendingEnded{Cut()}};
-  for (const auto phase : {SourcePhase::kSent, SourcePhase::kRefused, SourcePhase::kFailed,
-                           SourcePhase::kCancelled}) {
+  for (const auto phase :
+       {SourcePhase::kSent, SourcePhase::kRefused, SourcePhase::kFailed, SourcePhase::kCancelled}) {
     EXPECT_TRUE(Ended(phase));
     for (const SourceEvent& event : events) {
       const auto next = Decide(In(phase), event);

@@ -12,8 +12,8 @@ namespace sluice::agent {
 
 struct SourceRecord {
   SourceState state;
-  std::string statement;  // envelope
-  int64_t bytes_sent = 0;  // as they were on the wire
+  std::string statement;    // envelope
+  int64_t bytes_sent = 0;   // as they were on the wire
   int64_t bytes_again = 0;  // of these, chunks sent before
   int64_t transfer_milliseconds = 0;
 };

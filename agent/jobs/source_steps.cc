@@ -15,14 +15,13 @@
 namespace sluice::agent {
 namespace {
 
-Status ChangedSincePlan(const trust::AppReference& source, std::string_view what) {
+// Whoever reads an error of a step is told of which source it is: messages do not repeat it.
+Status ChangedSincePlan(std::string_view what) {
   return NamedError(StatusCode::kFailedPrecondition, "changed-since-plan",
-                    absl::StrCat(source.text(), ": ", ToAbsl(what), "; plan again"));
+                    absl::StrCat(ToAbsl(what), "; plan again"));
 }
 
-Status Stopped() {
-  return NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped");
-}
+Status Stopped() { return NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped"); }
 
 // Hashes what passes through, and lets the last bytes go only if the whole is what was published.
 class ProvingSink final : public http::ByteSink {
@@ -62,35 +61,33 @@ SourceSteps::SourceSteps(foundation::CloudController& cloud_controller,
       clock_(clock),
       entropy_(entropy) {}
 
-StatusOr<std::string> SourceSteps::State(const trust::Order& order,
-                                         const std::string& order_sha256,
+StatusOr<std::string> SourceSteps::State(const trust::Order& order, const std::string& order_sha256,
                                          const trust::TrustDocument& trust, std::stop_token stop) {
   const trust::AppReference& source = order.source.reference;
-  SLUICE_ASSIGN_OR_RETURN(const auto place,
-                          cloud_controller_.FindAppPlace(source.organization, source.space,
-                                                         source.app, stop));
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto place,
+      cloud_controller_.FindAppPlace(source.organization, source.space, source.app, stop));
   if (place.app.guid != order.source.app_guid) {
-    return ChangedSincePlan(source, "this is another app than the order's");
+    return ChangedSincePlan("this is another app than the order's");
   }
   SLUICE_ASSIGN_OR_RETURN(const SourceDroplet found,
                           FindSourceDroplet(cloud_controller_, source, place.app,
                                             order.source.droplet_guid.value(), trust, stop));
   if (found.sha256 != order.artifact.sha256) {
-    return NamedError(StatusCode::kDataLoss, "digest-mismatch",
-                      absl::StrCat(source.text(), ": droplet ", found.droplet.guid.value(),
-                                   " has sha256:", found.sha256, ", the order names sha256:",
-                                   order.artifact.sha256));
+    return NamedError(
+        StatusCode::kDataLoss, "digest-mismatch",
+        absl::StrCat("droplet ", found.droplet.guid.value(), " has sha256:", found.sha256,
+                     ", the order names sha256:", order.artifact.sha256));
   }
   SLUICE_ASSIGN_OR_RETURN(const uint64_t size_bytes,
                           cloud_controller_.GetDropletSize(found.droplet.guid, stop));
   if (static_cast<int64_t>(size_bytes) != order.artifact.size_bytes) {
-    return ChangedSincePlan(source, absl::StrCat("the droplet has ", size_bytes,
-                                                 " bytes, the order says ",
-                                                 order.artifact.size_bytes));
+    return ChangedSincePlan(absl::StrCat("the droplet has ", size_bytes, " bytes, the order says ",
+                                         order.artifact.size_bytes));
   }
   if (found.stack != order.artifact.stack) {
-    return ChangedSincePlan(source, absl::StrCat("the droplet is for stack '", found.stack,
-                                                 "', the order says '", order.artifact.stack, "'"));
+    return ChangedSincePlan(absl::StrCat("the droplet is for stack '", found.stack,
+                                         "', the order says '", order.artifact.stack, "'"));
   }
   const trust::Statement statement = {.sha256 = found.sha256,
                                       .size_bytes = order.artifact.size_bytes,
@@ -127,23 +124,23 @@ StatusOr<transfer::OutgoingOptions> SourceSteps::Prepare(const Sending& sending,
     }
     const FoundationName& foundation =
         sending.order.targets[path.target_index].reference.foundation;
-    SLUICE_ASSIGN_OR_RETURN(
-        const trust::SealOffer offer,
-        trust::VerifySealOffer(sending.seal_offers[i],
-                               {.foundation = foundation,
-                                .order_sha256 = sending.order_sha256,
-                                .transfer_id = options.layout.transfer.hex()},
-                               trust, clock_.Now()));
+    SLUICE_ASSIGN_OR_RETURN(const trust::SealOffer offer,
+                            trust::VerifySealOffer(sending.seal_offers[i],
+                                                   {.foundation = foundation,
+                                                    .order_sha256 = sending.order_sha256,
+                                                    .transfer_id = options.layout.transfer.hex()},
+                                                   trust, clock_.Now()));
     SLUICE_ASSIGN_OR_RETURN(
         const trust::TrustedAgent agent,
         SignerOf(sending.seal_offers[i], trust::kSealOfferType, foundation, trust));
     SLUICE_ASSIGN_OR_RETURN(const crypto::SealSuite suite, crypto::SealSuiteByName(offer.suite));
     options.recipients.push_back({.suite = suite, .public_key = offer.public_key});
-    options.meetings.push_back({.peer = PeerOf(foundation, agent),
-                                .dial = path.dial,
-                                .endpoint = path.endpoint});
+    options.meetings.push_back(
+        {.peer = PeerOf(foundation, agent), .dial = path.dial, .endpoint = path.endpoint});
   }
-  options.sign = [identity = identity_](std::string_view message) { return identity.Sign(message); };
+  options.sign = [identity = identity_](std::string_view message) {
+    return identity.Sign(message);
+  };
   return options;
 }
 
@@ -155,9 +152,13 @@ Status SourceSteps::Send(const Sending& sending, const trust::TrustDocument& tru
   const std::stop_callback on_stop(stop, [&transfer] { transfer->Cancel(Stopped()); });
   meter.Show([&transfer] { return transfer->figures(); });
   ProvingSink sink(sending.order.artifact, *transfer);
-  Status status = cloud_controller_.DownloadDroplet(
-      sending.order.source.droplet_guid, 0, static_cast<uint64_t>(sending.order.artifact.size_bytes),
-      sink, stop);
+  // A foundation is not asked for bytes that nobody needs.
+  Status status = transfer->AwaitReceiver();
+  if (status.ok()) {
+    status = cloud_controller_.DownloadDroplet(
+        sending.order.source.droplet_guid, 0,
+        static_cast<uint64_t>(sending.order.artifact.size_bytes), sink, stop);
+  }
   if (status.ok()) {
     status = transfer->Finish();
   } else {

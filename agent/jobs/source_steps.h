@@ -23,7 +23,7 @@ namespace sluice::agent {
 struct Sending {
   trust::Order order;
   std::string order_sha256;
-  std::string statement;                // envelope
+  std::string statement;                 // envelope
   std::vector<std::string> seal_offers;  // envelopes, one for each path, in the same order
   std::vector<ChosenPath> paths;
 };

@@ -32,37 +32,34 @@ const Process* WebProcess(const std::vector<Process>& processes) {
 Status TargetSteps::Activate(const TargetAssignment& assignment, TargetFacts& facts,
                              const Checkpoint& checkpoint, std::stop_token stop) {
   const trust::Order& order = assignment.order;
-  const std::string name = assignment.target().reference.text();
   if (order.activate_before && clock_.Now() >= *order.activate_before) {
     return NamedError(StatusCode::kFailedPrecondition, "activate-too-late",
-                      absl::StrCat(name, ": the order allows activation only before ",
+                      absl::StrCat("the order allows activation only before ",
                                    sluice::FormatTime(*order.activate_before)));
   }
   SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
                           cloud_controller_.GetDroplet(facts.droplet_guid, stop));
   if (!droplet.Staged() || droplet.Sha256() != order.artifact.sha256) {
     return NamedError(StatusCode::kFailedPrecondition, "droplet-gone",
-                      absl::StrCat(name, ": the uploaded droplet is no longer STAGED with its "
-                                         "digest (now ", droplet.state, "); promote again"));
+                      absl::StrCat("the uploaded droplet is no longer STAGED with its digest (now ",
+                                   droplet.state, "); promote again"));
   }
   SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(facts.app_guid, stop));
   if (app.current_droplet_guid.value_or(DropletGuid()) != facts.previous_droplet_guid) {
     return NamedError(StatusCode::kFailedPrecondition, "changed-since-plan",
-                      absl::StrCat(name, ": somebody has pushed since the droplet was uploaded; "
-                                         "plan again"));
+                      "somebody has pushed since the droplet was uploaded; plan again");
   }
   facts.app_was_started = app.state == "STARTED";
   facts.activation_begun = true;
   SLUICE_RETURN_IF_ERROR(checkpoint(facts));
   const absl::Duration startup_timeout = absl::Seconds(order.startup_timeout_seconds);
   const bool rolling = facts.app_was_started && order.strategy == trust::Strategy::kRolling;
-  SLUICE_RETURN_IF_ERROR(WithContext(
+  SLUICE_RETURN_IF_ERROR(
       rolling ? Deploy(facts.app_guid, facts.droplet_guid, startup_timeout, facts, checkpoint, stop)
               : StartWith(facts.app_guid, facts.droplet_guid, facts.app_was_started,
-                          startup_timeout, stop),
-      name));
-  SLUICE_RETURN_IF_ERROR(WithContext(
-      VerifyRunning(facts.app_guid, facts.droplet_guid, order.artifact.sha256, stop), name));
+                          startup_timeout, stop));
+  SLUICE_RETURN_IF_ERROR(
+      VerifyRunning(facts.app_guid, facts.droplet_guid, order.artifact.sha256, stop));
   facts.finished_at = clock_.Now();
   SLUICE_RETURN_IF_ERROR(checkpoint(facts));
   PruneDroplets(facts, stop);
@@ -95,10 +92,11 @@ Status TargetSteps::AwaitDeployment(const DeploymentGuid& guid, const AppGuid& a
                             cloud_controller_.GetDeployment(guid, stop));
     if (deployment.Deployed()) return absl::OkStatus();
     if (deployment.Finalized()) {
-      return NamedError(StatusCode::kFailedPrecondition, "deployment-superseded",
-                        absl::StrCat("deployment ", guid.value(), " ended as ",
-                                     deployment.status_reason, ": somebody else deployed or "
-                                     "cancelled it"));
+      return NamedError(
+          StatusCode::kFailedPrecondition, "deployment-superseded",
+          absl::StrCat("deployment ", guid.value(), " ended as ", deployment.status_reason,
+                       ": somebody else deployed or "
+                       "cancelled it"));
     }
     if (!deployment.error.empty()) {
       return NamedError(StatusCode::kFailedPrecondition, "deployment-failed",
@@ -153,13 +151,14 @@ Status TargetSteps::AwaitInstances(const AppGuid& app, absl::Time since,
 Status TargetSteps::CrashStatus(const AppGuid& app, absl::Time since, std::stop_token stop) {
   const auto crashes = cloud_controller_.ListCrashes(app, since, stop);
   // Events are how we learn of a crash early; without them the startup timeout decides.
-  if (!crashes.ok()) return absl::IsCancelled(crashes.status()) ? crashes.status() : absl::OkStatus();
+  if (!crashes.ok())
+    return absl::IsCancelled(crashes.status()) ? crashes.status() : absl::OkStatus();
   if (static_cast<int>(crashes->size()) < options_.crashes_max) return absl::OkStatus();
   const foundation::AuditEvent& latest = crashes->front();
-  return NamedError(StatusCode::kFailedPrecondition, "app-crashes",
-                    absl::StrCat("the app crashed ", crashes->size(), " times while starting: ",
-                                 latest.exit_description.empty() ? latest.reason
-                                                                 : latest.exit_description));
+  return NamedError(
+      StatusCode::kFailedPrecondition, "app-crashes",
+      absl::StrCat("the app crashed ", crashes->size(), " times while starting: ",
+                   latest.exit_description.empty() ? latest.reason : latest.exit_description));
 }
 
 Status TargetSteps::VerifyRunning(const AppGuid& app, const DropletGuid& droplet,

@@ -1,5 +1,5 @@
-// What a target's agent does for one promotion, as a pure state machine: the coordinator's wishes and
-// the ends of steps in, the next step out. The steps themselves (target_steps.h) do the work.
+// What a target's agent does for one promotion, as a pure state machine: the coordinator's wishes
+// and the ends of steps in, the next step out. The steps themselves (target_steps.h) do the work.
 //
 //   phase         on wish / end of step                       next
 //   Accepted      TRANSFER                                    Transferring, start upload
@@ -78,8 +78,8 @@ using TargetEvent = std::variant<TransferWished, ActivateWished, UndoWished, Ste
 
 struct TargetDecision {
   TargetState state;
-  bool changed = false;             // journal and report
-  bool stop_running = false;        // request the running step to stop; its StepEnded still comes
+  bool changed = false;       // journal and report
+  bool stop_running = false;  // request the running step to stop; its StepEnded still comes
   std::optional<TargetStep> start = std::nullopt;  // after the journal has the state
 };
 TargetDecision Decide(const TargetState& state, const TargetEvent& event);

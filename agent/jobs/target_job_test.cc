@@ -71,8 +71,8 @@ TEST(TargetJob, ActivationThatFailsIsUndone) {
 }
 
 TEST(TargetJob, CancelStopsTheRunningStepFirstAndUndoesWhenItHasEnded) {
-  const auto stopping = Decide(In(TargetPhase::kTransferring, TargetStep::kUpload),
-                               UndoWished{UndoKind::kCancel});
+  const auto stopping =
+      Decide(In(TargetPhase::kTransferring, TargetStep::kUpload), UndoWished{UndoKind::kCancel});
   EXPECT_TRUE(stopping.stop_running);
   EXPECT_EQ(stopping.start, std::nullopt);
   const auto undoing =
@@ -84,8 +84,8 @@ TEST(TargetJob, CancelStopsTheRunningStepFirstAndUndoesWhenItHasEnded) {
 }
 
 TEST(TargetJob, FailureThatCameBeforeTheCancellationIsTheCauseThatIsTold) {
-  const auto stopping = Decide(In(TargetPhase::kTransferring, TargetStep::kUpload),
-                               UndoWished{UndoKind::kCancel});
+  const auto stopping =
+      Decide(In(TargetPhase::kTransferring, TargetStep::kUpload), UndoWished{UndoKind::kCancel});
   const auto undoing = Decide(stopping.state, Ends(TargetStep::kUpload, Broken()));
   EXPECT_THAT(undoing.state.cause, HasErrorName("upload-broke"));
 }
@@ -109,9 +109,8 @@ TEST(TargetJob, UndoThatFailsIsStuckAndCanBeTriedAgain) {
 }
 
 TEST(TargetJob, StepThatDiedWithTheProcessIsUndone) {
-  for (const auto& [phase, step] :
-       {std::pair{TargetPhase::kTransferring, TargetStep::kUpload},
-        std::pair{TargetPhase::kActivating, TargetStep::kActivate}}) {
+  for (const auto& [phase, step] : {std::pair{TargetPhase::kTransferring, TargetStep::kUpload},
+                                    std::pair{TargetPhase::kActivating, TargetStep::kActivate}}) {
     const auto next = Decide(In(phase, step), Restarted{});
     EXPECT_EQ(next.start, TargetStep::kUndo);
     EXPECT_THAT(next.state.cause, HasErrorName("agent-restarted"));
@@ -161,8 +160,8 @@ TEST(TargetJob, InEveryStateAndForEveryEventTheRulesHold) {
   for (const TargetState& state : AllStates()) {
     for (const TargetEvent& event : AllEvents()) {
       const auto next = Decide(state, event);
-      SCOPED_TRACE(testing::Message() << TargetPhaseName(state.phase) << ", event "
-                                      << event.index());
+      SCOPED_TRACE(testing::Message()
+                   << TargetPhaseName(state.phase) << ", event " << event.index());
       if (next.start) {
         EXPECT_EQ(next.state.running, next.start) << "what is started is known to run";
         EXPECT_TRUE(next.changed) << "what is started is journalled first";
@@ -179,8 +178,8 @@ TEST(TargetJob, InEveryStateAndForEveryEventTheRulesHold) {
       if (!next.changed) {
         EXPECT_EQ(next.state.phase, state.phase);
       }
-      const bool done_well = std::holds_alternative<StepEnded>(event) &&
-                             std::get<StepEnded>(event).status.ok();
+      const bool done_well =
+          std::holds_alternative<StepEnded>(event) && std::get<StepEnded>(event).status.ok();
       if (next.state.phase == TargetPhase::kVerified && state.phase != TargetPhase::kVerified) {
         EXPECT_TRUE(done_well) << "nothing is verified but by a step that ended well";
       }

@@ -1,5 +1,5 @@
-// A target's job as the journal keeps it, but for what its steps have done (target_facts.h): written
-// by the control loop alone.
+// A target's job as the journal keeps it, but for what its steps have done (target_facts.h):
+// written by the control loop alone.
 #pragma once
 
 #include <optional>

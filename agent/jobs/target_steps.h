@@ -31,7 +31,8 @@ class TargetWork {
  public:
   virtual ~TargetWork() = default;
 
-  // Whether the target still is as the order's plan saw it. FailedPrecondition "changed-since-plan".
+  // Whether the target still is as the order's plan saw it. FailedPrecondition
+  // "changed-since-plan".
   virtual Status CheckPlan(const TargetAssignment& assignment, std::stop_token stop) = 0;
 
   // Whether a rollback order can be obeyed: CheckPlan(), what ran before is still STAGED
@@ -96,9 +97,8 @@ class TargetSteps final : public TargetWork {
   StatusOr<bool> UseStoredDroplet(const TargetAssignment& assignment,
                                   const trust::Statement& statement, TargetFacts& facts,
                                   const Checkpoint& checkpoint, std::stop_token stop);
-  Status UploadIncoming(const TargetAssignment& assignment, const trust::Statement& statement,
-                        const OpenIncoming& open_incoming, TargetFacts& facts,
-                        const Checkpoint& checkpoint, std::stop_token stop);
+  Status UploadIncoming(const trust::Statement& statement, const OpenIncoming& open_incoming,
+                        TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
   Status ConfirmDroplet(const TargetAssignment& assignment, TargetFacts& facts,
                         std::stop_token stop);
   Status Annotate(const TargetAssignment& assignment, const trust::Statement& statement,

@@ -30,14 +30,15 @@ Status TargetSteps::CheckRollback(const TargetAssignment& rollback,
   if (absl::IsNotFound(droplet.status()) || (droplet.ok() && !droplet->Staged())) {
     return NamedError(StatusCode::kFailedPrecondition, "droplet-expired",
                       absl::StrCat("what ", target.reference.text(), " ran before, droplet ",
-                                   target.droplet_guid.value(), ", is gone; promote that version "
+                                   target.droplet_guid.value(),
+                                   ", is gone; promote that version "
                                    "again instead"));
   }
   if (!droplet.ok()) return droplet.status();
   if (trust.DropletDenied(droplet->Sha256())) {
-    return NamedError(StatusCode::kPermissionDenied, "droplet-denied",
-                      absl::StrCat("the trust document denies the droplet sha256:",
-                                   droplet->Sha256()));
+    return NamedError(
+        StatusCode::kPermissionDenied, "droplet-denied",
+        absl::StrCat("the trust document denies the droplet sha256:", droplet->Sha256()));
   }
   return absl::OkStatus();
 }
@@ -48,16 +49,17 @@ Status TargetSteps::Undo(const TargetAssignment& assignment, TargetFacts& facts,
   if (facts.activation_begun || assignment.rollback) {
     SLUICE_RETURN_IF_ERROR(NeedsHands(
         UndoActivation(assignment, facts, checkpoint, stop),
-        absl::StrCat(name, " may run sha256:", assignment.order.artifact.sha256,
-                     ", and going back to droplet ",
-                     facts.previous_droplet_guid.empty() ? "(none)"
-                                                         : facts.previous_droplet_guid.value(),
-                     " failed; look at the app and repeat the rollback")));
+        absl::StrCat(
+            name, " may run sha256:", assignment.order.artifact.sha256,
+            ", and going back to droplet ",
+            facts.previous_droplet_guid.empty() ? "(none)" : facts.previous_droplet_guid.value(),
+            " failed; look at the app and repeat the rollback")));
   }
   SLUICE_RETURN_IF_ERROR(
       NeedsHands(RemoveMade(assignment, facts, checkpoint, stop),
-                 absl::StrCat(name, " runs what it ran before, but what the promotion left there "
-                                    "could not be deleted")));
+                 absl::StrCat(name,
+                              " runs what it ran before, but what the promotion left there "
+                              "could not be deleted")));
   facts.finished_at = clock_.Now();
   return checkpoint(facts);
 }
@@ -71,8 +73,8 @@ Status TargetSteps::UndoActivation(const TargetAssignment& assignment, TargetFac
   if (facts.app_created) return absl::OkStatus();  // the app itself goes, see RemoveMade()
 
   SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(facts.app_guid, stop));
-  const DropletGuid back = assignment.rollback ? assignment.rollback->restore_droplet_guid
-                                               : facts.previous_droplet_guid;
+  const DropletGuid back =
+      assignment.rollback ? assignment.rollback->restore_droplet_guid : facts.previous_droplet_guid;
   const DropletGuid current = app.current_droplet_guid.value_or(DropletGuid());
   if (back.empty()) {
     // CC cannot take an app's droplet away again; stopped is what it was.

@@ -18,9 +18,10 @@ void Warn(TargetFacts& facts, std::string warning) {
   if (facts.warnings.size() < kWarningsMax) facts.warnings.push_back(std::move(warning));
 }
 
-Status ChangedSincePlan(const trust::AppReference& reference, std::string_view what) {
+// Whoever reads an error of a step is told of which target it is: messages do not repeat it.
+Status ChangedSincePlan(std::string_view what) {
   return NamedError(StatusCode::kFailedPrecondition, "changed-since-plan",
-                    absl::StrCat(reference.text(), ": ", ToAbsl(what), "; plan again"));
+                    absl::StrCat(ToAbsl(what), "; plan again"));
 }
 
 // The droplet there, or nothing when the app has none.
@@ -48,16 +49,16 @@ Status TargetSteps::CheckPlan(const TargetAssignment& assignment, std::stop_toke
   const trust::OrderTarget& target = assignment.target();
   if (target.app_guid.empty()) {
     const auto app = cloud_controller_.FindApp(target.space_guid, target.reference.app, stop);
-    if (app.ok()) return ChangedSincePlan(target.reference, "the app exists meanwhile");
+    if (app.ok()) return ChangedSincePlan("the app exists meanwhile");
     return absl::IsNotFound(app.status()) ? absl::OkStatus() : app.status();
   }
   SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(target.app_guid, stop));
   if (app.space_guid != target.space_guid || app.name != target.reference.app) {
-    return ChangedSincePlan(target.reference, "the app was renamed or moved");
+    return ChangedSincePlan("the app was renamed or moved");
   }
   const DropletGuid current = app.current_droplet_guid.value_or(DropletGuid());
   if (current != target.expected_current_droplet_guid) {
-    return ChangedSincePlan(target.reference, "somebody has pushed or promoted meanwhile");
+    return ChangedSincePlan("somebody has pushed or promoted meanwhile");
   }
   return absl::OkStatus();
 }
@@ -71,8 +72,7 @@ StatusOr<bool> TargetSteps::Upload(const TargetAssignment& assignment,
   SLUICE_ASSIGN_OR_RETURN(const bool stored,
                           UseStoredDroplet(assignment, statement, facts, checkpoint, stop));
   if (!stored) {
-    SLUICE_RETURN_IF_ERROR(
-        UploadIncoming(assignment, statement, open_incoming, facts, checkpoint, stop));
+    SLUICE_RETURN_IF_ERROR(UploadIncoming(statement, open_incoming, facts, checkpoint, stop));
   }
   SLUICE_RETURN_IF_ERROR(ConfirmDroplet(assignment, facts, stop));
   if (facts.droplet_made) {
@@ -97,20 +97,18 @@ Status TargetSteps::FindOrCreateApp(const TargetAssignment& assignment,
     // Journalled before: if the answer is lost, an undo looks for an app with our annotation.
     facts.app_created = true;
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
-    auto created = cloud_controller_.CreateApp({.space = target.space_guid,
-                                                .name = target.reference.app,
-                                                .stack = statement.stack,
-                                                .buildpacks = {},
-                                                .metadata = {.labels = {},
-                                                             .annotations = {{kPromotionAnnotation,
-                                                                              assignment.order
-                                                                                  .promotion
-                                                                                  .value()}}}},
-                                               stop);
+    auto created = cloud_controller_.CreateApp(
+        {.space = target.space_guid,
+         .name = target.reference.app,
+         .stack = statement.stack,
+         .buildpacks = {},
+         .metadata = {.labels = {},
+                      .annotations = {{kPromotionAnnotation, assignment.order.promotion.value()}}}},
+        stop);
     if (!created.ok() && ErrorName(created.status()) == "name-taken") {
       facts.app_created = false;
       SLUICE_RETURN_IF_ERROR(checkpoint(facts));
-      return ChangedSincePlan(target.reference, "the app exists meanwhile");
+      return ChangedSincePlan("the app exists meanwhile");
     }
     if (!created.ok()) return created.status();
     facts.app_guid = created->guid;
@@ -137,9 +135,8 @@ StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
     return true;
   }
-  SLUICE_ASSIGN_OR_RETURN(
-      const auto of_app,
-      cloud_controller_.FindStagedDroplets(facts.app_guid, order.artifact.sha256, stop));
+  SLUICE_ASSIGN_OR_RETURN(const auto of_app, cloud_controller_.FindStagedDroplets(
+                                                 facts.app_guid, order.artifact.sha256, stop));
   for (const Droplet& listed : of_app) {
     // Lists hide process types: each candidate is read by itself.
     SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.GetDroplet(listed.guid, stop));
@@ -155,8 +152,8 @@ StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
     if (listed.app_guid == facts.app_guid) continue;
     SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.GetDroplet(listed.guid, stop));
     if (!SameDroplet(droplet, order, statement)) continue;
-    SLUICE_ASSIGN_OR_RETURN(const Droplet copy, cloud_controller_.CopyDroplet(
-                                                    droplet.guid, facts.app_guid, stop));
+    SLUICE_ASSIGN_OR_RETURN(const Droplet copy,
+                            cloud_controller_.CopyDroplet(droplet.guid, facts.app_guid, stop));
     facts.droplet_guid = copy.guid;
     facts.droplet_made = true;
     facts.path = "copied";
@@ -167,13 +164,12 @@ StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
   return false;
 }
 
-Status TargetSteps::UploadIncoming(const TargetAssignment& assignment,
-                                   const trust::Statement& statement,
+Status TargetSteps::UploadIncoming(const trust::Statement& statement,
                                    const OpenIncoming& open_incoming, TargetFacts& facts,
                                    const Checkpoint& checkpoint, std::stop_token stop) {
-  SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
-                          cloud_controller_.CreateDroplet(facts.app_guid, statement.process_types,
-                                                          stop));
+  SLUICE_ASSIGN_OR_RETURN(
+      const Droplet droplet,
+      cloud_controller_.CreateDroplet(facts.app_guid, statement.process_types, stop));
   facts.droplet_guid = droplet.guid;
   facts.droplet_made = true;
   facts.path = kDirectPath;
@@ -187,10 +183,9 @@ Status TargetSteps::UploadIncoming(const TargetAssignment& assignment,
   facts.transfer_milliseconds = absl::ToInt64Milliseconds(figures.elapsed);
   if (!job.ok()) {
     incoming->GiveUp(job.status());
-    return WithContext(job.status(), assignment.target().reference.text());
+    return job.status();
   }
-  return WithContext(cloud_controller_.WaitForJob(*job, stop),
-                     assignment.target().reference.text());
+  return cloud_controller_.WaitForJob(*job, stop);
 }
 
 Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment, TargetFacts& facts,
@@ -199,18 +194,16 @@ Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment, TargetFac
                           cloud_controller_.GetDroplet(facts.droplet_guid, stop));
   facts.reported_sha256 = droplet.Sha256();
   if (!droplet.Staged()) {
-    return NamedError(StatusCode::kFailedPrecondition, "droplet-not-staged",
-                      absl::StrCat(assignment.target().reference.text(), ": droplet ",
-                                   facts.droplet_guid.value(), " is ", droplet.state,
-                                   " after its upload", droplet.error.empty() ? "" : ": ",
-                                   droplet.error));
+    return NamedError(
+        StatusCode::kFailedPrecondition, "droplet-not-staged",
+        absl::StrCat("droplet ", facts.droplet_guid.value(), " is ", droplet.state,
+                     " after its upload", droplet.error.empty() ? "" : ": ", droplet.error));
   }
   if (facts.reported_sha256 != assignment.order.artifact.sha256) {
-    return NamedError(StatusCode::kDataLoss, "checksum-differs",
-                      absl::StrCat(assignment.target().reference.text(),
-                                   ": Cloud Controller reports sha256:", facts.reported_sha256,
-                                   " where the order names sha256:",
-                                   assignment.order.artifact.sha256));
+    return NamedError(
+        StatusCode::kDataLoss, "checksum-differs",
+        absl::StrCat("Cloud Controller reports sha256:", facts.reported_sha256,
+                     " where the order names sha256:", assignment.order.artifact.sha256));
   }
   return absl::OkStatus();
 }
@@ -230,9 +223,8 @@ StatusOr<bool> TargetSteps::RunsDroplet(const AppGuid& app, const DropletGuid& d
                                         std::stop_token stop) {
   SLUICE_ASSIGN_OR_RETURN(const auto revisions, cloud_controller_.ListDeployedRevisions(app, stop));
   if (revisions.empty()) return true;  // revisions are off: what is current is what runs
-  return std::all_of(revisions.begin(), revisions.end(), [&droplet](const auto& revision) {
-    return revision.droplet_guid == droplet;
-  });
+  return std::all_of(revisions.begin(), revisions.end(),
+                     [&droplet](const auto& revision) { return revision.droplet_guid == droplet; });
 }
 
 }  // namespace sluice::agent

@@ -30,9 +30,8 @@ StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_vi
 }
 
 net::Peer PeerOf(const FoundationName& foundation, const trust::TrustedAgent& agent) {
-  return {.role = net::PeerRole::kAgent,
-          .name = foundation.value(),
-          .curve_key = agent.curve.bytes()};
+  return {
+      .role = net::PeerRole::kAgent, .name = foundation.value(), .curve_key = agent.curve.bytes()};
 }
 
 }  // namespace sluice::agent

@@ -1,5 +1,5 @@
-// What the two agents of a transfer know of it without a word between them, since both hold the same
-// order, and whom each expects at the other end.
+// What the two agents of a transfer know of it without a word between them, since both hold the
+// same order, and whom each expects at the other end.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // An agent without threads or sockets: its foundation, transfers and coordinator are the test.
 //
-// Steps run when the test says so (RunSteps), on the test's thread; what they post back is worked off
-// at once. Time is a FakeClock that starts when TestTrust's orders are issued.
+// Steps run when the test says so (RunSteps), on the test's thread; what they post back is worked
+// off at once. Time is a FakeClock that starts when TestTrust's orders are issued.
 #pragma once
 
 #include <cstdlib>
@@ -164,12 +164,11 @@ class AgentFixture : public ::testing::Test {
     steps_ = HeldExecutor();
     posted_.clear();
     journal_ = *Journal::Open(files_, folder_ + "/journal.db");
-    auto authority = Authority::Open(
-        files_,
-        {.trust_document = folder_ + "/trust.json",
-         .trust_roots = {trust_.root().signing.Public()},
-         .policy_file = policy_file_},
-        trust_.agent(foundation_), *journal_, clock_);
+    auto authority = Authority::Open(files_,
+                                     {.trust_document = folder_ + "/trust.json",
+                                      .trust_roots = {trust_.root().signing.Public()},
+                                      .policy_file = policy_file_},
+                                     trust_.agent(foundation_), *journal_, clock_);
     ASSERT_THAT(authority, IsOk());
     authority_ = *std::move(authority);
     reads_ = std::make_unique<Reads>(
@@ -177,27 +176,26 @@ class AgentFixture : public ::testing::Test {
         cloud_controller_, *journal_);
     agent_ = std::make_unique<Agent>(
         Agent::Options(),
-        Agent::Parts{.services = {.journal = *journal_,
-                                  .authority = *authority_,
-                                  .clock = clock_,
-                                  .executor = steps_,
-                                  .post =
-                                      [this](std::function<void()> call) {
-                                        posted_.push_back(std::move(call));
-                                        return true;
-                                      },
-                                  .send =
-                                      [this](v1::ControlMessage message) {
-                                        sent_.push_back(std::move(message));
-                                      },
-                                  .give_up = [this](const Status& why) { given_up_ = why; }},
-                     .source_work = source_,
-                     .target_work = target_,
-                     .exchange = exchange_,
-                     .entropy = entropy_,
-                     .reads = *reads_,
-                     .readers = steps_,
-                     .timers = timers_});
+        Agent::Parts{
+            .services = {
+                .journal = *journal_,
+                .authority = *authority_,
+                .clock = clock_,
+                .executor = steps_,
+                .post =
+                    [this](std::function<void()> call) {
+                      posted_.push_back(std::move(call));
+                      return true;
+                    },
+                .send = [this](v1::ControlMessage message) { sent_.push_back(std::move(message)); },
+                .give_up = [this](const Status& why) { given_up_ = why; }},
+            .source_work = source_,
+            .target_work = target_,
+            .exchange = exchange_,
+            .entropy = entropy_,
+            .reads = *reads_,
+            .readers = steps_,
+            .timers = timers_});
     ASSERT_THAT(agent_->Start(), IsOk());
   }
 
@@ -265,7 +263,9 @@ class AgentFixture : public ::testing::Test {
         options.api_url = "https://api.example";
         return options;
       }(),
-      [] { return foundation::ClientCredentials{"sluice", Secret("secret")}; },
+      [] {
+        return foundation::ClientCredentials{"sluice", Secret("secret")};
+      },
       transport_,
       clock_,
       waiter_,

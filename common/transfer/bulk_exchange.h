@@ -72,6 +72,9 @@ struct OutgoingOptions {
 class OutgoingTransfer {
  public:
   virtual ~OutgoingTransfer() = default;
+  // Waits until a receiver asks for the stream: only then is it known that the droplet is needed.
+  // Optional. Fails as Write().
+  virtual Status AwaitReceiver() = 0;
   // The droplet's next bytes, in pieces of any length. Blocks while the receivers' credit is used
   // up. Fails with the transfer's cause: what the receiver said when it gave up, "peer-silent",
   // "peer-unreachable", "peer-not-admitted" (Unavailable), "cancelled", a refusal of

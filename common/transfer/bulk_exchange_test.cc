@@ -141,6 +141,24 @@ TEST_F(BulkExchangeTest, DropletArrivesByteForByteWhicheverEndDialsAndWhicheverB
   }
 }
 
+TEST_F(BulkExchangeTest, SourceThatAwaitsItsReceiverGoesOnWhenItAsks) {
+  StreamFixture stream(3 * kChunkBytesMin, kChunkBytesMin, 60);
+  const auto outgoing = Send(stream, Dials::kTarget);
+  const auto incoming = Receive(stream, Dials::kTarget);
+  Running<ReadResult> read([&] { return ReadAll(*incoming); });
+  EXPECT_THAT(outgoing->AwaitReceiver(), IsOk());
+  EXPECT_THAT(WriteAll(*outgoing, stream.droplet), IsOk());
+  EXPECT_EQ(read.Get().bytes, stream.droplet);
+}
+
+TEST_F(BulkExchangeTest, SourceThatAwaitsAReceiverInVainHasTheCauseForWhichItEnded) {
+  StreamFixture stream(3 * kChunkBytesMin, kChunkBytesMin, 61);
+  const auto outgoing = Send(stream, Dials::kTarget);
+  Running<Status> waited([&] { return outgoing->AwaitReceiver(); });
+  outgoing->Cancel(NamedError(StatusCode::kCancelled, "cancelled", "no longer wanted"));
+  EXPECT_THAT(waited.Get(), HasErrorName("cancelled"));
+}
+
 TEST_F(BulkExchangeTest, DropletOfAnySizeArrivesByteForByte) {
   constexpr uint64_t kChunk = kChunkBytesMin;
   uint64_t seed = 100;

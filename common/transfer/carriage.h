@@ -34,7 +34,7 @@ class Carriage {
   virtual Effects Perform(Effect effect) = 0;
 
   // A header or chunk has gone or come.
-  void CountPayload(size_t bytes) { payload_bytes_ += bytes; }
+  virtual void CountPayload(size_t bytes) { payload_bytes_ += bytes; }
 
   // Any thread.
   const StreamLayout& layout() const { return layout_; }

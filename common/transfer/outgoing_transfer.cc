@@ -32,6 +32,21 @@ Effects OutgoingCarriage::Perform(Effect effect) {
   return {};
 }
 
+void OutgoingCarriage::CountPayload(size_t bytes) {
+  if (bytes == 0) return;
+  Carriage::CountPayload(bytes);
+  MutexLock lock(mutex_);
+  if (asked_) return;
+  asked_ = true;
+  changed_.NotifyAll();
+}
+
+Status OutgoingCarriage::AwaitReceiver() {
+  MutexLock lock(mutex_);
+  while (!ended_ && !asked_) changed_.Wait(mutex_);
+  return ended_ ? why_ : absl::OkStatus();
+}
+
 Status OutgoingCarriage::AwaitRoom() {
   MutexLock lock(mutex_);
   if (held_ >= held_max_) {

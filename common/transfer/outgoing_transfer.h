@@ -22,6 +22,11 @@ class OutgoingCarriage final : public Carriage {
 
   SenderMachine& machine() override { return machine_; }
   Effects Perform(Effect effect) override;
+  // The first is the header, which goes to a receiver that asks.
+  void CountPayload(size_t bytes) override;
+
+  // Any thread. Waits until a receiver has asked; the cause if the transfer is over.
+  Status AwaitReceiver();
 
   // Any thread. Waits until one more chunk may be held; the cause if the transfer is over.
   Status AwaitRoom();
@@ -38,6 +43,7 @@ class OutgoingCarriage final : public Carriage {
   ConditionVariable changed_;
   uint32_t held_ ABSL_GUARDED_BY(mutex_) = 0;
   bool waits_ ABSL_GUARDED_BY(mutex_) = false;
+  bool asked_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   Status why_ ABSL_GUARDED_BY(mutex_);
 };
@@ -49,6 +55,7 @@ class SealingTransfer final : public OutgoingTransfer {
                   const Secret& sealing_key, ChunkSigner sign);
   ~SealingTransfer() override;
 
+  Status AwaitReceiver() override { return carriage_->AwaitReceiver(); }
   Status Write(std::string_view plain) override;
   Status Finish() override;
   void Cancel(const Status& why) override;

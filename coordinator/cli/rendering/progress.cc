@@ -109,7 +109,8 @@ void ProgressTracker::Update(const v1::PromotionDetail& detail, absl::Duration n
     target.uploaded = Uploaded(from.state());
     if (!from.path().empty()) target.path = from.path();
     if (target.bytes_total == 0 && !WasThere(from.path())) target.bytes_total = detail.size_bytes();
-    if (from.has_progress()) Take(i, from.progress(), now);
+    // A detail without figures is older than what the agent has shown meanwhile, and no step back.
+    if (from.progress().bytes_total() > 0) Take(i, from.progress(), now);
   }
 }
 
