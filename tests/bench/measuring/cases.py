@@ -9,7 +9,7 @@ from pathlib import Path
 
 from federation.droplet import make_incompressible
 from federation.federation import ORGANIZATION, SPACE, Federation
-from federation.programs import program
+from federation.programs import Unready, program
 from measuring import curl_steps, links
 from measuring.result import Result
 
@@ -48,12 +48,16 @@ class Setup:
         before = curl_steps.staged(self.prod, self.target_app)
         began = time.monotonic()
         command = self.federation.start_sluice("promote", SOURCE, TARGET, "--yes", "--no-activate")
-        curl_steps.wait_until_staged(self.prod, self.target_app, besides=before)
+        curl_steps.wait_until_staged(self.prod, self.target_app, besides=before,
+                                     meanwhile=lambda: self._watch_command(command))
         seconds = time.monotonic() - began
-        self.command_peak = command.peak_resident_bytes()
         if command.wait_for_exit(60) != 8:
             raise RuntimeError(f"{command.last_lines()}\n{self.federation.last_lines()}")
         return seconds
+
+    def _watch_command(self, command):
+        with contextlib.suppress(Unready, OSError):  # it may end at any moment
+            self.command_peak = command.peak_resident_bytes()
 
     def curl_both_steps(self):
         """Seconds of the same by curl, in two steps."""

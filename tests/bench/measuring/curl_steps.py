@@ -36,12 +36,15 @@ def staged(box, app_guid):
 POLL_SECONDS = 0.2  # Sluice's agents are told to ask as often
 
 
-def wait_until_staged(box, app_guid, droplet_guid=None, besides=frozenset()):
-    """Until that droplet, or any that is not in `besides`, is STAGED."""
+def wait_until_staged(box, app_guid, droplet_guid=None, besides=frozenset(),
+                      meanwhile=lambda: None):
+    """Until that droplet, or any that is not in `besides`, is STAGED. `meanwhile` is called each
+    time it is not."""
     deadline = time.monotonic() + CURL_SECONDS_MAX
     while time.monotonic() < deadline:
         found = staged(box, app_guid)
         if droplet_guid in found or (droplet_guid is None and found - besides):
             return
+        meanwhile()
         time.sleep(POLL_SECONDS)  # pace: as often as the agents ask that are compared with this
     raise TimeoutError(f"no droplet of app {app_guid} was STAGED in {CURL_SECONDS_MAX} s")
