@@ -172,8 +172,11 @@ class Program:
         return resident(self.pid, "VmRSS")
 
     def reset_peak(self):
-        """Makes the peak start again from what is resident now (proc(5), clear_refs 5). Only root
-        may, as the programs keep their memory private; without it the peak counts from the start."""
+        """Makes the peak start again from what is resident now (proc(5), clear_refs 5).
+
+        Only root may, as the programs keep their memory private: for others the peak counts from
+        the program's start.
+        """
         with contextlib.suppress(PermissionError):
             Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
