@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/check.h"
 #include "common/base/status.h"
@@ -32,8 +33,11 @@ Frames FramesOf(std::string_view input) {
 }
 
 #ifdef SLUICE_PLANTED_BUG
-// A campaign proves itself by finding this: who asks for chunks asks for at least one.
-uint32_t FirstIndex(const v1::BulkFetch& fetch) { return *fetch.indexes().data(); }
+// A campaign proves itself by finding this: nobody names a target that the order has not.
+uint8_t StateOfTarget(const v1::BulkOpen& open) {
+  static const std::vector<uint8_t> states(202);  // the corpus names target 201
+  return states[open.target_index()];
+}
 #endif
 
 void Decode(const Frames& frames) {
@@ -49,7 +53,7 @@ void Decode(const Frames& frames) {
     const auto again = DecodeBulk(EncodeBulk(*bulk, frames.back()));
     SLUICE_CHECK(again.ok() && again->SerializeAsString() == bulk->SerializeAsString());
 #ifdef SLUICE_PLANTED_BUG
-    if (bulk->has_fetch() && FirstIndex(bulk->fetch()) == 4'000'000'000) return;
+    SLUICE_CHECK(!bulk->has_open() || StateOfTarget(bulk->open()) == 0);
 #endif
   }
 }
