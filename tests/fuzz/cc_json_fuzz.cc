@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/foundation/cc_error.h"
 #include "common/base/check.h"
@@ -43,8 +44,10 @@ void ReadAll(const nlohmann::json& json) {
   const std::vector<JobError> errors = ReadErrors(json);
   SLUICE_CHECK(DescribeErrors(errors).size() <= kShownBytesMax);
 #ifdef SLUICE_PLANTED_BUG
-  // A campaign proves itself by finding this: an answer with `errors` has at least one.
-  if (json.is_object() && json.contains("errors") && errors.data()->code == 10002) return;
+  // A campaign proves itself by finding this: an app has one instance.
+  static const std::vector<char> instances(1);
+  const auto instance = ReadProcessInstance(json);
+  SLUICE_CHECK(!instance.ok() || instances[static_cast<size_t>(instance->index)] == 0);
 #endif
 }
 

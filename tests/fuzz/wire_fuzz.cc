@@ -33,14 +33,17 @@ Frames FramesOf(std::string_view input) {
 }
 
 #ifdef SLUICE_PLANTED_BUG
-// A campaign proves itself by finding this: nobody names a target that the order has not.
-uint8_t StateOfTarget(const v1::BulkOpen& open) {
-  static const std::vector<uint8_t> states(202);  // the corpus names target 201
-  return states[open.target_index()];
+// A campaign proves itself by finding this: whoever begins like us sends a whole preamble.
+int KindOf(const std::string& preamble) {
+  const std::vector<char> octets(preamble.begin(), preamble.end());
+  return octets[5];
 }
 #endif
 
 void Decode(const Frames& frames) {
+#ifdef SLUICE_PLANTED_BUG
+  if (!frames.empty() && frames[0].starts_with("SL") && KindOf(frames[0]) > 2) return;
+#endif
   const auto control = DecodeControl(frames);
   SLUICE_CHECK(control.ok() || !ErrorName(control.status()).empty());
   if (control.ok()) {
@@ -52,9 +55,6 @@ void Decode(const Frames& frames) {
   if (bulk.ok()) {
     const auto again = DecodeBulk(EncodeBulk(*bulk, frames.back()));
     SLUICE_CHECK(again.ok() && again->SerializeAsString() == bulk->SerializeAsString());
-#ifdef SLUICE_PLANTED_BUG
-    SLUICE_CHECK(!bulk->has_open() || StateOfTarget(bulk->open()) == 0);
-#endif
   }
 }
 
