@@ -25,7 +25,8 @@ struct SocketLimits {
 
 inline constexpr SocketLimits kControlLimits = {
     static_cast<int64_t>(kControlHeaderBytesMax), 256, 1};
-// 16 MiB of credit in chunks of 64 KiB are 256 messages: the queue limit is never met.
+// Above twice what a transfer has under way: libzmq counts what was taken once per half of the limit
+// (common/transfer, kCreditChunksMax).
 inline constexpr SocketLimits kBulkLimits = {static_cast<int64_t>(kBulkPayloadBytesMax), 320, 2};
 
 inline constexpr char kControlDomain[] = "sluice-control";
