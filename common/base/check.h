@@ -6,7 +6,7 @@ namespace sluice::internal {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* expression);
 }  // namespace sluice::internal
 
-#define SLUICE_CHECK(expression)                                                     \
-  (static_cast<bool>(expression)                                                     \
-       ? static_cast<void>(0)                                                        \
+#define SLUICE_CHECK(expression) \
+  (static_cast<bool>(expression) \
+       ? static_cast<void>(0)    \
        : ::sluice::internal::CheckFailed(__FILE__, __LINE__, #expression))

@@ -54,9 +54,9 @@ class ConfigSection {
   std::vector<std::string> Strings(std::string_view path,
                                    std::vector<std::string> fallback = {}) const;
   int64_t Integer(std::string_view path, int64_t fallback, IntegerRange range = {}) const;
-  bool Boolean(std::string_view path, bool fallback) const;  // true or false
+  bool Boolean(std::string_view path, bool fallback) const;                       // true or false
   absl::Duration Duration(std::string_view path, absl::Duration fallback) const;  // "30s"
-  uint64_t Size(std::string_view path, uint64_t fallback) const;  // bytes: "10M"
+  uint64_t Size(std::string_view path, uint64_t fallback) const;                  // bytes: "10M"
   // A secret comes from the environment only (or from a file that another key names): one that
   // stands in the configuration file is a mistake. Empty when there is none.
   Secret SecretFromEnvironment(std::string_view path) const;

@@ -28,7 +28,8 @@ struct LogField {
   bool is_number = false;
 };
 
-// Before the first line: the program's name, which every line carries, and the lowest level written.
+// Before the first line: the program's name, which every line carries, and the lowest level
+// written.
 void StartLogging(std::string_view program, LogLevel lowest);
 // InvalidArgument "bad-log-level" unless debug, info, warning or error.
 StatusOr<LogLevel> ParseLogLevel(std::string_view text);

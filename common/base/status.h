@@ -29,7 +29,8 @@ using absl::Status;
 using absl::StatusCode;
 using absl::StatusOr;
 
-// Abseil as Debian builds it has a string_view of its own that std::string_view does not convert to.
+// Abseil as Debian builds it has a string_view of its own that std::string_view does not convert
+// to.
 inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }
 inline std::string_view FromAbsl(absl::string_view text) { return {text.data(), text.size()}; }
 
@@ -63,16 +64,16 @@ const Status& AsStatus(const StatusOr<T>& result) {
 #define SLUICE_CONCAT_INNER(a, b) a##b
 #define SLUICE_CONCAT(a, b) SLUICE_CONCAT_INNER(a, b)
 
-#define SLUICE_RETURN_IF_ERROR(expression)                                     \
-  do {                                                                         \
-    if (::absl::Status sluice_status = (expression); !sluice_status.ok()) {    \
-      return sluice_status;                                                    \
-    }                                                                          \
+#define SLUICE_RETURN_IF_ERROR(expression)                                  \
+  do {                                                                      \
+    if (::absl::Status sluice_status = (expression); !sluice_status.ok()) { \
+      return sluice_status;                                                 \
+    }                                                                       \
   } while (false)
 
-#define SLUICE_ASSIGN_OR_RETURN(declaration, expression)                       \
+#define SLUICE_ASSIGN_OR_RETURN(declaration, expression) \
   SLUICE_ASSIGN_OR_RETURN_INNER(SLUICE_CONCAT(sluice_result_, __LINE__), declaration, expression)
-#define SLUICE_ASSIGN_OR_RETURN_INNER(result, declaration, expression)         \
-  auto result = (expression);                                                  \
-  if (!result.ok()) return result.status();                                    \
+#define SLUICE_ASSIGN_OR_RETURN_INNER(result, declaration, expression) \
+  auto result = (expression);                                          \
+  if (!result.ok()) return result.status();                            \
   declaration = *std::move(result)

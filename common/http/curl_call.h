@@ -18,8 +18,7 @@ namespace sluice::http {
 // callback of that kind must; after a failure failure() says why the transfer was aborted.
 class CurlCall {
  public:
-  CurlCall(const HttpRequest& request, std::string where, const Clock& clock,
-           std::stop_token stop);
+  CurlCall(const HttpRequest& request, std::string where, const Clock& clock, std::stop_token stop);
 
   size_t OnHeaderLine(std::string_view line);
   size_t OnBody(std::string_view bytes);

@@ -84,10 +84,11 @@ inline constexpr uint64_t kResponseBytesMax = uint64_t{16} << 20;
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
-  HttpHeaders headers;  // may hold secrets: never logged, never in an error
-  std::string body;     // unless body_source is set
-  BodySource* body_source = nullptr;      // borrowed for the call
-  ResponseSink* response_sink = nullptr;  // borrowed for the call; without it, see response_bytes_max
+  HttpHeaders headers;                // may hold secrets: never logged, never in an error
+  std::string body;                   // unless body_source is set
+  BodySource* body_source = nullptr;  // borrowed for the call
+  ResponseSink* response_sink =
+      nullptr;  // borrowed for the call; without it, see response_bytes_max
   // A longer response body fails the call by the name "response-too-large".
   uint64_t response_bytes_max = kResponseBytesMax;
   HttpTimeouts timeouts;

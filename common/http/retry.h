@@ -14,10 +14,11 @@
 namespace sluice::http {
 
 struct RetryPolicy {
-  int attempts_max = 5;                              // the first one included
+  int attempts_max = 5;  // the first one included
   absl::Duration backoff_first = absl::Milliseconds(200);
   absl::Duration backoff_max = absl::Seconds(10);
-  absl::Duration retry_after_max = absl::Seconds(60);  // a server that asks for more is not waited for
+  absl::Duration retry_after_max =
+      absl::Seconds(60);  // a server that asks for more is not waited for
 };
 
 // Full jitter: evenly from nothing to backoff_first * 2^(failures - 1), at most backoff_max.

@@ -39,9 +39,7 @@ class ZmqBulkSockets final : public BulkSockets {
     while (!connections_.empty()) Hangup(connections_.begin()->first);
   }
 
-  std::string endpoint() const override {
-    return listener_ ? BoundEndpoint(*listener_) : "";
-  }
+  std::string endpoint() const override { return listener_ ? BoundEndpoint(*listener_) : ""; }
 
   ConnectionId Dial(const std::string& endpoint, const Peer& peer) override {
     const ConnectionId id = ++last_id_;

@@ -28,15 +28,15 @@ struct ControlClientOptions {
   std::string coordinator_key;  // 32 raw bytes: whom to expect there
   std::vector<std::string> features;
   std::string version;
-  std::string bulk_endpoint;    // agents that listen for bulk
+  std::string bulk_endpoint;  // agents that listen for bulk
 };
 
 struct ControlClientEvents {
   std::function<void(const v1::Welcome&)> on_welcome;
   std::function<void(const v1::ControlMessage&)> on_message;
   // Why it ended: "coordinator-unreachable", "not-admitted" (our key is unknown there),
-  // "wrong-coordinator-key" (after three broken handshakes in a row: the first may be a restart). The
-  // client goes on trying with back-off (at most 2 s after a transport failure, 60 s after a
+  // "wrong-coordinator-key" (after three broken handshakes in a row: the first may be a restart).
+  // The client goes on trying with back-off (at most 2 s after a transport failure, 60 s after a
   // refusal); this is called once per loss or failed attempt.
   std::function<void(const Status&)> on_lost;
 };

@@ -41,7 +41,8 @@ class ControlEvents {
   virtual ~ControlEvents() = default;
   virtual void OnSessionOpened(SessionId session, const Peer& peer, const v1::Hello& hello) = 0;
   // Never Hello, Ping, Pong or Bye: those are the session's own.
-  virtual void OnMessage(SessionId session, const Peer& peer, const v1::ControlMessage& message) = 0;
+  virtual void OnMessage(SessionId session, const Peer& peer,
+                         const v1::ControlMessage& message) = 0;
   virtual void OnSessionClosed(SessionId session, const Peer& peer) = 0;
 };
 

@@ -23,10 +23,10 @@ struct SocketLimits {
   uint64_t io_thread;       // bit mask: control and bulk do not share one
 };
 
-inline constexpr SocketLimits kControlLimits = {
-    static_cast<int64_t>(kControlHeaderBytesMax), 256, 1};
-// Above twice what a transfer has under way: libzmq counts what was taken once per half of the limit
-// (common/transfer, kCreditChunksMax).
+inline constexpr SocketLimits kControlLimits = {static_cast<int64_t>(kControlHeaderBytesMax), 256,
+                                                1};
+// Above twice what a transfer has under way: libzmq counts what was taken once per half of the
+// limit (common/transfer, kCreditChunksMax).
 inline constexpr SocketLimits kBulkLimits = {static_cast<int64_t>(kBulkPayloadBytesMax), 320, 2};
 
 inline constexpr char kControlDomain[] = "sluice-control";
@@ -57,10 +57,10 @@ void CloseDialer(DialedSocket& dialed);
 // What became of a dialled connection.
 enum class DialEvent {
   kOther,
-  kReady,           // CURVE and ZAP have passed
-  kRefused,         // the other side's ZAP handler does not admit our key
-  kHandshakeFailed, // the other side has another key than expected, or closed in the handshake
-  kLost             // no connection, or no longer
+  kReady,            // CURVE and ZAP have passed
+  kRefused,          // the other side's ZAP handler does not admit our key
+  kHandshakeFailed,  // the other side has another key than expected, or closed in the handshake
+  kLost              // no connection, or no longer
 };
 // The next event, or nothing when there is none now.
 std::optional<DialEvent> NextDialEvent(zmq::socket_t& monitor);

@@ -27,7 +27,7 @@ class Statement {
   ~Statement();
 
   void BindInteger(int parameter, int64_t value);
-  void BindText(int parameter, std::string_view text);  // UTF-8, copied
+  void BindText(int parameter, std::string_view text);   // UTF-8, copied
   void BindBlob(int parameter, std::string_view bytes);  // copied; empty is not NULL
   void BindNull(int parameter);
 

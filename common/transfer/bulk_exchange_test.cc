@@ -396,7 +396,9 @@ TEST_F(LargeTest, EndThatIsDroppedCancels) {
   EXPECT_THAT(write.Get(), HasErrorName("cancelled"));
 }
 
-TEST_F(LargeTest, ExchangeThatStopsFailsItsTransfersAndTellsTheOtherEnd) {
+// The farewell is said, and may be lost: whoever closes a TCP connection with chunks still unread
+// resets it, and what it sent last dies in the other end's kernel (RFC 1122 section 4.2.2.13).
+TEST_F(LargeTest, ExchangeThatStopsFailsItsTransfersAndTheOtherEndMissesItAtOnce) {
   auto incoming = Receive(stream_, Dials::kSource);
   auto outgoing = Send(stream_, Dials::kSource);
   Running<Status> write([&] { return WriteAll(*outgoing, stream_.droplet); });
@@ -404,7 +406,8 @@ TEST_F(LargeTest, ExchangeThatStopsFailsItsTransfersAndTellsTheOtherEnd) {
   ASSERT_THAT(incoming->Read(first), IsOk());
   target_.exchange.reset();
   EXPECT_THAT(incoming->Read(first), HasErrorName("cancelled"));
-  EXPECT_THAT(write.Get(), HasErrorName("cancelled"));
+  EXPECT_THAT(write.Get(),
+              ::testing::AnyOf(HasErrorName("cancelled"), HasErrorName("peer-unreachable")));
 }
 
 TEST_F(LargeTest, TwoTransfersShareTheCredit) {

@@ -18,9 +18,9 @@
 namespace sluice::transfer {
 
 // A receiver never has more chunks asked for and not yet used, whatever its window in bytes. Of a
-// queue of 320 messages (common/net/sockets.h) a sender may find as few as 160 free of an empty one:
-// libzmq tells it of messages that were taken only once per half of the limit. So this many chunks
-// and the messages between them never meet it.
+// queue of 320 messages (common/net/sockets.h) a sender may find as few as 160 free of an empty
+// one: libzmq tells it of messages that were taken only once per half of the limit. So this many
+// chunks and the messages between them never meet it.
 inline constexpr uint32_t kCreditChunksMax = 128;
 
 // To the other end number `peer`.

@@ -67,11 +67,11 @@ struct AcceptedRead {
   std::string operator_name;
 };
 
-// As AcceptOrder(): envelope names, unknown-operator, key-revoked, wrong-federation, wrong-audience,
-// trust-expired, not-granted (no grant of the operator reaches into this foundation), clock-behind,
-// request-from-the-future, request-expired, request-life-too-long, policy-…. What the request asks
-// for is the caller's to judge: it shows only spaces for which trust->Permits(operator_name,
-// Action::kRead, ...).
+// As AcceptOrder(): envelope names, unknown-operator, key-revoked, wrong-federation,
+// wrong-audience, trust-expired, not-granted (no grant of the operator reaches into this
+// foundation), clock-behind, request-from-the-future, request-expired, request-life-too-long,
+// policy-…. What the request asks for is the caller's to judge: it shows only spaces for which
+// trust->Permits(operator_name, Action::kRead, ...).
 StatusOr<AcceptedRead> AcceptRead(std::string_view envelope, const AcceptanceContext& context);
 
 }  // namespace sluice::trust

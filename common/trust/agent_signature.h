@@ -13,8 +13,8 @@
 namespace sluice::trust {
 
 // The payload of `envelope`, verified as signed by one of the agents that `trust` has for
-// `foundation`. Names as ParseEnvelope() and VerifyEnvelope(); PermissionDenied "unknown-agent" when the
-// foundation has no such agent, "key-revoked" when it had.
+// `foundation`. Names as ParseEnvelope() and VerifyEnvelope(); PermissionDenied "unknown-agent"
+// when the foundation has no such agent, "key-revoked" when it had.
 StatusOr<std::string> OpenAgentEnvelope(std::string_view envelope, std::string_view payload_type,
                                         const TrustDocument& trust,
                                         const FoundationName& foundation,

@@ -1,8 +1,9 @@
 // The public half of a key file, as its owner hands it to whoever keeps the trust document.
 //
-// An agent's or operator's card is an envelope signed by the very key it shows: whoever made it holds
-// that key, and nobody put another's CURVE key beside it. Whose key it is, a person decides (compare
-// key ids over another channel). The coordinator's card cannot be signed: its key signs nothing.
+// An agent's or operator's card is an envelope signed by the very key it shows: whoever made it
+// holds that key, and nobody put another's CURVE key beside it. Whose key it is, a person decides
+// (compare key ids over another channel). The coordinator's card cannot be signed: its key signs
+// nothing.
 #pragma once
 
 #include <string>

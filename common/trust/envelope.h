@@ -22,7 +22,8 @@ inline constexpr std::string_view kCardType = "application/vnd.sluice.card.v1+js
 inline constexpr std::string_view kReadRequestType = "application/vnd.sluice.read-request.v1+json";
 inline constexpr std::string_view kReadReplyType = "application/vnd.sluice.read-reply.v1+json";
 inline constexpr std::string_view kSealOfferType = "application/vnd.sluice.seal-offer.v1+json";
-inline constexpr std::string_view kInTotoType = "application/vnd.in-toto+json";  // statement, receipt
+inline constexpr std::string_view kInTotoType =
+    "application/vnd.in-toto+json";  // statement, receipt
 
 inline constexpr size_t kTrustDocumentBytesMax = 256 * 1024;
 inline constexpr size_t kReadReplyBytesMax = 1024 * 1024;  // a long list of apps

@@ -15,8 +15,8 @@ std::string FormatInToto(std::string_view droplet_sha256, std::string_view predi
                          nlohmann::json predicate);
 
 // A payload whose subject is one droplet and whose predicate is of that type, to be read on from
-// predicate(). Unknown fields are ignored, as in-toto's monotonic rule asks. Names as JsonDocument, and
-// InvalidArgument "wrong-predicate-type".
+// predicate(). Unknown fields are ignored, as in-toto's monotonic rule asks. Names as JsonDocument,
+// and InvalidArgument "wrong-predicate-type".
 struct InToto {
   JsonDocument document;
   std::string droplet_sha256;

@@ -36,8 +36,9 @@ struct CoordinatorKey {
 // "PATH.card", or with ".key" at the end replaced: "prod.key" has "prod.card".
 std::string CardPath(std::string_view key_path);
 
-// Each makes fresh keys and writes key file and card. AlreadyExists "file-exists" if either is there:
-// keys are never overwritten. Operator names are [A-Za-z0-9._-]{1,64} (InvalidArgument "bad-name").
+// Each makes fresh keys and writes key file and card. AlreadyExists "file-exists" if either is
+// there: keys are never overwritten. Operator names are [A-Za-z0-9._-]{1,64} (InvalidArgument
+// "bad-name").
 StatusOr<RootKey> GenerateRootKey(Files& files, Entropy& entropy, const std::string& path);
 StatusOr<OperatorKey> GenerateOperatorKey(Files& files, Entropy& entropy, const std::string& path,
                                           std::string_view name);

@@ -50,10 +50,9 @@ StatusOr<std::string> SignReadReply(ReadReply reply, std::string_view request_en
 
 // The reply to exactly this request, signed by an agent of the foundation that was asked. By name:
 // as ParseEnvelope() and VerifyEnvelope(); "unknown-agent" for a signer who is no agent of that
-// foundation, "reply-to-another-request" (PermissionDenied both). A reply whose own status is not OK
-// is returned: look at `status`.
+// foundation, "reply-to-another-request" (PermissionDenied both). A reply whose own status is not
+// OK is returned: look at `status`.
 StatusOr<ReadReply> VerifyReadReply(std::string_view reply_envelope,
-                                    std::string_view request_envelope,
-                                    const TrustDocument& trust);
+                                    std::string_view request_envelope, const TrustDocument& trust);
 
 }  // namespace sluice::trust

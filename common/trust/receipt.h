@@ -1,4 +1,5 @@
-// What a target's agent signs at the end of its part: an in-toto Statement v1 with Sluice's predicate.
+// What a target's agent signs at the end of its part: an in-toto Statement v1 with Sluice's
+// predicate.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace sluice::trust {
 inline constexpr std::string_view kPromotionPredicateType = "https://sluice.dev/promotion/v1";
 
 enum class Outcome { kUploaded, kActive, kVerified, kFailed, kRefused, kCancelled, kRolledBack };
-std::string_view OutcomeName(Outcome outcome);            // "uploaded", "rolled_back", ...
+std::string_view OutcomeName(Outcome outcome);          // "uploaded", "rolled_back", ...
 StatusOr<Outcome> ParseOutcome(std::string_view name);  // InvalidArgument "bad-outcome"
 
 struct Receipt {
@@ -27,8 +28,8 @@ struct Receipt {
   AppReference target;
   OrganizationGuid organization_guid;
   SpaceGuid space_guid;
-  AppGuid app_guid;          // empty when there is none
-  DropletGuid droplet_guid;  // of the promoted droplet at the target; empty when there is none
+  AppGuid app_guid;             // empty when there is none
+  DropletGuid droplet_guid;     // of the promoted droplet at the target; empty when there is none
   std::string reported_sha256;  // what the target's Cloud Controller says of it; "" when it has not
   DropletGuid previous_droplet_guid;  // what ran before; empty when nothing did
   Outcome outcome = Outcome::kFailed;

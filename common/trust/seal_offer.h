@@ -19,7 +19,7 @@ struct SealOffer {
   std::string order_id;      // 32 hexadecimal digits
   std::string order_sha256;  // of the order's envelope, hexadecimal
   PromotionId promotion;
-  std::string transfer_id;  // 32 hexadecimal digits
+  std::string transfer_id;    // 32 hexadecimal digits
   FoundationName foundation;  // the target that made it
   std::string suite = std::string(kSealSuite);
   std::string public_key;  // 32 raw bytes

@@ -1,9 +1,9 @@
 // JSON as a hostile stranger may send it: one meaning or none.
 //
 // Beyond RFC 8259 this refuses what parsers disagree about: duplicate fields, numbers that are not
-// integers within ±(2^53 - 1), NUL, a byte order mark, anything after the value. Size and depth have
-// limits. A JsonReader then takes a document apart field by field and remembers every mistake with
-// its path, so that one answer names them all.
+// integers within ±(2^53 - 1), NUL, a byte order mark, anything after the value. Size and depth
+// have limits. A JsonReader then takes a document apart field by field and remembers every mistake
+// with its path, so that one answer names them all.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,9 @@ namespace sluice::trust {
 inline constexpr int64_t kJsonIntegerMax = (int64_t{1} << 53) - 1;
 inline constexpr size_t kEnvelopeBytesMax = 64 * 1024;
 inline constexpr int kJsonDepthMax = 8;
-inline constexpr size_t kJsonStringBytesMax = 16 * 1024;  // one text field, unless it says otherwise
-inline constexpr size_t kJsonElementsMax = 4096;          // of one list or map
+inline constexpr size_t kJsonStringBytesMax =
+    16 * 1024;                                    // one text field, unless it says otherwise
+inline constexpr size_t kJsonElementsMax = 4096;  // of one list or map
 
 struct JsonLimits {
   size_t bytes_max = kEnvelopeBytesMax;

@@ -25,7 +25,7 @@ namespace sluice::trust {
 
 // What an operator may do in a space. Whoever may do anything there may also read there.
 enum class Action { kRead, kPromote, kActivate, kCancel, kRollback };
-std::string_view ActionName(Action action);  // "read", "promote", ...
+std::string_view ActionName(Action action);           // "read", "promote", ...
 StatusOr<Action> ParseAction(std::string_view name);  // InvalidArgument "bad-action"
 
 struct Grant {
@@ -60,7 +60,7 @@ struct TrustContent {
   std::optional<crypto::CurvePublicKey> coordinator_curve;
   std::map<std::string, TrustedFoundation> foundations;
   std::map<std::string, TrustedOperator> operators;
-  std::set<std::string> revoked_keys;    // public keys of any kind, as text
+  std::set<std::string> revoked_keys;     // public keys of any kind, as text
   std::set<std::string> denied_droplets;  // SHA-256 in hexadecimal
   // Foundation class -> action -> signatures needed. Values above 1 are refused for now
   // ("threshold-not-supported").
@@ -81,7 +81,8 @@ struct TrustContent {
 // not one that a reader would accept; PermissionDenied "not-a-root-key" when `root` is not in it.
 StatusOr<std::string> SignTrustContent(const TrustContent& content, const crypto::SigningKey& root);
 
-// From a verified payload. Names as JsonDocument::Finish(), "threshold-not-supported", "key-in-use".
+// From a verified payload. Names as JsonDocument::Finish(), "threshold-not-supported",
+// "key-in-use".
 StatusOr<TrustContent> ParseTrustContent(std::string_view payload);
 
 // Whose a CURVE key is: what ZAP asks.
@@ -97,8 +98,8 @@ class TrustDocument {
  public:
   // `roots` are the keys that the reader was configured with. An expired document is accepted: it
   // stays a floor, and lets running transfers end; AcceptOrder() refuses what is new. Names as
-  // ParseEnvelope(), VerifyEnvelope() and ParseTrustContent(); PermissionDenied "not-a-root-key" when
-  // the signer is not a root of the document itself.
+  // ParseEnvelope(), VerifyEnvelope() and ParseTrustContent(); PermissionDenied "not-a-root-key"
+  // when the signer is not a root of the document itself.
   static StatusOr<TrustDocument> Open(std::string_view envelope,
                                       std::span<const crypto::VerifyingKey> roots);
   // As Open(), with the path in each message.

@@ -30,7 +30,8 @@ Status ErrorOf(const Status& error, bool failed, bool cancelled, const std::stri
                const std::string& state) {
   if (!failed) return absl::OkStatus();
   // Agents begin most messages with where it happened.
-  if (!error.ok()) return absl::StartsWith(error.message(), where) ? error : WithContext(error, where);
+  if (!error.ok())
+    return absl::StartsWith(error.message(), where) ? error : WithContext(error, where);
   return NamedError(cancelled ? StatusCode::kCancelled : StatusCode::kInternal,
                     cancelled ? "cancelled" : "no-reason-given", where + " reports " + state);
 }

@@ -87,9 +87,8 @@ class Foundation {
 
   static foundation::CredentialsSource CredentialsOf(const FoundationAccess& access) {
     return [access]() -> StatusOr<foundation::ClientCredentials> {
-      SLUICE_ASSIGN_OR_RETURN(
-          std::string secret,
-          SystemFiles().ReadPrivate(access.client_secret_file, kSecretBytesMax));
+      SLUICE_ASSIGN_OR_RETURN(std::string secret, SystemFiles().ReadPrivate(
+                                                      access.client_secret_file, kSecretBytesMax));
       while (!secret.empty() && secret.back() == '\n') secret.pop_back();
       return foundation::ClientCredentials{access.client_id, Secret(secret)};
     };

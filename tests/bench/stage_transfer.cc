@@ -60,12 +60,11 @@ StatusOr<Party> Join(const crypto::CurveKeyPair& own, const net::Peer& other,
                      const std::string& listen, const Clock& clock, Entropy& entropy) {
   Party party;
   SLUICE_ASSIGN_OR_RETURN(
-      party.network,
-      net::Network::Start({own.public_key().bytes(), own.secret_bytes()},
-                          [other](std::string_view key) -> std::optional<net::Peer> {
-                            if (key == other.curve_key) return other;
-                            return std::nullopt;
-                          }));
+      party.network, net::Network::Start({own.public_key().bytes(), own.secret_bytes()},
+                                         [other](std::string_view key) -> std::optional<net::Peer> {
+                                           if (key == other.curve_key) return other;
+                                           return std::nullopt;
+                                         }));
   transfer::BulkExchange::Options options;
   options.listen_endpoint = listen;
   SLUICE_ASSIGN_OR_RETURN(party.exchange, transfer::BulkExchange::Start(
@@ -137,9 +136,9 @@ Status TransferFile(const std::string& from, const std::string& to, const std::s
   Agreed agreed;
   SLUICE_ASSIGN_OR_RETURN(agreed.droplet_sha256, crypto::Sha256Digest::FromHex(sha256));
   SLUICE_ASSIGN_OR_RETURN(
-      agreed.layout, transfer::StreamLayout::Cut(transfer::TransferId::Generate(agreed.entropy),
-                                                 std::filesystem::file_size(from),
-                                                 transfer::kChunkBytesDefault));
+      agreed.layout,
+      transfer::StreamLayout::Cut(transfer::TransferId::Generate(agreed.entropy),
+                                  std::filesystem::file_size(from), transfer::kChunkBytesDefault));
   int pipe_ends[2];
   if (pipe(pipe_ends) != 0) return FileTrouble("pipe");
   const pid_t receiver = fork();

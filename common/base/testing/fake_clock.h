@@ -14,7 +14,9 @@ class FakeClock final : public Clock {
   explicit FakeClock(absl::Time start = absl::FromUnixSeconds(1767225600)) : start_(start) {}
 
   absl::Time Now() const override { return start_ + Monotonic(); }
-  absl::Duration Monotonic() const override { return absl::Nanoseconds(elapsed_nanoseconds_.load()); }
+  absl::Duration Monotonic() const override {
+    return absl::Nanoseconds(elapsed_nanoseconds_.load());
+  }
   void Advance(absl::Duration step) { elapsed_nanoseconds_ += absl::ToInt64Nanoseconds(step); }
 
  private:

@@ -28,8 +28,9 @@ inline void ExpectGolden(const std::string& path, std::string_view actual) {
   }
   const StatusOr<std::string> expected = files.Read(file, kGoldenBytesMax);
   ASSERT_TRUE(expected.ok()) << expected.status();
-  EXPECT_EQ(*expected, actual) << path << " differs; if that is meant, run this test again with "
-                                          "SLUICE_ACCEPT_GOLDEN=1";
+  EXPECT_EQ(*expected, actual) << path
+                               << " differs; if that is meant, run this test again with "
+                                  "SLUICE_ACCEPT_GOLDEN=1";
 }
 
 }  // namespace sluice

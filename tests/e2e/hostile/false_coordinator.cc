@@ -170,8 +170,10 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words(argv, argv + argc);
   const bool target = argc > kFixedWords && words[6] == "target";
   if (argc <= kFixedWords || (!target && words[6] != "source")) {
-    std::fputs("usage: false-coordinator KEY TRUST_DOCUMENT ROOT LISTEN FOUNDATION source|target "
-               "ORDER_FILE...\n", stderr);
+    std::fputs(
+        "usage: false-coordinator KEY TRUST_DOCUMENT ROOT LISTEN FOUNDATION source|target "
+        "ORDER_FILE...\n",
+        stderr);
     return sluice::kExitBadInput;
   }
   sluice::StartLogging("false-coordinator", sluice::LogLevel::kInfo);

@@ -51,7 +51,8 @@ class Submitter {
   void OnMessage(const v1::ControlMessage& message) {
     if (message.request() != request_) return;
     if (message.has_error()) {
-      Print({{"event", "refused"}, {"name", message.error().name()},
+      Print({{"event", "refused"},
+             {"name", message.error().name()},
              {"message", message.error().message()}});
     } else {
       Print({{"event", "recorded"}, {"promotion", message.order_recorded().promotion()}});
