@@ -5,25 +5,28 @@ import collections
 import unittest
 
 from federation.case import FederationCase
+from federation.droplet import make_incompressible
 
 
-class Faults(FederationCase):
+class FaultsCase(FederationCase):
     # What a promotion that fails before activation may ask of the target.
     CHANGES = {"POST /v3/droplets", "POST /v3/droplets/:guid/upload", "DELETE /v3/droplets/:guid"}
 
     def setUp(self):
         self.app = self.id().rpartition(".")[2].removeprefix("test_").replace("_", "-")[:60]
-        self.dev.push(self.app, self.small(2))
+        self.push_to_dev()
         self.prod.push(self.app, self.small(1))  # something runs there, and must go on
         self.wait_for_version(self.prod, self.app, 1)
         self.addCleanup(self.dev.behave)
         self.addCleanup(self.prod.behave)
 
-    def fails(self, box, misbehaviour, *names, count=None, **parameters):
-        """Promotes while `box` misbehaves. Returns the finished command."""
+    def push_to_dev(self):
+        self.dev.push(self.app, self.small(2))
+
+    def fails(self, *names):
+        """A promotion that ends with this error, exit code 1 and nothing changed at prod."""
         before = self.prod.state()
         asked = collections.Counter(self.prod.requests_by_path())
-        box.misbehave(misbehaviour, count=count, **parameters)
         failed = self.promote(self.app, "--output", "table", expect=1)
         self.assert_named(failed, *names)
         self.assert_untouched(self.prod, before)
@@ -35,42 +38,53 @@ class Faults(FederationCase):
         self.assertLessEqual(set(changing), self.CHANGES, str(changing))
         self.assertEqual(changing.get("POST /v3/droplets", 0),
                          changing.get("DELETE /v3/droplets/:guid", 0), str(changing))
-        box.behave()
         return failed
 
+
+class Faults(FaultsCase):
+    def fails_while(self, box, misbehaviour, *names, **parameters):
+        box.misbehave(misbehaviour, **parameters)
+        self.fails(*names)
+        box.behave()
+
     def test_a_droplet_whose_bytes_differ_from_the_published_digest(self):
-        self.fails(self.dev, "download-corrupt-byte", "digest-mismatch", "dev: ")
+        self.fails_while(self.dev, "download-corrupt-byte", "digest-mismatch", "dev: ")
 
     def test_a_truncated_download(self):
-        self.fails(self.dev, "download-truncated", "download-truncated", "dev: ")
+        self.fails_while(self.dev, "download-truncated", "download-truncated", "dev: ")
 
     def test_a_download_that_is_reset(self):
-        self.fails(self.dev, "download-reset", "download-truncated", "dev: ")
+        self.fails_while(self.dev, "download-reset", "download-truncated", "dev: ")
 
     def test_a_page_of_html_with_status_200_instead_of_the_droplet(self):
-        self.fails(self.dev, "download-html-200", "download-not-a-droplet", "dev: ")
+        self.fails_while(self.dev, "download-html-200", "download-not-a-droplet", "dev: ")
 
     def test_an_empty_body_instead_of_the_droplet(self):
-        self.fails(self.dev, "download-empty", "download-empty", "dev: ")
+        self.fails_while(self.dev, "download-empty", "download-empty", "dev: ")
 
     def test_a_wrong_content_length(self):
-        self.fails(self.dev, "download-wrong-content-length", "download-wrong-size", "dev: ")
+        self.fails_while(self.dev, "download-wrong-content-length", "download-wrong-size", "dev: ")
 
     def test_a_job_that_fails(self):
-        self.fails(self.prod, "job-fails", "job-failed", "prod:", "150007")
+        self.fails_while(self.prod, "job-fails", "job-failed", "prod:", "150007")
 
     def test_an_upload_that_is_cut_again_and_again(self):
-        self.fails(self.prod, "upload-connection-cut", "the connection was cut", "prod:",
+        self.fails_while(self.prod, "upload-connection-cut", "the connection was cut", "prod:",
                    after_bytes=500)
 
     def test_an_upload_that_is_refused(self):
-        self.fails(self.prod, "upload-500", "prod:", "500")
+        self.fails_while(self.prod, "upload-500", "prod:", "500")
 
     def test_another_checksum_after_the_upload(self):
-        self.fails(self.prod, "checksum-lies", "checksum-differs", "prod:")
+        self.fails_while(self.prod, "checksum-lies", "checksum-differs", "prod:")
+        # What that upload left is gone although it was STAGED: the next promotion sends it again.
+        uploads = self.prod.uploads()
+        self.promote(self.app)
+        self.assertEqual(self.prod.uploads(), uploads + 1)
+        self.wait_for_version(self.prod, self.app, 2)
 
     def test_a_droplet_that_fails_after_its_job_was_complete(self):
-        self.fails(self.prod, "droplet-failed-after-complete", "prod:", "FAILED")
+        self.fails_while(self.prod, "droplet-failed-after-complete", "prod:", "FAILED")
 
     def test_a_droplet_that_the_blobstore_has_lost_is_not_even_ordered(self):
         before = self.prod.state()
@@ -80,6 +94,42 @@ class Faults(FederationCase):
         self.assert_named(refused, "blobstore-unavailable", "dev: ", "150006")
         self.assert_untouched(self.prod, before)
         self.assertEqual(self.prod.mutations(), mutations)
+
+
+class FlippedBits(FaultsCase):
+    """One bit of one chunk is another at the source, at each stage of its way: the target finds it,
+    by another of its checks each time."""
+
+    @classmethod
+    def start(cls):
+        cls.federation.start_coordinator()
+        cls.federation.start_agent("prod")
+
+    def push_to_dev(self):
+        several_chunks = make_incompressible(self.droplet_folder, self.app, 3 << 20, seed=self.app)
+        self.dev.push(self.app, several_chunks, started=False)
+
+    def fails_when_flipped(self, stage, *names):
+        source = self.federation.start_agent("dev", binary="bit-flipping-agent",
+                                             environment={"FLIPPED_BIT": stage})
+        self.addCleanup(source.stop)
+        self.fails(*names)
+
+    def test_a_bit_flipped_after_the_chunk_was_signed(self):
+        self.fails_when_flipped("sent", "chunk-bad-signature", "prod:", "chunk 2")
+
+    def test_a_bit_flipped_in_a_sealed_chunk_that_is_then_signed(self):
+        self.fails_when_flipped("sealed", "chunk-bad-seal", "prod:", "chunk 2")
+
+    def test_a_bit_flipped_before_the_chunk_is_sealed_and_signed(self):
+        self.fails_when_flipped("plain", "digest-mismatch", "prod:")
+
+    def test_no_bit_flipped_by_that_source_is_a_promotion_like_any_other(self):
+        source = self.federation.start_agent("dev", binary="bit-flipping-agent")
+        self.addCleanup(source.stop)
+        self.promote(self.app, "--no-activate", expect=8)
+        digests = [droplet["checksum"]["value"] for droplet in self.prod.droplets(self.app)]
+        self.assertIn(self.dev.current_droplet(self.app)["checksum"]["value"], digests)
 
 
 class FaultsOfActivation(FederationCase):
@@ -94,10 +144,21 @@ class FaultsOfActivation(FederationCase):
         self.prod.misbehave("deployment-create-422-quota")
         failed = self.promote("quota", expect=1)
         self.assert_named(failed, "memory", "prod:")
-        after = self.prod.state()
-        for kind in set(before) - {"blobs", "droplets"}:  # what is STAGED is kept for the next time
-            self.assertEqual(after[kind], before[kind], kind)
         self.assertEqual(self.version_at(self.prod, "quota"), 1)
+        # What is STAGED with the right digest is kept for the next time, and nothing else differs.
+        after = self.prod.state()
+        for kind in before.keys() - {"blobs", "droplets"}:
+            self.assertEqual(after[kind], before[kind], kind)
+        kept = [droplet for droplet in after["droplets"] if droplet not in before["droplets"]]
+        self.assertEqual(len(after["droplets"]), len(before["droplets"]) + 1)
+        self.assertEqual(len(after["blobs"]), len(before["blobs"]) + 1)
+        self.assertEqual([(droplet["state"], droplet["checksum"]["value"]) for droplet in kept],
+                         [("STAGED", self.dev.current_droplet("quota")["checksum"]["value"])])
+        self.prod.behave()
+        uploads = self.prod.uploads()
+        self.promote("quota")
+        self.assertEqual(self.prod.uploads(), uploads)
+        self.wait_for_version(self.prod, "quota", 2)
 
     def test_an_app_created_by_a_failed_promotion_is_deleted(self):
         self.dev.push("created", self.small(2))

@@ -240,16 +240,17 @@ class Federation:
             if self.cli_config(config_of_operator.stem).exists():
                 self._write_cli_config(config_of_operator.stem)
 
-    def start_agent(self, name, listen="tcp://127.0.0.1:0", inside=(), **config):
+    def start_agent(self, name, listen="tcp://127.0.0.1:0", inside=(), binary="sluice-agent",
+                    environment=None, **config):
         """Started and admitted. `listen` None makes it dial out only; `inside` stands before the
-        command."""
+        command; `binary` is another program instead, `environment` what it gets besides."""
         agent = self.agents[name]
         self.write_agent_config(name, listen, **config)
         (agent.folder / "data").mkdir(exist_ok=True)
         agent.process = Program(
             f"agent {name}",
-            [*inside, program("sluice-agent"), "run", "--config", str(agent.config_file)],
-            agent.log, environment=ENVIRONMENT)
+            [*inside, program(binary), "run", "--config", str(agent.config_file)],
+            agent.log, environment={**ENVIRONMENT, **(environment or {})})
         agent.process.wait_for("agent-ready")
         return agent.process
 

@@ -68,8 +68,8 @@ class Program:
         return self._process.poll()
 
     def _read(self):
-        with open(self.log, "ab") as log:
-            for line in self._process.stdout:
+        with open(self.log, "ab") as log, self._process.stdout as said:
+            for line in said:
                 log.write(line)
                 log.flush()
                 text = line.decode(errors="replace").rstrip("\n")
