@@ -1,6 +1,5 @@
 #include "agent/source_jobs.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,28 +10,21 @@
 
 namespace sluice::agent {
 
-struct SourceJobs::Job {
-  JobRecord stored;
+struct SourceJobs::Job : HeldJob {
   SourceRecord record;
-  trust::Order order;
-  std::string order_sha256;
-  bool accepting = false;  // being judged by the foundation; nothing is journalled yet
-  std::stop_source stop;   // of what runs
-  std::shared_ptr<TransferMeter> meter = std::make_shared<TransferMeter>();
-  uint64_t bytes_shown = 0;  // by the latest progress message
   // From the latest command; sending needs them.
   std::vector<std::string> seal_offers;
   std::vector<ChosenPath> paths;
+
+  bool Busy() const { return false; }
+  std::string_view Phase(const transfer::TransferFigures&) const {
+    return record.state.phase == SourcePhase::kSending ? "transfer" : "";
+  }
 };
 
 SourceJobs::SourceJobs(JobServices services, SourceWork& work)
-    : services_(std::move(services)), work_(work) {}
+    : services_(std::move(services)), work_(work), jobs_(services_) {}
 SourceJobs::~SourceJobs() = default;
-
-SourceJobs::Job* SourceJobs::Find(const JobKey& key) {
-  const auto found = jobs_.find(key);
-  return found == jobs_.end() ? nullptr : found->second.get();
-}
 
 Status SourceJobs::Restore(const JobRecord& stored) {
   auto job = std::make_unique<Job>();
@@ -40,34 +32,25 @@ Status SourceJobs::Restore(const JobRecord& stored) {
   SLUICE_ASSIGN_OR_RETURN(job->record, ParseSourceRecord(stored.state));
   SLUICE_ASSIGN_OR_RETURN(job->order, trust::PeekOrder(stored.order));
   job->order_sha256 = trust::OrderSha256(stored.order);
-  Job& restored = *job;
-  jobs_[stored.key] = std::move(job);
-  Apply(restored, SourceRestarted{});
+  Apply(jobs_.Hold(std::move(job)), SourceRestarted{});
   return absl::OkStatus();
 }
 
 void SourceJobs::OnCommand(const v1::JobCommand& command) {
   const JobKey key = KeyOf(command);
-  Job* job = Find(key);
+  Job* job = jobs_.Find(key);
   if (job == nullptr) {
     const auto stored = services_.journal.FindJob(key);
     if (!stored.ok()) return services_.give_up(stored.status());
     if (!stored->has_value()) return BeginAccept(key, command);
     if (const Status status = Restore(**stored); !status.ok()) return services_.give_up(status);
-    job = Find(key);
+    job = jobs_.Find(key);
   }
   if (job->accepting) {
     if (command.step() == v1::JOB_STEP_CANCEL) job->stop.request_stop();
     return;
   }
-  if (job->order_sha256 != trust::OrderSha256(command.order())) {
-    // The first order of a promotion is the one that counts; its state is the answer.
-    LogStatus(LogLevel::kWarning, "command-refused",
-              NamedError(StatusCode::kPermissionDenied, "order-differs",
-                         "the coordinator sent another order for a promotion that has one"),
-              {{"promotion", key.promotion}});
-    return SendReport(services_, job->stored);
-  }
+  if (AnsweredAsAnotherOrder(services_, *job, command)) return;
   const uint64_t revision = job->stored.revision;
   if (command.step() == v1::JOB_STEP_TRANSFER) {
     if (!Ended(job->record.state.phase) && job->record.state.phase != SourcePhase::kSending) {
@@ -82,23 +65,15 @@ void SourceJobs::OnCommand(const v1::JobCommand& command) {
     Apply(*job, CancelWished{});
   }
   if (job->stored.revision == revision) SendReport(services_, job->stored);
-  Forget(*job);
-}
-
-// What has ended and is recorded is kept by the journal alone.
-void SourceJobs::Forget(const Job& job) {
-  if (job.stored.open || !job.stored.reported) return;
-  const JobKey key = job.stored.key;
-  jobs_.erase(key);
+  jobs_.Forget(*job);
 }
 
 void SourceJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
   auto judged = JudgePromoteOrder(services_.authority, services_.journal, command.order(), key);
   if (!judged.ok()) return Refuse(key, judged.status());
-  const auto open = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) {
-    return entry.second->accepting || entry.second->stored.open;
-  });
-  if (static_cast<size_t>(open) >= kOpenJobsMax) {
+  const size_t open =
+      jobs_.CountIf([](const Job& other) { return other.accepting || other.stored.open; });
+  if (open >= kOpenJobsMax) {
     return Refuse(key, NamedError(StatusCode::kUnavailable, "agent-busy",
                                   absl::StrCat("the source's agent works on ", kOpenJobsMax,
                                                " promotions already; try again later")));
@@ -126,17 +101,17 @@ void SourceJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
     return Refuse(key, NamedError(StatusCode::kUnavailable, "agent-busy",
                                   "the source's agent has no thread free; try again later"));
   }
-  jobs_[key] = std::move(job);
+  jobs_.Hold(std::move(job));
 }
 
 void SourceJobs::EndAccept(const JobKey& key, const StatusOr<std::string>& statement) {
-  Job* job = Find(key);
+  Job* job = jobs_.Find(key);
   if (job == nullptr || !job->accepting) return;
   // Judged again: another order may have been accepted while the foundation was asked.
   const auto judged =
       JudgePromoteOrder(services_.authority, services_.journal, job->stored.order, key);
   if (!judged.ok()) {
-    jobs_.erase(key);
+    jobs_.Drop(key);
     return Refuse(key, judged.status());
   }
   job->accepting = false;
@@ -160,7 +135,7 @@ void SourceJobs::EndAccept(const JobKey& key, const StatusOr<std::string>& state
                                                               .counters = judged->counters,
                                                               .job = job->stored});
   if (!recorded.ok()) {
-    jobs_.erase(key);
+    jobs_.Drop(key);
     return Refuse(key, recorded);
   }
   SendReport(services_, job->stored);
@@ -219,7 +194,7 @@ void SourceJobs::StartSending(Job& job) {
 }
 
 void SourceJobs::EndSending(const JobKey& key, const Status& status) {
-  Job* job = Find(key);
+  Job* job = jobs_.Find(key);
   if (job == nullptr) return;
   if (const auto figures = job->meter->Read()) {
     job->record.bytes_sent = static_cast<int64_t>(figures->bytes_sent);
@@ -230,38 +205,10 @@ void SourceJobs::EndSending(const JobKey& key, const Status& status) {
 }
 
 void SourceJobs::OnRecorded(const JobKey& key, uint64_t revision) {
-  const Status marked = services_.journal.MarkReported(key, revision);
-  if (!marked.ok()) return services_.give_up(marked);
-  Job* job = Find(key);
-  if (job == nullptr || job->accepting || job->stored.revision != revision) return;
-  job->stored.reported = true;
-  Forget(*job);
+  jobs_.OnRecorded(key, revision);
 }
-
-void SourceJobs::ResendReports() {
-  for (const auto& [key, job] : jobs_) {
-    if (!job->accepting && !job->stored.reported) SendReport(services_, job->stored);
-  }
-}
-
-void SourceJobs::SendProgress() {
-  for (const auto& [key, job] : jobs_) {
-    if (job->record.state.phase != SourcePhase::kSending) continue;
-    const auto figures = job->meter->Read();
-    if (!figures || figures->bytes_done == job->bytes_shown) continue;
-    job->bytes_shown = figures->bytes_done;
-    v1::ControlMessage message;
-    v1::JobProgress* progress = message.mutable_job_progress();
-    progress->set_promotion(key.promotion);
-    progress->set_role(v1::JOB_ROLE_SOURCE);
-    SetProgress(progress->mutable_progress(), *figures);
-    progress->mutable_progress()->set_phase("transfer");
-    services_.send(std::move(message));
-  }
-}
-
-void SourceJobs::StopAll() {
-  for (const auto& [key, job] : jobs_) job->stop.request_stop();
-}
+void SourceJobs::ResendReports() { jobs_.ResendReports(); }
+void SourceJobs::SendProgress() { jobs_.SendProgress(); }
+void SourceJobs::StopAll() { jobs_.StopAll(); }
 
 }  // namespace sluice::agent

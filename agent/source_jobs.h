@@ -1,12 +1,12 @@
 // All source jobs of this agent: commands and ends of steps in, journal, reports and steps out.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "agent/held_jobs.h"
 #include "agent/job_services.h"
 #include "agent/jobs/source_record.h"
 #include "agent/jobs/source_steps.h"
@@ -37,7 +37,6 @@ class SourceJobs {
 
  private:
   struct Job;
-  Job* Find(const JobKey& key);
   void BeginAccept(const JobKey& key, const v1::JobCommand& command);
   void EndAccept(const JobKey& key, const StatusOr<std::string>& statement);
   void Refuse(const JobKey& key, const Status& why);
@@ -45,11 +44,10 @@ class SourceJobs {
   void StartSending(Job& job);
   void EndSending(const JobKey& key, const Status& status);
   bool Save(Job& job);
-  void Forget(const Job& job);
 
   const JobServices services_;
   SourceWork& work_;
-  std::map<JobKey, std::unique_ptr<Job>> jobs_;  // not ended, or not yet recorded as ended
+  HeldJobs<Job> jobs_;
 };
 
 }  // namespace sluice::agent

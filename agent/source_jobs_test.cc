@@ -73,6 +73,36 @@ TEST_F(SourceJobsTest, TransferIsSentOnceOverTheChosenPath) {
   EXPECT_THAT(source_.calls, ElementsAre("state", "send"));
 }
 
+TEST_F(SourceJobsTest, ProgressIsSentAsTheBytesMoveAndOnlyThen) {
+  std::vector<v1::JobProgress> shown;
+  const auto let_time_pass = [&] {
+    clock_.Advance(absl::Seconds(1));
+    timers_.RunDue();
+  };
+  source_.in_send = [&](TransferMeter& meter) {
+    sent_.clear();
+    transfer::TransferFigures figures;
+    figures.bytes_total = 10;
+    meter.Show([&figures] { return figures; });
+    for (const uint64_t done : {0, 4, 4, 9}) {
+      figures.bytes_done = done;
+      let_time_pass();
+    }
+    meter.Hide();
+    for (const v1::ControlMessage& message : sent_) shown.push_back(message.job_progress());
+  };
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  Hear(Transfer());
+  ASSERT_EQ(shown.size(), 2u);
+  EXPECT_EQ(shown[0].progress().bytes_done(), 4u);
+  EXPECT_EQ(shown[1].progress().bytes_done(), 9u);
+  EXPECT_EQ(shown[1].progress().phase(), "transfer");
+  EXPECT_EQ(shown[1].role(), v1::JOB_ROLE_SOURCE);
+  sent_.clear();
+  let_time_pass();
+  EXPECT_THAT(sent_, IsEmpty());  // what is over has no progress
+}
+
 TEST_F(SourceJobsTest, FailedSendingIsReportedByItsCause) {
   source_.send = NamedError(StatusCode::kDataLoss, "download-truncated", "cut");
   Hear(Command(v1::JOB_STEP_ACCEPT));

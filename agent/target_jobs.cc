@@ -44,13 +44,12 @@ struct UploadTask {
 
 TargetJobs::TargetJobs(JobServices services, TargetWork& work, transfer::BulkExchange& exchange,
                        Entropy& entropy)
-    : services_(std::move(services)), work_(work), exchange_(exchange), entropy_(entropy) {}
+    : services_(std::move(services)),
+      work_(work),
+      exchange_(exchange),
+      entropy_(entropy),
+      jobs_(services_) {}
 TargetJobs::~TargetJobs() = default;
-
-TargetJobs::Job* TargetJobs::Find(const JobKey& key) {
-  const auto found = jobs_.find(key);
-  return found == jobs_.end() ? nullptr : found->second.get();
-}
 
 Status TargetJobs::Restore(const JobRecord& stored) {
   auto job = std::make_unique<Job>();
@@ -63,41 +62,32 @@ Status TargetJobs::Restore(const JobRecord& stored) {
                       "a job in the journal is for a target that its order does not name");
   }
   job->order_sha256 = trust::OrderSha256(stored.order);
-  Job& restored = *job;
-  jobs_[stored.key] = std::move(job);
-  Apply(restored, Restarted{});
+  Apply(jobs_.Hold(std::move(job)), Restarted{});
   return absl::OkStatus();
 }
 
 void TargetJobs::OnCommand(const v1::JobCommand& command) {
   const JobKey key = KeyOf(command);
-  Job* job = Find(key);
+  Job* job = jobs_.Find(key);
   if (job == nullptr) {
     const auto stored = services_.journal.FindJob(key);
     if (!stored.ok()) return services_.give_up(stored.status());
     if (!stored->has_value()) return BeginAccept(key, command);
     if (const Status status = Restore(**stored); !status.ok()) return services_.give_up(status);
-    job = Find(key);
+    job = jobs_.Find(key);
   }
   if (job->accepting) {
     const bool end = command.step() == v1::JOB_STEP_CANCEL || command.step() == v1::JOB_STEP_UNDO;
     if (end) job->stop.request_stop();
     return;
   }
-  if (job->order_sha256 != trust::OrderSha256(command.order())) {
-    // The first order of a promotion is the one that counts; its state is the answer.
-    LogStatus(LogLevel::kWarning, "command-refused",
-              NamedError(StatusCode::kPermissionDenied, "order-differs",
-                         "the coordinator sent another order for a promotion that has one"),
-              {{"promotion", key.promotion}});
-    return SendReport(services_, job->stored);
-  }
+  if (AnsweredAsAnotherOrder(services_, *job, command)) return;
   const uint64_t revision = job->stored.revision;
   OnWish(*job, command);
   if (job->stored.revision == revision && Reportable(job->record)) {
     SendReport(services_, job->stored);
   }
-  Forget(*job);
+  jobs_.Forget(*job);
 }
 
 void TargetJobs::OnWish(Job& job, const v1::JobCommand& command) {
@@ -193,13 +183,6 @@ bool TargetJobs::Save(Job& job) {
   return saved.ok();
 }
 
-// What has ended and is recorded is kept by the journal alone.
-void TargetJobs::Forget(const Job& job) {
-  if (job.stored.open || !job.stored.reported || job.checking_rollback) return;
-  const JobKey key = job.stored.key;
-  jobs_.erase(key);
-}
-
 void TargetJobs::StartStep(Job& job, TargetStep step) {
   const JobKey key = job.stored.key;
   job.stop = std::stop_source();
@@ -241,7 +224,7 @@ void TargetJobs::StartStep(Job& job, TargetStep step) {
 }
 
 void TargetJobs::OnFacts(const JobKey& key, const TargetFacts& facts) {
-  Job* job = Find(key);
+  Job* job = jobs_.Find(key);
   if (job == nullptr) return;
   job->facts = facts;
   const bool transfers = job->record.state.phase == TargetPhase::kTransferring &&
@@ -252,7 +235,7 @@ void TargetJobs::OnFacts(const JobKey& key, const TargetFacts& facts) {
 }
 
 void TargetJobs::EndStep(const JobKey& key, const StepEnd& end) {
-  Job* job = Find(key);
+  Job* job = jobs_.Find(key);
   if (job == nullptr) return;
   job->facts = end.facts;
   if (!end.status.ok()) {
@@ -263,40 +246,10 @@ void TargetJobs::EndStep(const JobKey& key, const StepEnd& end) {
 }
 
 void TargetJobs::OnRecorded(const JobKey& key, uint64_t revision) {
-  const Status marked = services_.journal.MarkReported(key, revision);
-  if (!marked.ok()) return services_.give_up(marked);
-  Job* job = Find(key);
-  if (job == nullptr || job->accepting || job->stored.revision != revision) return;
-  job->stored.reported = true;
-  Forget(*job);
+  jobs_.OnRecorded(key, revision);
 }
-
-void TargetJobs::ResendReports() {
-  for (const auto& [key, job] : jobs_) {
-    if (!job->accepting && !job->stored.reported) SendReport(services_, job->stored);
-  }
-}
-
-void TargetJobs::SendProgress() {
-  for (const auto& [key, job] : jobs_) {
-    if (job->record.state.phase != TargetPhase::kTransferring) continue;
-    const auto figures = job->meter->Read();
-    if (!figures || figures->bytes_done == job->bytes_shown) continue;
-    job->bytes_shown = figures->bytes_done;
-    v1::ControlMessage message;
-    v1::JobProgress* progress = message.mutable_job_progress();
-    progress->set_promotion(key.promotion);
-    progress->set_role(v1::JOB_ROLE_TARGET);
-    progress->set_target_index(key.target_index);
-    SetProgress(progress->mutable_progress(), *figures);
-    const bool whole = figures->bytes_done == figures->bytes_total;
-    progress->mutable_progress()->set_phase(whole ? "upload" : "transfer");
-    services_.send(std::move(message));
-  }
-}
-
-void TargetJobs::StopAll() {
-  for (const auto& [key, job] : jobs_) job->stop.request_stop();
-}
+void TargetJobs::ResendReports() { jobs_.ResendReports(); }
+void TargetJobs::SendProgress() { jobs_.SendProgress(); }
+void TargetJobs::StopAll() { jobs_.StopAll(); }
 
 }  // namespace sluice::agent

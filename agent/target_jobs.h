@@ -2,10 +2,10 @@
 // steps out.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 
+#include "agent/held_jobs.h"
 #include "agent/job_services.h"
 #include "agent/jobs/target_job.h"
 #include "agent/jobs/target_steps.h"
@@ -40,7 +40,6 @@ class TargetJobs {
  private:
   struct Job;
   struct StepEnd;
-  Job* Find(const JobKey& key);
   // target_jobs_orders.cc: whether to obey
   void BeginAccept(const JobKey& key, const v1::JobCommand& command);
   void EndAccept(const JobKey& key, const Status& checked);
@@ -59,7 +58,6 @@ class TargetJobs {
   void Carry(Job& job, const TargetDecision& decision);
   void Prepare(Job& job);
   bool Save(Job& job);
-  void Forget(const Job& job);
   void StartStep(Job& job, TargetStep step);
   void OnFacts(const JobKey& key, const TargetFacts& facts);
   void EndStep(const JobKey& key, const StepEnd& end);
@@ -68,7 +66,7 @@ class TargetJobs {
   TargetWork& work_;
   transfer::BulkExchange& exchange_;
   Entropy& entropy_;
-  std::map<JobKey, std::unique_ptr<Job>> jobs_;  // not ended, or not yet recorded as ended
+  HeldJobs<Job> jobs_;
 };
 
 }  // namespace sluice::agent

@@ -1,6 +1,5 @@
 // Whether to obey: new jobs, and the orders that continue, end or undo them.
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,12 +39,11 @@ void TargetJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
   auto judged = JudgePromoteOrder(services_.authority, services_.journal, envelope, key);
   if (!judged.ok()) return Refuse(key, envelope, judged.status());
   // What waits at the barrier, for a change window perhaps, takes nothing from the others.
-  const auto busy = std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) {
-    const Job& other = *entry.second;
+  const size_t busy = jobs_.CountIf([](const Job& other) {
     return other.accepting ||
            (other.stored.open && other.record.state.phase != TargetPhase::kUploaded);
   });
-  if (static_cast<size_t>(busy) >= kOpenJobsMax) {
+  if (busy >= kOpenJobsMax) {
     return Refuse(key, envelope,
                   Busy(absl::StrCat("works on ", kOpenJobsMax, " promotions already")));
   }
@@ -67,11 +65,11 @@ void TargetJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
         services_.post([this, key, checked] { EndAccept(key, checked); });
       });
   if (!begun) return Refuse(key, envelope, Busy("has no thread free"));
-  jobs_[key] = std::move(job);
+  jobs_.Hold(std::move(job));
 }
 
 void TargetJobs::EndAccept(const JobKey& key, const Status& checked) {
-  Job* job = Find(key);
+  Job* job = jobs_.Find(key);
   if (job == nullptr || !job->accepting) return;
   const std::string envelope = job->stored.order;
   // Judged again: another order may have been accepted while the foundation was asked.
@@ -99,7 +97,7 @@ void TargetJobs::EndAccept(const JobKey& key, const Status& checked) {
                                                  .job = job->stored});
   }
   if (failed.ok()) return SendReport(services_, job->stored);
-  jobs_.erase(key);
+  jobs_.Drop(key);
   Refuse(key, envelope, failed);
 }
 
@@ -196,7 +194,7 @@ void TargetJobs::BeginRollback(Job& job, const std::string& envelope, const Judg
 
 void TargetJobs::EndRollbackCheck(const JobKey& key, const std::string& envelope,
                                   const Status& checked) {
-  Job* job = Find(key);
+  Job* job = jobs_.Find(key);
   if (job == nullptr || !job->checking_rollback) return;
   job->checking_rollback = false;
   if (!checked.ok()) return RefuseStep(*job, envelope, checked);

@@ -110,16 +110,18 @@ class ScriptedSource final : public SourceWork {
     calls.push_back("state");
     return statement;
   }
-  Status Send(const Sending& asked, const trust::TrustDocument&, TransferMeter&,
+  Status Send(const Sending& asked, const trust::TrustDocument&, TransferMeter& meter,
               std::stop_token stop) override {
     calls.push_back("send");
     sending = asked;
+    if (in_send) in_send(meter);
     return stop.stop_requested() ? absl::CancelledError("stopped") : send;
   }
 
   std::vector<std::string> calls;
   StatusOr<std::string> statement = std::string("{statement}");
   Status send;
+  std::function<void(TransferMeter&)> in_send;
   Sending sending;
 };
 

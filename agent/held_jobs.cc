@@ -1,0 +1,35 @@
+#include "agent/held_jobs.h"
+
+#include "agent/jobs/job_report.h"
+#include "common/base/logging.h"
+#include "sluice/v1/control.pb.h"
+
+namespace sluice::agent {
+
+bool AnsweredAsAnotherOrder(const JobServices& services, const HeldJob& job,
+                            const v1::JobCommand& command) {
+  if (job.order_sha256 == trust::OrderSha256(command.order())) return false;
+  LogStatus(LogLevel::kWarning, "command-refused",
+            NamedError(StatusCode::kPermissionDenied, "order-differs",
+                       "the coordinator sent another order for a promotion that has one"),
+            {{"promotion", job.stored.key.promotion}});
+  SendReport(services, job.stored);
+  return true;
+}
+
+void SendProgress(const JobServices& services, HeldJob& job, std::string_view phase,
+                  const transfer::TransferFigures& figures) {
+  if (figures.bytes_done == job.bytes_shown) return;
+  job.bytes_shown = figures.bytes_done;
+  v1::ControlMessage message;
+  v1::JobProgress* progress = message.mutable_job_progress();
+  const JobKey& key = job.stored.key;
+  progress->set_promotion(key.promotion);
+  progress->set_role(key.role == JobRole::kSource ? v1::JOB_ROLE_SOURCE : v1::JOB_ROLE_TARGET);
+  progress->set_target_index(key.target_index);
+  SetProgress(progress->mutable_progress(), figures);
+  progress->mutable_progress()->set_phase(std::string(phase));
+  services.send(std::move(message));
+}
+
+}  // namespace sluice::agent
