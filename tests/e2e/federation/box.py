@@ -16,9 +16,10 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from .programs import Program, Unready, program
+from .programs import PATIENCE, Program, Unready, program
 
-READY_SECONDS = 60
+READY_SECONDS = 60 * PATIENCE
+ANSWER_SECONDS = 60 * PATIENCE
 
 
 class Refused(Exception):
@@ -47,7 +48,8 @@ class JsonApi:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(url, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60, context=self._tls) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS,
+                                        context=self._tls) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as refusal:
             raise Refused(method, url, refusal.code, refusal.read()) from None
@@ -125,7 +127,8 @@ class FoundationBox:
             request = urllib.request.Request(
                 self.uaa_url + "/oauth/token", b"grant_type=client_credentials",
                 {"Authorization": f"Basic {basic}", "Accept": "application/json"})
-            with urllib.request.urlopen(request, timeout=60, context=self._tls) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS,
+                                        context=self._tls) as answer:
                 self._token = json.load(answer)["access_token"]
         return self._token
 

@@ -24,15 +24,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .box import FoundationBox
-from .programs import Program, program
+from .programs import PATIENCE, Program, program
 
 ORGANIZATION, SPACE = "acme", "payments"
 OPERATOR = "maria"
 EVERYTHING = "read,promote,activate,cancel,rollback@*:*/*"
-CLI_SECONDS = 300
-# What every program of ours gets of this process's environment: nothing that could steer it.
+COMMAND_SECONDS = 60 * PATIENCE
+CLI_SECONDS = 300 * PATIENCE
+# What every program of ours gets of this process's environment: nothing that could steer it. By the
+# options a sanitizer learns where its report goes.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8",
-               "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", "")}
+               **{name: value for name, value in os.environ.items()
+                  if name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS")}}
 
 
 @dataclass
@@ -273,7 +276,7 @@ class Federation:
     def run(self, name, *arguments):
         """Runs a program of ours to its end, however that is."""
         return subprocess.run([program(name), *map(str, arguments)], capture_output=True, text=True,
-                              timeout=60, env=ENVIRONMENT, stdin=subprocess.DEVNULL)
+                              timeout=COMMAND_SECONDS, env=ENVIRONMENT, stdin=subprocess.DEVNULL)
 
     def command(self, name, *arguments):
         """Runs a program of ours that must succeed; its standard output."""

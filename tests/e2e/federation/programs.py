@@ -16,7 +16,9 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[3]
 LINES_SHOWN = 25
-STOP_SECONDS = 15
+# Instrumented programs are slower: every limit of a wait is stretched by it (CMakeLists.txt).
+PATIENCE = float(os.environ.get("SLUICE_PATIENCE", 1))
+STOP_SECONDS = 15 * PATIENCE
 
 
 def binaries():
@@ -111,7 +113,7 @@ class Program:
 
         wanted = f"{name} {fields or ''}".strip()
         with self._changed:
-            self._changed.wait_for(lambda: found() or self._ended, seconds)
+            self._changed.wait_for(lambda: found() or self._ended, seconds * PATIENCE)
             event = found()
             ended = self._ended
         if event:
@@ -126,7 +128,7 @@ class Program:
             return next((line for line in self._lines if text in line), None)
 
         with self._changed:
-            self._changed.wait_for(lambda: found() or self._ended, seconds)
+            self._changed.wait_for(lambda: found() or self._ended, seconds * PATIENCE)
             line = found()
         if line:
             return line
@@ -136,7 +138,7 @@ class Program:
     def wait_for_exit(self, seconds):
         """Its exit code."""
         try:
-            self._process.wait(seconds)
+            self._process.wait(seconds * PATIENCE)
         except subprocess.TimeoutExpired:
             raise Unready(f"{self.name}: did not end in {seconds} s\n{self.last_lines()}") from None
         self._reader.join(STOP_SECONDS)
@@ -210,7 +212,7 @@ def resident(pid, field):
 def eventually(what, condition, seconds=30, interval=0.05):
     """What `condition` returns once that is true. For things outside that send no event (HTTP of
     Cloud Foundry), where asking again is the only way; never to let time pass."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
         result = condition()
         if result:
