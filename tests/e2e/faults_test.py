@@ -8,6 +8,10 @@ from federation.case import FederationCase
 from federation.droplet import make_incompressible
 
 
+# How often a source's agent asks for a droplet's size before it downloads it.
+LOOKS = 2
+
+
 class FaultsCase(FederationCase):
     # What a promotion that fails before activation may ask of the target.
     CHANGES = {"POST /v3/droplets", "POST /v3/droplets/:guid/upload", "DELETE /v3/droplets/:guid"}
@@ -24,7 +28,8 @@ class FaultsCase(FederationCase):
         self.dev.push(self.app, self.small(2))
 
     def fails(self, *names):
-        """A promotion that ends with this error, exit code 1 and nothing changed at prod."""
+        """A promotion that ends with this error, exit code 1 and nothing changed at prod. Returns
+        how often each changing request was made there meanwhile."""
         before = self.prod.state()
         asked = collections.Counter(self.prod.requests_by_path())
         failed = self.promote(self.app, "--output", "table", expect=1)
@@ -38,14 +43,22 @@ class FaultsCase(FederationCase):
         self.assertLessEqual(set(changing), self.CHANGES, str(changing))
         self.assertEqual(changing.get("POST /v3/droplets", 0),
                          changing.get("DELETE /v3/droplets/:guid", 0), str(changing))
-        return failed
+        return changing
 
 
 class Faults(FaultsCase):
     def fails_while(self, box, misbehaviour, *names, **parameters):
         box.misbehave(misbehaviour, **parameters)
-        self.fails(*names)
+        changing = self.fails(*names)
         box.behave()
+        return changing
+
+    def fails_early_and_late(self, misbehaviour, *names):
+        """While dev misbehaves from the beginning, so that nothing is ordered; and then only after
+        the droplet was looked at for the plan and for the statement, so that prod awaits it."""
+        self.assertEqual(self.fails_while(self.dev, misbehaviour, *names), {})
+        self.assertEqual(self.fails_while(self.dev, misbehaviour, *names, skip=LOOKS).keys(),
+                         self.CHANGES)
 
     def test_a_droplet_whose_bytes_differ_from_the_published_digest(self):
         self.fails_while(self.dev, "download-corrupt-byte", "digest-mismatch", "dev: ")
@@ -57,13 +70,13 @@ class Faults(FaultsCase):
         self.fails_while(self.dev, "download-reset", "download-truncated", "dev: ")
 
     def test_a_page_of_html_with_status_200_instead_of_the_droplet(self):
-        self.fails_while(self.dev, "download-html-200", "download-not-a-droplet", "dev: ")
+        self.fails_early_and_late("download-html-200", "download-not-a-droplet", "dev: ")
 
     def test_an_empty_body_instead_of_the_droplet(self):
-        self.fails_while(self.dev, "download-empty", "download-empty", "dev: ")
+        self.fails_early_and_late("download-empty", "download-empty", "dev: ")
 
     def test_a_wrong_content_length(self):
-        self.fails_while(self.dev, "download-wrong-content-length", "download-wrong-size", "dev: ")
+        self.fails_early_and_late("download-wrong-content-length", "download-wrong-size", "dev: ")
 
     def test_a_job_that_fails(self):
         self.fails_while(self.prod, "job-fails", "job-failed", "prod:", "150007")
