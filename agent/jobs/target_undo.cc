@@ -163,6 +163,7 @@ Status TargetSteps::RemoveMade(const TargetAssignment& assignment, TargetFacts& 
   if (facts.app_created && !facts.app_guid.empty()) {
     SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteApp(facts.app_guid, stop));
     facts.app_created = false;
+    facts.warnings.clear();  // they were about the app that is gone
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
   }
   return absl::OkStatus();

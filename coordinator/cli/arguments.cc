@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/units.h"
+#include "common/trust/reference.h"
 #include "coordinator/cli/command_table.h"
 #include "coordinator/cli/command_words.h"
 #include "coordinator/cli/rendering/help_text.h"
@@ -51,6 +52,11 @@ bool IsPromotionId(std::string_view id) {
 
 Status CheckPromotionId(std::string_view id, std::string_view what) {
   if (IsPromotionId(id)) return absl::OkStatus();
+  if (trust::AppReference::Parse(id).ok()) {
+    return BadArguments("bad-promotion-id",
+                        absl::StrCat("'", ToAbsl(id), "' is an app; give the id of one of its ",
+                                     "promotions: sluice promotions --app ", ToAbsl(id)));
+  }
   return BadArguments("bad-promotion-id",
                       absl::StrCat(ToAbsl(what), " is 1 to ", kPromotionIdBytesMax,
                                    " letters, digits, dots, dashes and underscores"));
@@ -84,6 +90,12 @@ StatusOr<std::string> ReasonOf(const CommandWords& words) {
   if (reason.size() > kReasonBytesMax) {
     return BadArguments("bad-arguments",
                         absl::StrCat("--reason is at most ", kReasonBytesMax, " bytes"));
+  }
+  const auto control = [](unsigned char c) { return std::iscntrl(c) != 0; };
+  if (std::any_of(reason.begin(), reason.end(), control)) {
+    return BadArguments("bad-arguments",
+                        "--reason is one line: it may hold no line break or other control "
+                        "character");
   }
   return reason;
 }

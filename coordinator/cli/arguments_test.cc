@@ -121,6 +121,8 @@ TEST(ArgumentsTest, EveryMistakeIsToldByItsNameOnOneLine) {
       {{"promote", kSource, kTarget, "--reason", std::string(513, 'x')}, "bad-arguments", "512"},
       {{"promote", kSource, kTarget, "--output", "yaml"}, "bad-arguments", "table, json"},
       {{"watch"}, "bad-arguments", "needs ID"},
+      {{"promote", kSource, kTarget, "--reason", "two\nlines"}, "bad-arguments", "one line"},
+      {{"rollback", kSource}, "bad-promotion-id", absl::StrCat("promotions --app ", kSource)},
       {{"watch", "../etc"}, "bad-promotion-id", "ID"},
       {{"activate", "a/b"}, "bad-promotion-id", "ID"},
       {{"cancel", "a", "b"}, "bad-arguments", "b"},

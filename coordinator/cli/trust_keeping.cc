@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "common/trust/card.h"
 #include "common/trust/key_file.h"
+#include "common/trust/reference.h"
 #include "common/trust/trust_document.h"
 #include "coordinator/cli/rendering/promotion_json.h"
 #include "coordinator/cli/rendering/trust_text.h"
@@ -169,6 +170,7 @@ Status RunTrustAddOperator(World& world, const GlobalArguments& global,
 
 Status RunTrustAddFoundation(World& world, const GlobalArguments& global,
                              const TrustAddFoundationArguments& arguments) {
+  SLUICE_RETURN_IF_ERROR(trust::ParseFoundationName(arguments.name).status());
   SLUICE_ASSIGN_OR_RETURN(OpenedDocument opened,
                           OpenForChange(world, arguments.document_file, arguments.root_key_file));
   SLUICE_ASSIGN_OR_RETURN(trust::AgentCard card,

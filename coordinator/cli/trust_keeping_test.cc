@@ -146,6 +146,10 @@ TEST_F(TrustKeepingTest, MistakesAreToldAndTheDocumentStaysAsItWas) {
     EXPECT_THAT(terminal_.notes,
                 AllOf(HasSubstr(absl::StrCat("'", grant, "'")), HasSubstr("[bad-grant]")));
   }
+  EXPECT_EQ(Run({"trust", "add-foundation", Path("prod.card"), "prod", "--document",
+                 Path("new.json"), "--root-key", Path("acme.key")}),
+            2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("is no foundation's name"));
   EXPECT_EQ(AddFoundation("dev", "prod.card"), 2);
   EXPECT_THAT(terminal_.notes, HasSubstr("[card-of-another-foundation]"));
   EXPECT_EQ(AddFoundation("maria", "maria.card"), 2);
