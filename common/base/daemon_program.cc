@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace sluice {
 namespace {
 
@@ -16,6 +18,9 @@ constexpr int kExitBadArguments = 2;
 DaemonProgram::DaemonProgram(Terms terms)
     : terms_(std::move(terms)), app_(std::make_unique<CLI::App>(terms_.purpose, terms_.name)) {
   app_->require_subcommand(1);
+  app_->failure_message([name = terms_.name](const CLI::App* /*failed*/, const CLI::Error& error) {
+    return absl::StrCat(name, ": ", error.what(), "; see '", name, " help'\n");
+  });
 }
 
 DaemonProgram::~DaemonProgram() = default;

@@ -327,10 +327,10 @@ struct Machine {
                                          : ""));
     }
     if (before.undo) {
-      return NamedError(StatusCode::kFailedPrecondition, "promotion-ending",
-                        absl::StrCat("promotion ", before.id,
-                                     " is being undone already; watch it with: sluice watch ",
-                                     before.id));
+      return NamedError(
+          StatusCode::kFailedPrecondition, "promotion-ending",
+          absl::StrCat("promotion ", before.id,
+                       " is being undone already; watch it with: sluice watch ", before.id));
     }
     if (action == StepAction::kActivate && (before.terms.activate || before.activate_step)) {
       return NamedError(
