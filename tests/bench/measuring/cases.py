@@ -1,17 +1,18 @@
 """The cases. Each is a generator of results; each starts everything it needs, and ends it."""
 
 import contextlib
-import json
+import itertools
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from federation.droplet import make_incompressible
-from federation.federation import ORGANIZATION, SPACE, Federation
+from federation.federation import COORDINATOR, ORGANIZATION, SPACE, Federation
 from federation.programs import Unready, program
-from measuring import curl_steps, links
+from measuring import curl_steps
 from measuring.result import Result
+from network.lab import Lab
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -30,12 +31,10 @@ LOOPBACK_STEPS_GOAL = 0.75
 class Setup:
     """dev and prod with an agent each; dev has a droplet of `size` bytes of noise, prod the app."""
 
-    def __init__(self, federation, folder, size, places=None):
+    def __init__(self, federation, folder, size):
         self.federation, self.folder = federation, Path(folder)
-        places = places or {}
         for name in ("dev", "prod"):
-            box = federation.add_foundation(name, **places.get(name, {}))
-            box.make_space(ORGANIZATION, SPACE)
+            federation.add_foundation(name).make_space(ORGANIZATION, SPACE)
         self.dev, self.prod = federation.boxes["dev"], federation.boxes["prod"]
         droplet = make_incompressible(self.folder, "droplet", size)
         self.source_app = self.dev.push(APP, droplet, started=False)
@@ -63,8 +62,9 @@ class Setup:
         """Seconds of the same by curl, in two steps."""
         file = self.folder / "by-curl.tgz"
         began = time.monotonic()
-        curl_steps.download(self.dev, self.source_droplet, file)
-        curl_steps.upload(self.prod, self.target_app, file)
+        operator = self.federation.place(COORDINATOR)
+        curl_steps.download(operator, self.dev, self.source_droplet, file)
+        curl_steps.upload(operator, self.prod, self.target_app, file)
         seconds = time.monotonic() - began
         file.unlink()
         self.delete_droplets()
@@ -99,11 +99,11 @@ class Setup:
 
 
 @contextlib.contextmanager
-def _setup(size, places=None, start=True):
-    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder, Federation() as federation:
-        setup = Setup(federation, folder, size, places)
-        if start:
-            federation.start()
+def _setup(size, places=None):
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as folder, \
+            Federation(places=places) as federation:
+        setup = Setup(federation, folder, size)
+        federation.start()
         yield setup
 
 
@@ -124,20 +124,12 @@ def memory_1gib():
 
 
 def two_links():
-    if not links.in_own_network():
-        for line in links.again_in_own_network(["--case", "two-links", "--output", "json"]):
-            told = json.loads(line)
-            told.pop("holds")
-            yield Result(**told)
-        return
-    with links.two_links(TWO_LINKS_RATE) as (dev_link, prod_link):
-        places = {"dev": {"address": dev_link.address, "inside": dev_link.enter},
-                  "prod": {"address": prod_link.address, "inside": prod_link.enter}}
-        with _setup(TWO_LINKS_BYTES, places, start=False) as setup:
-            federation = setup.federation
-            federation.start_coordinator(listen="tcp://0.0.0.0:0", reached_at=dev_link.near)
-            for name, link in (("dev", dev_link), ("prod", prod_link)):
-                federation.start_agent(name, listen=f"tcp://{link.address}:0", inside=link.enter)
+    with Lab() as lab:
+        for name in ("dev", "prod"):
+            lab.add(name, rate=TWO_LINKS_RATE)
+        for dialler, dialled in itertools.permutations(lab, 2):
+            lab.allow(dialler, dialled)
+        with _setup(TWO_LINKS_BYTES, lab) as setup:
             by_curl = setup.curl_both_steps()
             by_sluice = setup.promote()
     yield Result("two-links", by_curl, "s", "curl download, then curl upload")

@@ -6,22 +6,23 @@ import time
 CURL_SECONDS_MAX = 600
 
 
-def _curl(box, *words):
-    subprocess.run(["curl", "--silent", "--show-error", "--fail", "--cacert", str(box.ca_file),
-                    "--max-time", str(CURL_SECONDS_MAX), "-H",
+def _curl(operator, box, *words):
+    """By an operator at that place."""
+    subprocess.run([*operator.enter, "curl", "--silent", "--show-error", "--fail", "--cacert",
+                    str(box.ca_file), "--max-time", str(CURL_SECONDS_MAX), "-H",
                     f"Authorization: bearer {box.token()}", *words],
                    check=True, capture_output=True)
 
 
-def download(box, droplet_guid, file):
-    _curl(box, "--location", "--output", str(file),
+def download(operator, box, droplet_guid, file):
+    _curl(operator, box, "--location", "--output", str(file),
           f"{box.api_url}/v3/droplets/{droplet_guid}/download")
 
 
-def upload(box, app_guid, file):
+def upload(operator, box, app_guid, file):
     """Returns when the Cloud Controller reports the droplet STAGED."""
     droplet = box.cc.post("/v3/droplets", {"relationships": {"app": {"data": {"guid": app_guid}}}})
-    _curl(box, "--output", "/dev/null", "--form",
+    _curl(operator, box, "--output", "/dev/null", "--form",
           f"bits=@{file};filename=droplet.tgz;type=application/octet-stream",
           f"{box.api_url}/v3/droplets/{droplet['guid']}/upload")
     wait_until_staged(box, app_guid, droplet["guid"])

@@ -16,6 +16,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from .loopback import LOOPBACK
 from .programs import PATIENCE, Program, Unready, program
 
 READY_SECONDS = 60 * PATIENCE
@@ -32,10 +33,10 @@ class Refused(Exception):
 
 
 class JsonApi:
-    """JSON over HTTP(S) with one base URL."""
+    """JSON over HTTP(S) with one base URL, asked from inside the place where the server is."""
 
-    def __init__(self, base, tls=None, token=None):
-        self._base, self._tls, self._token = base, tls, token
+    def __init__(self, base, place, tls=None, token=None):
+        self._base, self._place, self._tls, self._token = base, place, tls, token
 
     def call(self, method, path, body=None):
         url = path if path.startswith("http") else self._base + path
@@ -48,8 +49,8 @@ class JsonApi:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(url, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS,
-                                        context=self._tls) as answer:
+            with self._place.entered(), urllib.request.urlopen(
+                    request, timeout=ANSWER_SECONDS, context=self._tls) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as refusal:
             raise Refused(method, url, refusal.code, refusal.read()) from None
@@ -72,18 +73,17 @@ class JsonApi:
 
 
 class FoundationBox:
-    """A box that runs from the moment it is made until `stop`. `inside` stands before its command
-    (a network namespace)."""
+    """A box that runs from the moment it is made until `stop`, at `place`."""
 
-    def __init__(self, name, folder, address="127.0.0.1", inside=(), **options):
-        self.name = name
+    def __init__(self, name, folder, place=LOOPBACK, **options):
+        self.name, self.place = name, place
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         ready, ready_write = os.pipe()
         lifeline_read, self._lifeline = os.pipe()
-        words = [*inside, program("foundation-box"), "--directory", str(folder), "--name", name,
-                 "--address", address, "--ready-fd", str(ready_write), "--lifeline-fd",
-                 str(lifeline_read)]
+        words = [*place.enter, program("foundation-box"), "--directory", str(folder),
+                 "--name", name, "--address", place.address, "--ready-fd", str(ready_write),
+                 "--lifeline-fd", str(lifeline_read)]
         for option, value in options.items():
             words += ["--" + option.replace("_", "-"), str(value)]
         self.process = Program(f"box {name}", words, folder.parent / "box.log",
@@ -116,8 +116,8 @@ class FoundationBox:
         self._admin_client = about["admin_client"]
         self._tls = ssl.create_default_context(cafile=self.ca_file)
         self._token = None
-        self.admin = JsonApi(about["admin_url"])
-        self.cc = JsonApi(self.api_url, self._tls, self.token)
+        self.admin = JsonApi(about["admin_url"], self.place)
+        self.cc = JsonApi(self.api_url, self.place, self._tls, self.token)
 
     def token(self):
         """Of the admin client; asked for once, and it lives longer than any test."""
@@ -127,8 +127,8 @@ class FoundationBox:
             request = urllib.request.Request(
                 self.uaa_url + "/oauth/token", b"grant_type=client_credentials",
                 {"Authorization": f"Basic {basic}", "Accept": "application/json"})
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS,
-                                        context=self._tls) as answer:
+            with self.place.entered(), urllib.request.urlopen(
+                    request, timeout=ANSWER_SECONDS, context=self._tls) as answer:
                 self._token = json.load(answer)["access_token"]
         return self._token
 

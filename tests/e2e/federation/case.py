@@ -22,12 +22,17 @@ class FederationCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.federation = cls.enterClassContext(Federation())
+        cls.federation = cls.enterClassContext(Federation(places=cls.make_places()))
         cls.droplet_folder = cls.enterClassContext(
             tempfile.TemporaryDirectory(prefix="sluice-droplets-"))
         for name in cls.FOUNDATIONS:
             cls.federation.add_foundation(name).make_space(ORGANIZATION, SPACE)
         cls.start()
+
+    @classmethod
+    def make_places(cls):
+        """A lab for the class, or None for loopback."""
+        return None
 
     @classmethod
     def start(cls):
@@ -42,9 +47,9 @@ class FederationCase(unittest.TestCase):
         return self.federation.boxes["prod"]
 
     @classmethod
-    def small(cls, version=1):
+    def small(cls, version=1, noise_bytes=0):
         """A droplet like no other: where one is stored already, a promotion moves no byte."""
-        return make_small(cls.droplet_folder, version, next(cls._builds))
+        return make_small(cls.droplet_folder, version, next(cls._builds), noise_bytes)
 
     def source(self, app):
         return f"dev:{ORGANIZATION}/{SPACE}/{app}"
@@ -77,7 +82,8 @@ class FederationCase(unittest.TestCase):
         self.assertEqual(box.difference(state), "")
 
     def version_at(self, box, app):
-        return ask(box.router_url, box.host_of(app)).version
+        with box.place.entered():
+            return ask(box.router_url, box.host_of(app)).version
 
     def wait_for_version(self, box, app, version):
         eventually(f"version {version} of {app} at {box.name}",

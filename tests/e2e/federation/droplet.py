@@ -170,13 +170,17 @@ def make_checkout(folder, version):
     return droplet
 
 
-def make_small(folder, version, build=1):
+def make_small(folder, version, build=1, noise_bytes=0):
     """The same app without a runtime of its own: the Python of the machine runs it. About 1.5 kB,
-    for tests that need many promotions and few bytes. Another `build` has another digest."""
+    for tests that need many promotions and few bytes, or as much more as `noise_bytes` says.
+    Another `build` has another digest."""
     file = Path(folder) / f"small-{version}-{build}.tgz"
-    with DropletArchive(file, STAGED_AT + (version - 1) * WEEK) as archive:
+    level = 0 if noise_bytes else 1  # noise costs time to compress and gets no smaller
+    with DropletArchive(file, STAGED_AT + (version - 1) * WEEK, level) as archive:
         _write_app(archive, version)
         archive.text("app/build", f"{build}\n")
+        if noise_bytes:
+            archive.stream("app/noise", noise_bytes, _Noise(random.Random(build), noise_bytes))
         archive.folder("deps")
         archive.folder("profile.d")
         _write_closing(archive, CHECKOUT_PROCESS_TYPES["web"], "python")

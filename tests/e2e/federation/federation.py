@@ -7,8 +7,9 @@
         finished = federation.sluice("promote", "dev:acme/payments/checkout", "prod:acme/payments",
                                      "--yes")
 
-Everything lies in one work folder, listens on free loopback ports, and has ended when the `with`
-block is left, by whatever way.
+Everything lies in one work folder, listens on free ports, and has ended when the `with` block is
+left, by whatever way. Without `places` all is on loopback; a Lab (tests/lab) puts each foundation
+with its agent at the place of its name, and coordinator and operators at "coordinator".
 """
 
 import contextlib
@@ -24,9 +25,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .box import FoundationBox
+from .loopback import LOOPBACK
 from .programs import PATIENCE, Program, program
 
 ORGANIZATION, SPACE = "acme", "payments"
+COORDINATOR = "coordinator"  # the place of the coordinator and of operators
 OPERATOR = "maria"
 EVERYTHING = "read,promote,activate,cancel,rollback@*:*/*"
 COMMAND_SECONDS = 60 * PATIENCE
@@ -81,7 +84,8 @@ class Agent:
 
 
 class Federation:
-    def __init__(self, folder=None, keep=False, poll="0.2s"):
+    def __init__(self, folder=None, keep=False, poll="0.2s", places=None):
+        self._places = places or {}
         self.folder = Path(folder or tempfile.mkdtemp(prefix="sluice-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self._keep = keep or folder is not None or bool(os.environ.get("SLUICE_KEEP_WORK"))
@@ -120,6 +124,10 @@ class Federation:
                 box.stop()
             if not self._keep:
                 shutil.rmtree(self.folder, ignore_errors=True)
+
+    def place(self, name):
+        """Of a foundation, or of the coordinator."""
+        return self._places[name] if name in self._places else LOOPBACK
 
     # --- files ---
 
@@ -168,7 +176,7 @@ class Federation:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         if box is None:
-            box = FoundationBox(name, folder / "box", **box_options)
+            box = FoundationBox(name, folder / "box", self.place(name), **box_options)
         self.boxes[name] = box
         key_file = self.keys / f"{name}.key"
         self.command("sluice-agent", "keygen", "--foundation", name, "--file", key_file)
@@ -219,40 +227,37 @@ class Federation:
         for name in self.agents:
             self.start_agent(name)
 
-    def start_coordinator(self, listen="tcp://127.0.0.1:0", reached_at=None):
-        """On the endpoint it had before, when it is started again. `reached_at` is the address
-        that agents dial when it listens on every one."""
+    def start_coordinator(self):
+        """On the endpoint it had before, when it is started again."""
+        place = self.place(COORDINATOR)
         folder = self.folder / "coordinator"
         folder.mkdir(exist_ok=True)
         config = folder / "coordinator.yaml"
         config.write_text(yaml({
             "key_file": str(self.keys / "coordinator.key"),
             "trust": {"document": str(self.trust_document), "roots": self.roots},
-            "control": {"listen": self.coordinator_endpoint or listen},
+            "control": {"listen": self.coordinator_endpoint or f"tcp://{place.address}:0"},
             "data_dir": str(folder / "data"),
             "log_level": "debug"}))
         self.coordinator = Program(
-            "coordinator", [program("sluice-coordinator"), "run", "--config", str(config)],
+            "coordinator",
+            [*place.enter, program("sluice-coordinator"), "run", "--config", str(config)],
             folder / "coordinator.log", environment=ENVIRONMENT)
         ready = self.coordinator.wait_for("coordinator-ready")
         self.coordinator_endpoint = ready["endpoint"]
-        if reached_at:
-            port = self.coordinator_endpoint.rpartition(":")[2]
-            self.coordinator_endpoint = f"tcp://{reached_at}:{port}"
         for config_of_operator in self.keys.glob("*.card"):
             if self.cli_config(config_of_operator.stem).exists():
                 self._write_cli_config(config_of_operator.stem)
 
-    def start_agent(self, name, listen="tcp://127.0.0.1:0", inside=(), binary="sluice-agent",
-                    environment=None, **config):
-        """Started and admitted. `listen` None makes it dial out only; `inside` stands before the
-        command; `binary` is another program instead, `environment` what it gets besides."""
-        agent = self.agents[name]
-        self.write_agent_config(name, listen, **config)
+    def start_agent(self, name, listens=True, binary="sluice-agent", environment=None, **config):
+        """Started and admitted. Without `listens` it dials out only; `binary` is another program
+        instead, `environment` what it gets besides."""
+        agent, place = self.agents[name], self.place(name)
+        self.write_agent_config(name, f"tcp://{place.address}:0" if listens else None, **config)
         (agent.folder / "data").mkdir(exist_ok=True)
         agent.process = Program(
             f"agent {name}",
-            [*inside, program(binary), "run", "--config", str(agent.config_file)],
+            [*place.enter, program(binary), "run", "--config", str(agent.config_file)],
             agent.log, environment={**ENVIRONMENT, **(environment or {})})
         agent.process.wait_for("agent-ready")
         return agent.process
@@ -298,7 +303,8 @@ class Federation:
                         time.monotonic() - began)
 
     def _sluice_words(self, config, arguments):
-        return [program("sluice"), *map(str, arguments), "--config", str(config)]
+        return [*self.place(COORDINATOR).enter, program("sluice"), *map(str, arguments),
+                "--config", str(config)]
 
     def start_sluice(self, *arguments, operator=OPERATOR, end_signal=signal.SIGTERM):
         """The same in the background; `stop` of it sends `end_signal`."""

@@ -16,16 +16,6 @@ END_SECONDS = 10
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Loopback:
-    """Where nothing was made: this process's own network, reached at 127.0.0.1."""
-
-    address = "127.0.0.1"
-    enter = ()
-
-    def entered(self):
-        return contextlib.nullcontext()
-
-
 def start_time(pid):
     """When that process began, in clock ticks since boot (proc(5)); None if it has ended. With the
     pid it names a process for ever, which a pid alone does not."""
