@@ -49,7 +49,7 @@ Status SystemError(std::string_view doing, const std::string& path, int error) {
     case EDQUOT:
       return NamedError(StatusCode::kResourceExhausted, "disk-full", message);
     default:
-      return NamedError(StatusCode::kUnknown, "disk-error", message);
+      return NamedError(StatusCode::kUnknown, "disk-failed", message);
   }
 }
 
@@ -114,6 +114,64 @@ StatusOr<std::string> WriteBeside(const std::string& path, std::string_view cont
   return beside;
 }
 
+class SystemRandomAccessFile final : public RandomAccessFile {
+ public:
+  SystemRandomAccessFile(int descriptor, std::string path)
+      : descriptor_(descriptor), path_(std::move(path)) {}
+
+  StatusOr<size_t> Read(uint64_t offset, std::span<char> bytes) const override {
+    size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t count = pread(descriptor_.get(), bytes.data() + done, bytes.size() - done,
+                                  static_cast<off_t>(offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return SystemError("read", path_, errno);
+      if (count == 0) break;
+      done += static_cast<size_t>(count);
+    }
+    return done;
+  }
+
+  Status Write(uint64_t offset, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t count =
+          pwrite(descriptor_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return SystemError("write", path_, errno);
+      bytes.remove_prefix(static_cast<size_t>(count));
+      offset += static_cast<uint64_t>(count);
+    }
+    return absl::OkStatus();
+  }
+
+  Status Allocate(uint64_t bytes) override {
+    if (bytes == 0) return absl::OkStatus();
+    int error = EINTR;
+    while (error == EINTR) {
+      error = posix_fallocate(descriptor_.get(), 0, static_cast<off_t>(bytes));
+    }
+    if (error != 0) return SystemError("make room for", path_, error);
+    return absl::OkStatus();
+  }
+
+  Status Sync() override {
+    if (!sync_failed_ && fdatasync(descriptor_.get()) == 0) return absl::OkStatus();
+    const int error = sync_failed_.exchange(true) ? EIO : errno;
+    return SystemError("sync", path_, error);
+  }
+
+  StatusOr<uint64_t> Size() const override {
+    struct stat facts {};
+    if (fstat(descriptor_.get(), &facts) != 0) return SystemError("look at", path_, errno);
+    return static_cast<uint64_t>(facts.st_size);
+  }
+
+ private:
+  const Descriptor descriptor_;
+  const std::string path_;
+  std::atomic<bool> sync_failed_{false};
+};
+
 }  // namespace
 
 StatusOr<std::string> SystemFiles::Read(const std::string& path, size_t bytes_max) const {
@@ -168,12 +226,45 @@ Status SystemFiles::Create(const std::string& path, std::string_view content, Fi
   return SyncFolder(FolderOf(path));
 }
 
+StatusOr<std::unique_ptr<RandomAccessFile>> SystemFiles::OpenRandomAccess(const std::string& path,
+                                                                          FileOpening opening) {
+  // O_NONBLOCK: opening a pipe must not wait; regular files do not mind.
+  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  const bool may_exist = opening != FileOpening::kNew;
+  int descriptor = may_exist ? open(path.c_str(), flags) : -1;
+  const bool create = !may_exist || (descriptor < 0 && errno == ENOENT &&  //
+                                     opening == FileOpening::kEither);
+  if (create) descriptor = open(path.c_str(), flags | O_CREAT | O_EXCL, 0600);
+  const int error = errno;
+  if (descriptor < 0 && (error == ELOOP || error == EISDIR || error == ENXIO)) {
+    return NamedError(StatusCode::kPermissionDenied, "file-too-open",
+                      absl::StrCat(path, " is a symbolic link or no regular file"));
+  }
+  if (descriptor < 0) return SystemError("open", path, error);
+  auto file = std::make_unique<SystemRandomAccessFile>(descriptor, path);
+  struct stat facts {};
+  if (fstat(descriptor, &facts) != 0) return SystemError("look at", path, errno);
+  if (!S_ISREG(facts.st_mode)) {
+    return NamedError(StatusCode::kPermissionDenied, "file-too-open",
+                      absl::StrCat(path, " is not a regular file"));
+  }
+  if (create) SLUICE_RETURN_IF_ERROR(SyncFolder(FolderOf(path)));
+  return file;
+}
+
+Status SystemFiles::Rename(const std::string& from, const std::string& to) {
+  if (rename(from.c_str(), to.c_str()) != 0) return SystemError("rename", from, errno);
+  return SyncFolder(FolderOf(to));
+}
+
 Status SystemFiles::MakeFolder(const std::string& path) {
   std::string made;
   for (const auto& part : std::filesystem::path(path)) {
     made = made.empty() ? part.string() : (std::filesystem::path(made) / part).string();
     if (made.empty() || made == "/") continue;
-    if (mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (mkdir(made.c_str(), 0700) == 0) {
+      SLUICE_RETURN_IF_ERROR(SyncFolder(FolderOf(made)));
+    } else if (errno != EEXIST) {
       return SystemError("make the folder", made, errno);
     }
   }
@@ -182,7 +273,7 @@ Status SystemFiles::MakeFolder(const std::string& path) {
 
 Status SystemFiles::Remove(const std::string& path) {
   if (unlink(path.c_str()) != 0) return SystemError("remove", path, errno);
-  return absl::OkStatus();
+  return SyncFolder(FolderOf(path));
 }
 
 StatusOr<std::vector<std::string>> SystemFiles::List(const std::string& path) const {
@@ -196,6 +287,12 @@ StatusOr<std::vector<std::string>> SystemFiles::List(const std::string& path) co
   closedir(folder);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+StatusOr<FileFacts> SystemFiles::Facts(const std::string& path) const {
+  struct stat facts {};
+  if (lstat(path.c_str(), &facts) != 0) return SystemError("look at", path, errno);
+  return FileFacts{static_cast<uint64_t>(facts.st_size), absl::TimeFromTimespec(facts.st_mtim)};
 }
 
 StatusOr<uint64_t> SystemFiles::FreeBytes(const std::string& path) const {

@@ -148,6 +148,33 @@ TEST_F(FilesTest, PrivateFileIsNoLinkNoFolderAndNoPipe) {
   EXPECT_THAT(files_.ReadPrivate(pipe, kPlenty), HasErrorName("file-too-open"));
 }
 
+TEST_F(FilesTest, OnlyARegularFileIsOpenedForRandomAccess) {
+  const auto open = [&](const std::string& path, FileOpening opening) {
+    return files_.OpenRandomAccess(path, opening).status();
+  };
+  ASSERT_THAT(open(path_, FileOpening::kNew), IsOk());
+  EXPECT_EQ(Mode(path_), 0600u);
+  const std::string alias = folder_ + "/alias";
+  ASSERT_EQ(symlink(path_.c_str(), alias.c_str()), 0);
+  const std::string dangling = folder_ + "/dangling";
+  ASSERT_EQ(symlink((folder_ + "/elsewhere").c_str(), dangling.c_str()), 0);
+  const std::string pipe = folder_ + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {alias, dangling, pipe}) {
+    EXPECT_THAT(open(path, FileOpening::kExisting), HasErrorName("file-too-open")) << path;
+    EXPECT_THAT(open(path, FileOpening::kEither), HasErrorName("file-too-open")) << path;
+    EXPECT_THAT(open(path, FileOpening::kNew), HasErrorName("file-exists")) << path;
+  }
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/elsewhere"));
+}
+
+TEST_F(FilesTest, MoreThanAFileCanHaveCannotBeAllocated) {
+  const auto file = files_.OpenRandomAccess(path_, FileOpening::kNew);
+  ASSERT_THAT(file, IsOk());
+  EXPECT_THAT((*file)->Allocate(uint64_t{1} << 62),
+              AnyOf(HasErrorName("disk-failed"), HasErrorName("disk-full")));
+}
+
 TEST_F(FilesTest, WhatIsNotThereIsNoFile) {
   EXPECT_THAT(files_.Read(path_, 1),
               AllOf(StatusIs(StatusCode::kNotFound), HasErrorName("no-file")));

@@ -1,0 +1,161 @@
+#include "common/transfer/spool.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace sluice::transfer {
+namespace {
+
+constexpr std::string_view kSuffix = ".spool";
+constexpr std::string_view kPartialSuffix = ".spool.partial";
+
+Status NotInSpool(const TransferId& transfer, std::string_view why) {
+  return NamedError(StatusCode::kNotFound, "not-in-spool",
+                    absl::StrCat("transfer ", transfer.hex(), ": ", ToAbsl(why)));
+}
+
+}  // namespace
+
+Spool::Spool(Files& files, std::string folder, uint64_t bytes_max)
+    : files_(files), folder_(std::move(folder)), bytes_max_(bytes_max) {}
+
+StatusOr<std::unique_ptr<Spool>> Spool::Open(Files& files, std::string folder, uint64_t bytes_max) {
+  SLUICE_RETURN_IF_ERROR(files.MakeFolder(folder));
+  std::unique_ptr<Spool> spool(new Spool(files, std::move(folder), bytes_max));
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(spool->folder_));
+  MutexLock lock(spool->mutex_);
+  for (const std::string& name : names) {
+    const std::string path = absl::StrCat(spool->folder_, "/", name);
+    if (name.ends_with(kPartialSuffix)) SLUICE_RETURN_IF_ERROR(files.Remove(path));
+    if (!name.ends_with(kSuffix)) continue;
+    const auto transfer = TransferId::FromHex(name.substr(0, name.size() - kSuffix.size()));
+    if (!transfer.ok()) continue;
+    SLUICE_ASSIGN_OR_RETURN(const FileFacts facts, files.Facts(path));
+    spool->bytes_[*transfer] = facts.bytes;
+    spool->bytes_used_ += facts.bytes;
+  }
+  return spool;
+}
+
+std::string Spool::PathOf(const TransferId& transfer) const {
+  return absl::StrCat(folder_, "/", transfer.hex(), ToAbsl(kSuffix));
+}
+
+Status Spool::SpoolFull(uint64_t needed, uint64_t free, std::string_view where) const {
+  return NamedError(
+      StatusCode::kResourceExhausted, "spool-full",
+      absl::StrFormat("the transfer needs %d bytes in the spool %s, and %s has %d free; wait for "
+                      "other promotions to end, or make room",
+                      needed, folder_, ToAbsl(where), free));
+}
+
+Status Spool::TakeRoom(const TransferId& transfer, uint64_t bytes) {
+  MutexLock lock(mutex_);
+  if (bytes_.contains(transfer)) {
+    return NamedError(StatusCode::kAlreadyExists, "already-in-spool",
+                      absl::StrCat("transfer ", transfer.hex(), " has a spool file; resume it"));
+  }
+  const uint64_t free = bytes_max_ > bytes_used_ ? bytes_max_ - bytes_used_ : 0;
+  if (bytes > free) {
+    return SpoolFull(bytes, free, absl::StrFormat("its limit of %d bytes", bytes_max_));
+  }
+  bytes_[transfer] = bytes;
+  bytes_used_ += bytes;
+  return absl::OkStatus();
+}
+
+void Spool::GiveBack(const TransferId& transfer) {
+  MutexLock lock(mutex_);
+  const auto found = bytes_.find(transfer);
+  if (found == bytes_.end()) return;
+  bytes_used_ -= found->second;
+  bytes_.erase(found);
+}
+
+StatusOr<std::unique_ptr<SpoolFile>> Spool::Admit(const StreamLayout& layout,
+                                                  std::string_view header) {
+  // The room is taken before the slow work, which then need not hold up other transfers.
+  SLUICE_RETURN_IF_ERROR(TakeRoom(layout.transfer, SpoolFileBytes(layout)));
+  auto made = MakeFile(layout, header);
+  if (!made.ok()) GiveBack(layout.transfer);
+  return made;
+}
+
+StatusOr<std::unique_ptr<SpoolFile>> Spool::MakeFile(const StreamLayout& layout,
+                                                     std::string_view header) {
+  const uint64_t needed = SpoolFileBytes(layout);
+  // Asked first: allocating what is not there would fill the disk before it fails.
+  SLUICE_ASSIGN_OR_RETURN(const uint64_t free, files_.FreeBytes(folder_));
+  if (needed > free) return SpoolFull(needed, free, "the disk");
+  const std::string path = PathOf(layout.transfer);
+  const std::string partial =
+      absl::StrCat(folder_, "/", layout.transfer.hex(), ToAbsl(kPartialSuffix));
+  // One that could not be removed when it failed.
+  if (const Status old = files_.Remove(partial); !old.ok() && ErrorName(old) != "no-file") {
+    return old;
+  }
+  const auto make = [&]() -> StatusOr<std::unique_ptr<SpoolFile>> {
+    SLUICE_ASSIGN_OR_RETURN(auto file, files_.OpenRandomAccess(partial, FileOpening::kNew));
+    SLUICE_ASSIGN_OR_RETURN(auto made, SpoolFile::Make(std::move(file), layout, header));
+    SLUICE_RETURN_IF_ERROR(files_.Rename(partial, path));
+    return made;
+  };
+  auto made = make();
+  if (made.ok()) return made;
+  // Either may be there; the first failure is what the caller must know.
+  files_.Remove(partial).IgnoreError();
+  files_.Remove(path).IgnoreError();
+  if (ErrorName(made.status()) == "disk-full") return SpoolFull(needed, free, "the disk");
+  return made;
+}
+
+StatusOr<std::unique_ptr<SpoolFile>> Spool::Resume(const StreamLayout& layout,
+                                                   const ChunkVerifier& verify) {
+  const TransferId& transfer = layout.transfer;
+  auto file = files_.OpenRandomAccess(PathOf(transfer), FileOpening::kExisting);
+  if (ErrorName(file.status()) == "no-file") {
+    return NotInSpool(transfer, "has no spool file; it begins anew");
+  }
+  if (!file.ok()) return file.status();
+  auto loaded = SpoolFile::Load(*std::move(file), layout, verify);
+  if (ErrorName(loaded.status()) != "spool-damaged") return loaded;
+  SLUICE_RETURN_IF_ERROR(Remove(transfer));
+  return NotInSpool(transfer, absl::StrCat("its spool file was damaged and is removed (",
+                                           loaded.status().message(), "); it begins anew"));
+}
+
+Status Spool::Remove(const TransferId& transfer) {
+  const Status removed = files_.Remove(PathOf(transfer));
+  if (ErrorName(removed) == "no-file") {
+    GiveBack(transfer);
+    return NotInSpool(transfer, "has no spool file");
+  }
+  SLUICE_RETURN_IF_ERROR(removed);
+  GiveBack(transfer);
+  return absl::OkStatus();
+}
+
+StatusOr<std::vector<SpooledTransfer>> Spool::List() const {
+  std::vector<TransferId> transfers;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [transfer, bytes] : bytes_) transfers.push_back(transfer);
+  }
+  std::vector<SpooledTransfer> listed;
+  for (const TransferId& transfer : transfers) {
+    const auto facts = files_.Facts(PathOf(transfer));
+    if (ErrorName(facts.status()) == "no-file") continue;  // removed meanwhile, or being made
+    if (!facts.ok()) return facts.status();
+    listed.push_back({transfer, facts->bytes, facts->modified});
+  }
+  return listed;
+}
+
+uint64_t Spool::bytes_used() const {
+  MutexLock lock(mutex_);
+  return bytes_used_;
+}
+
+}  // namespace sluice::transfer
