@@ -247,6 +247,10 @@ StatusOr<Arguments> ArgumentsOf(const CommandWords& words) {
     arguments.command = HelpArguments{reached.empty() ? HelpText() : *HelpTextOf(reached)};
     return arguments;
   }
+  if (words.Has("--version")) {
+    arguments.command = VersionArguments{};
+    return arguments;
+  }
   const CommandDescription* command = FindCommand(reached);
   if (command == nullptr) {
     const std::string help = absl::StrCat("'sluice help", reached.empty() ? "" : " ", reached, "'");

@@ -192,10 +192,18 @@ TEST(ArgumentsTest, EveryExampleOfTheHelpIsACommandLineThatParses) {
   }
 }
 
+TEST(ArgumentsTest, TheVersionIsGivenAsACommandAndAsAFlag) {
+  Parsed<VersionArguments>({"version"});
+  Parsed<VersionArguments>({"--version"});
+  Parsed<VersionArguments>({"promote", "--version"});
+}
+
 TEST(ArgumentsTest, HelpIsGivenEvenBesideMistakes) {
   EXPECT_THAT(Parsed<HelpArguments>({"promote", "--strategy", "canary", "--help"}).text,
               HasSubstr("Usage: sluice promote"));
   EXPECT_THAT(Parsed<HelpArguments>({"--help"}).text, HasSubstr("Usage: sluice COMMAND"));
+  EXPECT_EQ(Parsed<HelpArguments>({"promote", "-h"}).text,
+            Parsed<HelpArguments>({"promote", "--help"}).text);
   EXPECT_THAT(Parsed<HelpArguments>({"help"}).text, HasSubstr("Exit codes"));
   EXPECT_THAT(Parsed<HelpArguments>({"trust", "--help"}).text, HasSubstr("trust add-foundation"));
 }

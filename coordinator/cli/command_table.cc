@@ -214,7 +214,8 @@ const std::vector<FlagDescription>& GlobalFlags() {
       {"--output", "FORMAT", "How to print data (default: table)", {"table", "json"}},
       {"--no-color", "", "No color, even on a terminal"},
       {"--config", "FILE", "Configuration (default: ~/.config/sluice/config.yaml)"},
-      {"--help", "", "Show help and end"}};
+      {"--version", "", "Print the version and end"},
+      {"--help", "", "Show help and end; so does -h"}};
   return flags;
 }
 

@@ -20,7 +20,8 @@ std::string LastWord(std::string_view name) {
 }
 
 void AddFlag(CLI::App& app, const FlagDescription& flag) {
-  const std::string name(flag.name);
+  // The one short flag: what people type who have read nothing yet.
+  const std::string name(flag.name == "--help" ? "-h,--help" : flag.name);
   if (flag.value.empty()) {
     app.add_flag(name)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     return;
