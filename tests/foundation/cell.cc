@@ -1,9 +1,6 @@
 #include "tests/foundation/cell.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -21,11 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-// Below the ports that the kernel gives to outgoing connections (32768 and up), which could
-// otherwise take an app's port before the app does.
-constexpr int kFirstAppPort = 20000;
-constexpr int kAppPortCount = 12000;
 
 // The cell checks the droplet before it unpacks it. Owners become ours: in the sandbox's user
 // namespace we are uid 2000.
@@ -311,21 +303,6 @@ std::string Cell::LastWords(const std::string& instance_guid) const {
   }
   constexpr size_t kLineBytesMax = 300;
   return last.substr(0, kLineBytesMax);
-}
-
-int Cell::FreePort() {
-  static int next = static_cast<int>(getpid() * 37 % kAppPortCount);
-  for (int attempt = 0; attempt < kAppPortCount; ++attempt) {
-    next = (next + 1) % kAppPortCount;
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(kFirstAppPort + next));
-    int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool free = bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-    close(socket);
-    if (free) return kFirstAppPort + next;
-  }
-  return 0;
 }
 
 }  // namespace sluice::box

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/foundation/app_ports.h"
 #include "tests/foundation/foundation.h"
 
 namespace sluice::box {
@@ -54,7 +55,8 @@ class Cell {
   // The last line the instance wrote, for the reason of a crash.
   std::string LastWords(const std::string& instance_guid) const;
 
-  static int FreePort();
+  // For the next app's PORT.
+  int FreePort() { return ports_.Next(); }
 
  private:
   struct Droplet {
@@ -68,6 +70,7 @@ class Cell {
 
   std::string directory_;
   std::map<std::string, Droplet> droplets_;
+  AppPorts ports_;
 };
 
 }  // namespace sluice::box

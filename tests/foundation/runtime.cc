@@ -192,7 +192,7 @@ void Runtime::AdvanceStarting(Instance& instance) {
 void Runtime::Launch(Instance& instance) {
   std::string guid = RandomGuid();
   auto endpoint = std::make_shared<Endpoint>();
-  endpoint->port = Cell::FreePort();
+  endpoint->port = cell_.FreePort();
   endpoint->instance_guid = guid;
   pid_t pid = cell_.Start(instance.desired, guid, instance.index, endpoint->port);
   std::lock_guard lock(mutex_);
