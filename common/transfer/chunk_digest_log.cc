@@ -13,7 +13,7 @@
 namespace sluice::transfer {
 namespace {
 
-constexpr std::string_view kMagic("\x89SLDIG\n\0", kFileMagicBytes);
+constexpr std::string_view kDigestLogMagic("\x89SLDIG\n\0", kFileMagicBytes);
 // A disk writes sectors of 512 bytes as a whole, and a whole number of records fills one: a record
 // that was not synced is there, or is zeros, or lies beyond the end. Anything else is damage.
 constexpr size_t kRecordsAt = 512;
@@ -22,13 +22,14 @@ constexpr size_t kCheckBytes = 8;
 constexpr size_t kPaddingBytes = kRecordBytes - 4 - 4 - crypto::Sha256Digest::kBytes - kCheckBytes;
 static_assert(kRecordsAt % kRecordBytes == 0 && kLayoutRecordBytes <= kRecordsAt);
 
-struct Record {
+struct DigestRecord {
   uint32_t index = 0;
   uint32_t batch = 0;  // position of the first record that was synced together with it
   crypto::Sha256Digest digest;
 };
 
-std::string SerializeRecord(const StreamLayout& layout, uint32_t position, const Record& record) {
+std::string SerializeDigestRecord(const StreamLayout& layout, uint32_t position,
+                                  const DigestRecord& record) {
   std::string octets;
   AppendNumber(octets, record.index, 4);
   AppendNumber(octets, record.batch, 4);
@@ -41,26 +42,26 @@ std::string SerializeRecord(const StreamLayout& layout, uint32_t position, const
   return octets;
 }
 
-std::optional<Record> ParseRecord(const StreamLayout& layout, uint32_t position,
-                                  std::string_view octets) {
+std::optional<DigestRecord> ParseDigestRecord(const StreamLayout& layout, uint32_t position,
+                                              std::string_view octets) {
   OctetReader reader(octets);
-  Record record;
+  DigestRecord record;
   record.index = static_cast<uint32_t>(reader.Number(4));
   record.batch = static_cast<uint32_t>(reader.Number(4));
   record.digest = *crypto::Sha256Digest::FromBytes(reader.Bytes(crypto::Sha256Digest::kBytes));
-  if (SerializeRecord(layout, position, record) != octets) return std::nullopt;
+  if (SerializeDigestRecord(layout, position, record) != octets) return std::nullopt;
   return record;
 }
 
 std::string Beginning(const StreamLayout& layout) {
-  std::string beginning = SerializeLayoutRecord(kMagic, layout);
+  std::string beginning = SerializeLayoutRecord(kDigestLogMagic, layout);
   beginning.resize(kRecordsAt);
   return beginning;
 }
 
 size_t BytesOf(size_t records) { return kRecordsAt + records * kRecordBytes; }
 
-Status Damaged(std::string_view what) {
+Status LogDamaged(std::string_view what) {
   return NamedError(StatusCode::kDataLoss, "digest-log-damaged",
                     absl::StrCat("log of chunk digests: ", ToAbsl(what),
                                  "; begin another transfer, with a new content key"));
@@ -100,12 +101,12 @@ StatusOr<std::unique_ptr<ChunkDigestLog>> ChunkDigestLog::Open(Files& files,
 StatusOr<uint32_t> ChunkDigestLog::Load() {
   SLUICE_ASSIGN_OR_RETURN(const uint64_t bytes, file_->Size());
   if (bytes < kRecordsAt || bytes > BytesOf(layout_.chunk_count)) {
-    return Damaged("is shorter or longer than it can be");
+    return LogDamaged("is shorter or longer than it can be");
   }
   std::string content(bytes, '\0');
   SLUICE_ASSIGN_OR_RETURN(const size_t count, file_->Read(0, content));
   if (count != bytes || !content.starts_with(Beginning(layout_))) {
-    return Damaged("does not begin as that of this stream does");
+    return LogDamaged("does not begin as that of this stream does");
   }
   const auto records = static_cast<uint32_t>((bytes - kRecordsAt) / kRecordBytes);
   std::optional<uint32_t> first_absent;
@@ -115,16 +116,16 @@ StatusOr<uint32_t> ChunkDigestLog::Load() {
       if (!first_absent) first_absent = position;
       continue;
     }
-    const auto record = ParseRecord(layout_, position, octets);
+    const auto record = ParseDigestRecord(layout_, position, octets);
     if (!record || record->index >= layout_.chunk_count || record->batch > position) {
-      return Damaged(absl::StrFormat("record %d is not as it was written", position));
+      return LogDamaged(absl::StrFormat("record %d is not as it was written", position));
     }
     if (first_absent) {
       if (record->batch <= *first_absent) continue;  // of the same Sync(), which did not return
-      return Damaged(absl::StrFormat("record %d is missing", *first_absent));
+      return LogDamaged(absl::StrFormat("record %d is missing", *first_absent));
     }
     if (!known_.Insert(record->index)) {
-      return Damaged(absl::StrFormat("two records of chunk %d", record->index));
+      return LogDamaged(absl::StrFormat("two records of chunk %d", record->index));
     }
     digests_[record->index] = record->digest;
     order_.push_back(record->index);
@@ -155,7 +156,7 @@ Status ChunkDigestLog::Sync() {
   std::string records;
   for (auto position = synced_; position < order_.size(); ++position) {
     const uint32_t index = order_[position];
-    records.append(SerializeRecord(layout_, position, {index, synced_, digests_[index]}));
+    records.append(SerializeDigestRecord(layout_, position, {index, synced_, digests_[index]}));
   }
   SLUICE_RETURN_IF_ERROR(file_->Write(BytesOf(synced_), records));
   SLUICE_RETURN_IF_ERROR(file_->Sync());

@@ -13,7 +13,7 @@ constexpr char kBits = 1;
 // Enough for kChunkCountMax in groups of seven bits.
 constexpr int kRunBytesMax = 3;
 
-Status Malformed(std::string_view what) {
+Status MalformedMap(std::string_view what) {
   return NamedError(StatusCode::kDataLoss, "chunk-map-malformed",
                     absl::StrFormat("chunk map: %s", ToAbsl(what)));
 }
@@ -137,14 +137,14 @@ std::string ChunkSet::Encode() const {
 StatusOr<ChunkSet> ChunkSet::Decode(std::string_view encoded, uint32_t chunk_count) {
   ChunkSet set(chunk_count);
   if (encoded.empty() || encoded.size() > 1 + (size_t{chunk_count} + 7) / 8) {
-    return Malformed("empty, or longer than a bit for each chunk");
+    return MalformedMap("empty, or longer than a bit for each chunk");
   }
   const std::string_view body = encoded.substr(1);
   bool readable = false;
   if (encoded[0] == kRuns) readable = InsertRuns(body, set);
   if (encoded[0] == kBits) readable = InsertBits(body, set);
-  if (!readable) return Malformed("neither runs nor bits of this stream's chunks");
-  if (set.Encode() != encoded) return Malformed("not the one encoding of its set");
+  if (!readable) return MalformedMap("neither runs nor bits of this stream's chunks");
+  if (set.Encode() != encoded) return MalformedMap("not the one encoding of its set");
   return set;
 }
 

@@ -15,7 +15,7 @@
 namespace sluice::transfer {
 namespace {
 
-constexpr std::string_view kMagic("\x89SLSPOL\n", kFileMagicBytes);
+constexpr std::string_view kSpoolMagic("\x89SLSPOL\n", kFileMagicBytes);
 // The three parts begin at multiples of a page, so that writing one cannot tear another.
 constexpr uint64_t kHeaderRecordAt = 4096;
 constexpr uint64_t kSlotsAt = 40'960;
@@ -28,7 +28,7 @@ uint64_t SlotAt(const StreamLayout& layout, uint32_t index) {
   return kSlotsAt + uint64_t{index} * (kSignatureBytes + layout.chunk_bytes + kSealBytes);
 }
 
-Status Damaged(std::string_view what) {
+Status SpoolDamaged(std::string_view what) {
   return NamedError(StatusCode::kDataLoss, "spool-damaged",
                     absl::StrCat("spool file: ", ToAbsl(what)));
 }
@@ -36,12 +36,12 @@ Status Damaged(std::string_view what) {
 StatusOr<std::string> ReadExactly(const RandomAccessFile& file, uint64_t offset, size_t bytes) {
   std::string content(bytes, '\0');
   SLUICE_ASSIGN_OR_RETURN(const size_t count, file.Read(offset, content));
-  if (count != bytes) return Damaged("is shorter than it was made");
+  if (count != bytes) return SpoolDamaged("is shorter than it was made");
   return content;
 }
 
 // The transfer is in it, so that no other file's header passes.
-crypto::Sha256Digest HeaderDigest(const StreamLayout& layout, std::string_view header) {
+crypto::Sha256Digest HeaderRecordDigest(const StreamLayout& layout, std::string_view header) {
   return crypto::Sha256Of(absl::StrCat(ToAbsl(layout.transfer.bytes()), ToAbsl(header)));
 }
 
@@ -64,7 +64,7 @@ StatusOr<std::unique_ptr<SpoolFile>> SpoolFile::Make(std::unique_ptr<RandomAcces
                                                      std::string_view header) {
   std::unique_ptr<SpoolFile> made(new SpoolFile(std::move(file), layout));
   SLUICE_RETURN_IF_ERROR(made->file_->Allocate(SpoolFileBytes(layout)));
-  SLUICE_RETURN_IF_ERROR(made->file_->Write(0, SerializeLayoutRecord(kMagic, layout)));
+  SLUICE_RETURN_IF_ERROR(made->file_->Write(0, SerializeLayoutRecord(kSpoolMagic, layout)));
   if (!header.empty()) SLUICE_RETURN_IF_ERROR(made->WriteHeaderRecord(header));
   SLUICE_RETURN_IF_ERROR(made->file_->Sync());
   MutexLock lock(made->mutex_);
@@ -79,8 +79,8 @@ StatusOr<std::unique_ptr<SpoolFile>> SpoolFile::Load(std::unique_ptr<RandomAcces
   SLUICE_RETURN_IF_ERROR(loaded->file_->Sync());
   SLUICE_ASSIGN_OR_RETURN(const std::string record,
                           ReadExactly(*loaded->file_, 0, kLayoutRecordBytes));
-  const auto written = ParseLayoutRecord(kMagic, record);
-  if (!written.ok()) return Damaged(FromAbsl(written.status().message()));
+  const auto written = ParseLayoutRecord(kSpoolMagic, record);
+  if (!written.ok()) return SpoolDamaged(FromAbsl(written.status().message()));
   if (*written != layout) {
     return NamedError(
         StatusCode::kDataLoss, "spool-wrong-layout",
@@ -90,7 +90,7 @@ StatusOr<std::unique_ptr<SpoolFile>> SpoolFile::Load(std::unique_ptr<RandomAcces
                         layout.droplet_bytes, layout.chunk_bytes));
   }
   SLUICE_ASSIGN_OR_RETURN(const uint64_t bytes, loaded->file_->Size());
-  if (bytes < SpoolFileBytes(layout)) return Damaged("is shorter than it was made");
+  if (bytes < SpoolFileBytes(layout)) return SpoolDamaged("is shorter than it was made");
   SLUICE_RETURN_IF_ERROR(loaded->LoadHeader());
   if (!loaded->header().empty()) SLUICE_RETURN_IF_ERROR(loaded->LoadSlots(verify));
   return loaded;
@@ -100,15 +100,15 @@ Status SpoolFile::LoadHeader() {
   SLUICE_ASSIGN_OR_RETURN(const std::string length_octets,
                           ReadExactly(*file_, kHeaderRecordAt, kHeaderLengthBytes));
   const uint64_t length = OctetReader(length_octets).Number(kHeaderLengthBytes);
-  if (length > kHeaderBytesMax) return Damaged("its header's length is impossible");
+  if (length > kHeaderBytesMax) return SpoolDamaged("its header's length is impossible");
   SLUICE_ASSIGN_OR_RETURN(const std::string rest,
                           ReadExactly(*file_, kHeaderRecordAt + kHeaderLengthBytes,
                                       length + crypto::Sha256Digest::kBytes));
   const std::string_view header = std::string_view(rest).substr(0, length);
   const std::string_view digest = std::string_view(rest).substr(length);
   const bool absent = length == 0 && digest.find_first_not_of('\0') == std::string_view::npos;
-  if (!absent && (length == 0 || digest != HeaderDigest(layout_, header).bytes())) {
-    return Damaged("its header is not as it was written");
+  if (!absent && (length == 0 || digest != HeaderRecordDigest(layout_, header).bytes())) {
+    return SpoolDamaged("its header is not as it was written");
   }
   MutexLock lock(mutex_);
   header_ = header;
@@ -142,7 +142,7 @@ Status SpoolFile::WriteHeaderRecord(std::string_view header) {
   std::string record;
   AppendNumber(record, header.size(), kHeaderLengthBytes);
   record.append(header);
-  record.append(HeaderDigest(layout_, header).bytes());
+  record.append(HeaderRecordDigest(layout_, header).bytes());
   return file_->Write(kHeaderRecordAt, record);
 }
 
