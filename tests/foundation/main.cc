@@ -14,7 +14,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <thread>
 
 #include "tests/foundation/admin.h"
 #include "tests/foundation/blobstore.h"
@@ -45,6 +44,10 @@ int BlockSignals() {
   sigaddset(&ending, SIGTERM);
   sigaddset(&ending, SIGINT);
   sigprocmask(SIG_BLOCK, &ending, nullptr);
+  sigset_t ended;
+  sigemptyset(&ended);
+  sigaddset(&ended, SIGCHLD);  // waited for when the box ends
+  sigprocmask(SIG_BLOCK, &ended, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return signalfd(-1, &ending, SFD_CLOEXEC);
 }
@@ -87,11 +90,19 @@ void WaitForTheEnd(int signals, int lifeline) {
 
 // What the apps' sandboxes left behind became ours; without a reaping init it would stay for ever.
 void ReapOrphans() {
+  sigset_t ended;
+  sigemptyset(&ended);
+  sigaddset(&ended, SIGCHLD);
   auto deadline = std::chrono::steady_clock::now() + kOrphanWait;
-  while (std::chrono::steady_clock::now() < deadline) {
+  while (true) {
     pid_t reaped = waitpid(-1, nullptr, WNOHANG);
     if (reaped < 0) return;  // none left
-    if (reaped == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (reaped > 0) continue;
+    auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return;
+    timespec limit{left.count() / 1'000'000'000, left.count() % 1'000'000'000};
+    sigtimedwait(&ended, nullptr, &limit);
   }
 }
 
