@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/testing/fake_files.h"
@@ -80,14 +81,19 @@ TEST_F(ChunkDigestLogTest, BatchIsOneWriteAndOneSync) {
   EXPECT_EQ(files_.steps(), steps + 2);
 }
 
-// Appends everything in batches of several sizes; returns how many were synced before it failed.
-uint32_t Fill(FakeFiles& files, const std::string& path, const StreamLayout& layout) {
+// Appends everything in batches of several sizes, from the first chunk or from the last; returns
+// how many were synced before it failed.
+uint32_t Fill(FakeFiles& files, const std::string& path, const StreamLayout& layout,
+              bool backwards = false) {
   auto log = ChunkDigestLog::Open(files, path, layout);
   if (!log.ok()) return 0;
   uint32_t synced = 0;
   for (uint32_t batch = 1; synced < layout.chunk_count; ++batch) {
     const uint32_t end = std::min(synced + batch, layout.chunk_count);
-    for (uint32_t i = synced; i < end; ++i) EXPECT_THAT((*log)->Append(i, DigestOf(i)), IsOk());
+    for (uint32_t i = synced; i < end; ++i) {
+      const uint32_t index = backwards ? layout.chunk_count - 1 - i : i;
+      EXPECT_THAT((*log)->Append(index, DigestOf(index)), IsOk());
+    }
     if (!(*log)->Sync().ok()) return synced;
     synced = end;
   }
@@ -101,23 +107,49 @@ TEST_F(ChunkDigestLogTest, CrashAtAnyStepLosesNothingThatWasSyncedAndTheLogGoesO
       ASSERT_THAT(files.MakeFolder("/d"), IsOk());
       files.StopAtStep(step);
       const uint32_t synced = Fill(files, path_, layout_);
-      files.Crash(seed);
+      seed == 0 ? files.Kill() : files.Crash(seed);
       auto log = ChunkDigestLog::Open(files, path_, layout_);
       ASSERT_THAT(log, IsOk()) << "step " << step << " seed " << seed;
+      std::vector<uint32_t> found;
       for (uint32_t i = 0; i < layout_.chunk_count; ++i) {
-        const auto found = (*log)->Find(i);
-        ASSERT_TRUE(found || i >= synced) << "step " << step << " seed " << seed;
-        ASSERT_EQ(found.value_or(DigestOf(i)), DigestOf(i));
+        ASSERT_TRUE((*log)->Find(i) || i >= synced) << "step " << step << " seed " << seed;
+        ASSERT_EQ((*log)->Find(i).value_or(DigestOf(i)), DigestOf(i));
+        if ((*log)->Find(i)) found.push_back(i);
       }
-      // Another crash, while it goes on where it was.
-      files.StopAtStep(step);
-      Fill(files, path_, layout_);
+      // What was found once has been counted on.
+      files.Crash(seed + 100);
+      log = ChunkDigestLog::Open(files, path_, layout_);
+      ASSERT_THAT(log, IsOk()) << "step " << step << " seed " << seed;
+      for (const uint32_t index : found) ASSERT_TRUE((*log)->Find(index)) << "step " << step;
+      // Another crash, while it goes on with other chunks in the places that were dropped.
+      files.StopAtStep(1 + seed % 12);
+      Fill(files, path_, layout_, /*backwards=*/true);
       files.Crash(seed);
       ASSERT_EQ(Fill(files, path_, layout_), layout_.chunk_count)
           << "step " << step << " seed " << seed;
       if (synced == layout_.chunk_count) return;
     }
   }
+}
+
+TEST_F(ChunkDigestLogTest, WhatIsLeftOfABatchThatWasNotSyncedDoesNotComeBack) {
+  auto log = MustOpen();
+  for (uint32_t i = 0; i < 12; ++i) ASSERT_THAT(log->Append(i, DigestOf(i)), IsOk());
+  ASSERT_THAT(log->Sync(), IsOk());
+  // As if only the second of its two sectors had reached the disk.
+  std::string content = *files_.Read(path_, 1 << 20);
+  content.replace(kRecordsAt, 8 * kRecordBytes, 8 * kRecordBytes, '\0');
+  ASSERT_THAT(files_.Replace(path_, content, FileAccess::kOwnerOnly), IsOk());
+  log = MustOpen();
+  for (uint32_t i = 0; i < 12; ++i) EXPECT_EQ(log->Find(i), std::nullopt);
+  for (const uint32_t index : {11u, 20u, 21u, 22u, 23u, 24u, 25u, 26u}) {
+    ASSERT_THAT(log->Append(index, DigestOf(index)), IsOk());
+  }
+  ASSERT_THAT(log->Sync(), IsOk());
+  log = MustOpen();
+  EXPECT_EQ(log->Find(11), DigestOf(11));
+  EXPECT_EQ(log->Find(26), DigestOf(26));
+  EXPECT_EQ(log->Find(8), std::nullopt);
 }
 
 TEST_F(ChunkDigestLogTest, RecordCutOffByTheEndIsDropped) {
