@@ -49,7 +49,7 @@ def missing():
     if lacking:
         return lacking
     if os.geteuid() != 0:
-        return ["root"]
+        return ["root: put tests/lab/as_root before it"]
     try:
         place = Place("machine")
     except RuntimeError as refusal:
