@@ -8,7 +8,8 @@
         lab.cut("dev")
         lab.restore("dev")
 
-Needs root, or tests/lab/as_root before the program. Nothing is left when the block is left or this process is killed: see place.py.
+Needs root, or tests/lab/as_root before the program. Nothing is left when the block is left or this
+process is killed: see place.py.
 """
 
 import contextlib
