@@ -215,7 +215,9 @@ StatusOr<RollbackPlan> PlanForRollback(CloudController& cloud_controller, Journa
   plan.app_guid = place.app.guid;
   plan.deletes_app = facts->app_created;
   plan.current_droplet_guid = place.app.current_droplet_guid.value_or(DropletGuid());
-  plan.pushed_since = plan.current_droplet_guid != facts->droplet_guid;
+  // What ran before is there again when only the rest of an undo has failed.
+  plan.pushed_since = plan.current_droplet_guid != facts->droplet_guid &&
+                      plan.current_droplet_guid != facts->previous_droplet_guid;
   if (!plan.current_droplet_guid.empty()) {
     SLUICE_ASSIGN_OR_RETURN(const Droplet current,
                             cloud_controller.GetDroplet(plan.current_droplet_guid, stop));

@@ -45,21 +45,18 @@ Status TargetSteps::CheckRollback(const TargetAssignment& rollback,
 
 Status TargetSteps::Undo(const TargetAssignment& assignment, TargetFacts& facts,
                          const Checkpoint& checkpoint, std::stop_token stop) {
-  const std::string name = assignment.target().reference.text();
   if (facts.activation_begun || assignment.rollback) {
     SLUICE_RETURN_IF_ERROR(NeedsHands(
         UndoActivation(assignment, facts, checkpoint, stop),
         absl::StrCat(
-            name, " may run sha256:", assignment.order.artifact.sha256,
+            "the app may run sha256:", assignment.order.artifact.sha256,
             ", and going back to droplet ",
             facts.previous_droplet_guid.empty() ? "(none)" : facts.previous_droplet_guid.value(),
-            " failed; look at the app and repeat the rollback")));
+            " failed")));
   }
-  SLUICE_RETURN_IF_ERROR(
-      NeedsHands(RemoveMade(assignment, facts, checkpoint, stop),
-                 absl::StrCat(name,
-                              " runs what it ran before, but what the promotion left there "
-                              "could not be deleted")));
+  SLUICE_RETURN_IF_ERROR(NeedsHands(RemoveMade(assignment, facts, checkpoint, stop),
+                                    "it runs what it ran before, but what the promotion left "
+                                    "there could not be deleted"));
   facts.finished_at = clock_.Now();
   return checkpoint(facts);
 }

@@ -151,7 +151,9 @@ Status OutcomeOf(const v1::PromotionDetail& detail, Aim aim) {
     case v1::PROMOTION_STATE_STUCK: {
       const Status failure = Failure(detail, "is stuck", "");
       return NamedError(StatusCode::kFailedPrecondition, "needs-hands",
-                        absl::StrCat(failure.message(), "; this target needs hands"));
+                        absl::StrCat(failure.message(),
+                                     "; this target needs hands, then try again: sluice rollback ",
+                                     detail.summary().id()));
     }
     default:
       return Failure(detail, "failed", "promotion-failed");

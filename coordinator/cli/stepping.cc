@@ -36,12 +36,14 @@ Status SubmitAndFollow(World& world, const GlobalArguments& global, const WaitAr
   return FollowToEnd(world, *subject.session, global, wait, subject.recorded, aim);
 }
 
-// Only what is done can be rolled back; saying so needs no plan by agents, who would not know what
-// to plan for.
+// Only what is done can be rolled back, or what could not be undone before; saying so needs no plan
+// by agents, who would not know what to plan for.
 Status CheckDone(const v1::PromotionDetail& detail) {
   const v1::PromotionState state = detail.summary().state();
   const std::string& id = detail.summary().id();
-  if (state == v1::PROMOTION_STATE_DONE) return absl::OkStatus();
+  if (state == v1::PROMOTION_STATE_DONE || state == v1::PROMOTION_STATE_STUCK) {
+    return absl::OkStatus();
+  }
   const bool ended = AtRest(state) && state != v1::PROMOTION_STATE_WAITING;
   return NamedError(StatusCode::kFailedPrecondition,
                     ended ? "nothing-to-roll-back" : "promotion-not-done",

@@ -322,7 +322,8 @@ struct Machine {
     if (Ended(before)) {
       return NamedError(StatusCode::kFailedPrecondition, "promotion-ended",
                         absl::StrCat("promotion ", before.id, " has ended: ", state,
-                                     before.state == v1::PROMOTION_STATE_DONE
+                                     before.state == v1::PROMOTION_STATE_DONE ||
+                                             before.state == v1::PROMOTION_STATE_STUCK
                                          ? "; to go back: sluice rollback " + before.id
                                          : ""));
     }

@@ -108,6 +108,19 @@ class Faults(FaultsCase):
         self.assert_untouched(self.prod, before)
         self.assertEqual(self.prod.mutations(), mutations)
 
+    def test_an_undo_that_fails_needs_hands_and_a_rollback_repeats_it(self):
+        before = self.prod.state()
+        self.prod.misbehave("job-fails")
+        self.prod.misbehave("bad-gateway-502", path="DELETE ")
+        stuck = self.promote(self.app, "--id", "stuck", expect=7)
+        self.assert_named(stuck, "needs-hands", "could not be deleted", "sluice rollback stuck")
+        self.assertNotEqual(self.prod.difference(before), "")
+        self.assertEqual(self.version_at(self.prod, self.app), 1)
+        self.prod.behave()
+        self.sluice("rollback", "stuck", "--yes")
+        self.assert_untouched(self.prod, before)
+        self.assertEqual(self.version_at(self.prod, self.app), 1)
+
 
 class FlippedBits(FaultsCase):
     """One bit of one chunk is another at the source, at each stage of its way: the target finds it,
