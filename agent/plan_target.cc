@@ -54,7 +54,26 @@ Status CheckStack(CloudController& cloud_controller, const TargetQuestion& quest
   return absl::OkStatus();
 }
 
-// What is there already of the droplet.
+// What a promotion would take for the droplet itself (TargetSteps, UseStoredDroplet()).
+bool IsTheDroplet(const Droplet& droplet, const TargetQuestion& question) {
+  return droplet.Staged() && droplet.Sha256() == question.sha256 &&
+         !droplet.process_types_redacted && droplet.process_types == question.process_types;
+}
+
+// Whether one of those is the droplet; lists hide process types, so each is read by itself.
+StatusOr<bool> HoldsTheDroplet(CloudController& cloud_controller,
+                               const std::vector<Droplet>& listed, const AppGuid& but_not_of,
+                               const TargetQuestion& question, std::stop_token stop) {
+  for (const Droplet& candidate : listed) {
+    if (candidate.app_guid == but_not_of) continue;
+    SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
+                            cloud_controller.GetDroplet(candidate.guid, stop));
+    if (IsTheDroplet(droplet, question)) return true;
+  }
+  return false;
+}
+
+// What is there already of the droplet in the app.
 Status FindStored(CloudController& cloud_controller, const TargetQuestion& question, const App& app,
                   TargetPlan& plan, std::stop_token stop) {
   if (app.current_droplet_guid) {
@@ -62,7 +81,7 @@ Status FindStored(CloudController& cloud_controller, const TargetQuestion& quest
                             cloud_controller.GetCurrentDroplet(app.guid, stop));
     plan.current_droplet_guid = current.guid;
     plan.current_sha256 = current.Sha256();
-    if (current.Sha256() == question.sha256 && current.process_types == question.process_types) {
+    if (IsTheDroplet(current, question)) {
       plan.already = "current";
       if (app.state == "STARTED") {
         SLUICE_ASSIGN_OR_RETURN(const auto revisions,
@@ -76,12 +95,22 @@ Status FindStored(CloudController& cloud_controller, const TargetQuestion& quest
   if (plan.already == "none") {
     SLUICE_ASSIGN_OR_RETURN(const auto stored,
                             cloud_controller.FindStagedDroplets(app.guid, question.sha256, stop));
-    for (const Droplet& listed : stored) {
-      SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
-                              cloud_controller.GetDroplet(listed.guid, stop));
-      if (droplet.process_types == question.process_types) plan.already = "stored";
-    }
+    SLUICE_ASSIGN_OR_RETURN(const bool held,
+                            HoldsTheDroplet(cloud_controller, stored, AppGuid(), question, stop));
+    if (held) plan.already = "stored";
   }
+  return absl::OkStatus();
+}
+
+// Whether another app of the foundation has the droplet, so that CC copies it.
+Status FindCopySource(CloudController& cloud_controller, const TargetQuestion& question,
+                      TargetPlan& plan, std::stop_token stop) {
+  if (plan.already != "none") return absl::OkStatus();
+  SLUICE_ASSIGN_OR_RETURN(const auto elsewhere,
+                          cloud_controller.FindStagedDropletsAnywhere(question.sha256, stop));
+  SLUICE_ASSIGN_OR_RETURN(
+      const bool held, HoldsTheDroplet(cloud_controller, elsewhere, plan.app_guid, question, stop));
+  if (held) plan.upload = "copy";
   return absl::OkStatus();
 }
 
@@ -121,7 +150,9 @@ void DescribeChanges(const TargetQuestion& question, TargetPlan& plan) {
     plan.changes.push_back("nothing: the app runs this droplet");
     return;
   }
-  if (plan.already == "none") {
+  if (plan.upload == "copy") {
+    plan.changes.push_back("copy the droplet from another app of this foundation");
+  } else if (plan.already == "none") {
     plan.changes.push_back(absl::StrCat("upload ", question.size_bytes, " bytes"));
   } else {
     plan.upload = "none";
@@ -187,6 +218,7 @@ StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
     SLUICE_ASSIGN_OR_RETURN(const auto processes, cloud_controller.ListProcesses(app->guid, stop));
     DescribeProcesses(question, processes, current, plan);
   }
+  SLUICE_RETURN_IF_ERROR(FindCopySource(cloud_controller, question, plan, stop));
   DescribeChanges(question, plan);
   return plan;
 }

@@ -34,7 +34,7 @@ struct TargetPlan {
   DropletGuid current_droplet_guid;
   std::string current_sha256;
   std::string already = "none";        // or "stored", "current", "running"
-  std::string upload = "cut-through";  // or "none"
+  std::string upload = "cut-through";  // or "copy" (another app here has it), "none"
   std::vector<std::string> changes;
   std::vector<std::string> warnings;
   std::string undo;

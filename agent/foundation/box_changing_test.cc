@@ -147,7 +147,8 @@ TEST_F(ChangingBoxTest, NamesAJobThatDoesNotEnd) {
 TEST_F(ChangingBoxTest, CopiesADropletToAnotherApp) {
   const json source = AddApp("copied");
   const AppGuid target(AddApp("copy-target", false, {{"droplet", nullptr}})["app_guid"]);
-  const auto copy = client().CopyDroplet(DropletGuid(source["droplet_guid"]), target, {});
+  const auto copy = client().CopyDroplet(
+      *client().GetDroplet(DropletGuid(source["droplet_guid"]), {}), target, {});
   ASSERT_THAT(copy, IsOk());
   const auto staged = client().WaitForCopy(copy->guid, {});
   ASSERT_THAT(staged, IsOk());
@@ -265,9 +266,10 @@ TEST_F(ChangingBoxTest, NamesARefusedDeploymentAppAndOrganization) {
 TEST_F(ChangingBoxTest, ListsTheCrashesOfAnApp) {
   const AppGuid app(
       AddApp("crashing", /*start=*/true, {{"process_types", {{"web", "exit 7"}}}})["app_guid"]);
+  const ProcessGuid web = client().ListProcesses(app, {})->front().guid;
   std::vector<AuditEvent> crashes;
   while (crashes.empty()) {
-    auto listed = client().ListCrashes(app, absl::UnixEpoch(), {});
+    auto listed = client().ListCrashes(app, web, absl::UnixEpoch(), {});
     ASSERT_THAT(listed, IsOk());
     crashes = *std::move(listed);
     agent_->waiter.Wait(absl::Milliseconds(50), {}).IgnoreError();
@@ -302,10 +304,32 @@ TEST_F(ChangingBoxTest, DoesNotDeployTwiceWhenTheAnswerIsLost) {
   const json added = AddApp("deployed-once", /*start=*/true);
   const AppGuid app(added["app_guid"]);
   Misbehave("api-answer-lost", {{"count", 1}, {"parameters", {{"path", "POST /v3/deployments"}}}});
-  EXPECT_THAT(client().CreateDeployment(
-                  {.app = app, .droplet = DropletGuid(std::string(added["droplet_guid"]))}, {}),
-              AllOf(StatusIs(StatusCode::kUnavailable), HasErrorName("outcome-unknown")));
-  EXPECT_EQ(client().ListDeployments(app, false, {})->size(), 1U);
+  const auto made = client().CreateDeployment(
+      {.app = app,
+       .droplet = DropletGuid(std::string(added["droplet_guid"])),
+       .metadata = {.labels = {}, .annotations = {{"sluice.dev/promotion", "p1"}}}},
+      {});
+  ASSERT_THAT(made, IsOk());
+  const auto deployments = client().ListDeployments(app, false, {});
+  ASSERT_EQ(deployments->size(), 1U);
+  EXPECT_EQ(deployments->front().guid, made->guid);
+}
+
+TEST_F(ChangingBoxTest, MakesOneAppAndOneCopyOnlyWhenTheAnswersAreLost) {
+  Misbehave("api-answer-lost", {{"count", 1}, {"parameters", {{"path", "POST /v3/apps"}}}});
+  const auto app = client().CreateApp({.space = space_,
+                                       .name = "app-made-once",
+                                       .stack = "cflinuxfs4",
+                                       .metadata = {.labels = {}, .annotations = {{"k", "v"}}}},
+                                      {});
+  ASSERT_THAT(app, IsOk());
+  const auto source =
+      client().GetDroplet(DropletGuid(std::string(AddApp("copied-once")["droplet_guid"])), {});
+  Misbehave("api-answer-lost", {{"count", 1}, {"parameters", {{"path", "POST /v3/droplets"}}}});
+  const auto copy = client().CopyDroplet(*source, app->guid, {});
+  ASSERT_THAT(copy, IsOk());
+  ASSERT_THAT(client().WaitForCopy(copy->guid, {}), IsOk());
+  EXPECT_EQ(client().ListDroplets(app->guid, {}, {})->size(), 1U);
 }
 
 }  // namespace

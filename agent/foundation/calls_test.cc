@@ -33,6 +33,12 @@ http::FakeReply Accepted(std::string_view job) {
           .then_fail = {}};
 }
 
+Droplet Source() {
+  Droplet droplet;
+  droplet.guid = kDroplet;
+  return droplet;
+}
+
 class CallsTest : public testing::Test {
  protected:
   json BodyOf(std::string_view method, std::string_view part) {
@@ -223,49 +229,15 @@ TEST_F(CallsTest, AStopWhileADropletIsMadeLosesNoDroplet) {
   // Before it, a stop makes none.
   EXPECT_THAT(client_.CreateDroplet(kApp, {{"web", "run"}}, stop.get_token()),
               HasErrorName("cancelled"));
-  EXPECT_THAT(client_.CopyDroplet(kDroplet, AppGuid("app-2"), stop.get_token()),
+  EXPECT_THAT(client_.CopyDroplet(Source(), kApp, stop.get_token()),
               HasErrorName("cancelled"));
   EXPECT_EQ(foundation_.Count("POST", "/v3/droplets"), 1U);
 }
 
-TEST_F(CallsTest, FindsTheDropletThatWasMadeWhenTheAnswerIsLost) {
-  foundation_.On("GET", "/v3/apps/app-1/droplets",
-                 PageReply({DropletJson("old", "AWAITING_UPLOAD")}));
-  foundation_.On(
-      "GET", "/v3/apps/app-1/droplets",
-      PageReply({DropletJson("new", "AWAITING_UPLOAD"), DropletJson("old", "AWAITING_UPLOAD")}));
-  foundation_.Fail("POST", "/v3/droplets",
-                   NamedError(StatusCode::kUnavailable, "connection-cut", "cut"));
-  foundation_.On("GET", "/v3/droplets/new", JsonReply(200, DropletJson("new", "AWAITING_UPLOAD")));
-  const auto made = client_.CreateDroplet(kApp, {{"web", "run"}}, {});
-  ASSERT_THAT(made, IsOk());
-  EXPECT_EQ(made->guid, DropletGuid("new"));
-  EXPECT_EQ(foundation_.Count("POST", "/v3/droplets"), 1U);
-}
-
-TEST_F(CallsTest, CreatesAgainWhenALostRequestMadeNothing) {
-  foundation_.On("GET", "/v3/apps/app-1/droplets", PageReply(json::array()));
-  foundation_.Fail("POST", "/v3/droplets",
-                   NamedError(StatusCode::kUnavailable, "connection-cut", "cut"));
-  foundation_.On("POST", "/v3/droplets", JsonReply(201, DropletJson("new", "AWAITING_UPLOAD")));
-  EXPECT_THAT(client_.CreateDroplet(kApp, {{"web", "run"}}, {}), IsOk());
-  EXPECT_EQ(foundation_.Count("POST", "/v3/droplets"), 2U);
-}
-
-TEST_F(CallsTest, DoesNotTakeAnothersDropletForTheOneWhoseAnswerWasLost) {
-  foundation_.On("GET", "/v3/apps/app-1/droplets", PageReply(json::array()));
-  foundation_.On("GET", "/v3/apps/app-1/droplets",
-                 PageReply({DropletJson("x", "AWAITING_UPLOAD")}));
-  foundation_.Fail("POST", "/v3/droplets",
-                   NamedError(StatusCode::kUnavailable, "connection-cut", "cut"));
-  foundation_.On("GET", "/v3/droplets/x", JsonReply(200, DropletJson("x", "AWAITING_UPLOAD")));
-  EXPECT_THAT(client_.CreateDroplet(kApp, {{"web", "another command"}}, {}),
-              HasErrorName("outcome-unknown"));
-}
-
 TEST_F(CallsTest, CopiesADropletToAnotherApp) {
+  foundation_.On("GET", "/v3/apps/app-2/droplets", PageReply({}));
   foundation_.On("POST", "/v3/droplets", JsonReply(201, DropletJson("copy", "COPYING")));
-  const auto copy = client_.CopyDroplet(kDroplet, AppGuid("app-2"), {});
+  const auto copy = client_.CopyDroplet(Source(), AppGuid("app-2"), {});
   ASSERT_THAT(copy, IsOk());
   EXPECT_EQ(copy->state, "COPYING");
   const SeenRequest post = foundation_.Only("POST", "/v3/droplets");
@@ -488,23 +460,29 @@ TEST_F(CallsTest, ReadsRoutesBindingsSidecarsAndFeatures) {
   EXPECT_TRUE(*client_.GetAppFeature(kApp, "revisions", {}));
 }
 
-TEST_F(CallsTest, ListsCrashesSinceATimeNewestFirst) {
+TEST_F(CallsTest, ListsTheCrashesOfOneProcessSinceATimeNewestFirst) {
   foundation_.On("GET", "/v3/audit_events",
-                 PageReply({{{"guid", "e"},
-                             {"type", "app.crash"},
+                 PageReply({{{"guid", "e-old"},
+                             {"type", "audit.app.process.crash"},
+                             {"actor", {{"guid", "old-process"}, {"type", "process"}}},
+                             {"created_at", "2026-01-01T00:00:06Z"}},
+                            {{"guid", "e"},
+                             {"type", "audit.app.process.crash"},
+                             {"actor", {{"guid", "new-process"}, {"type", "process"}}},
                              {"created_at", "2026-01-01T00:00:05Z"},
                              {"data",
                               {{"reason", "CRASHED"},
                                {"exit_status", 7},
                                {"index", 1},
                                {"exit_description", "APP/PROC/WEB: Exited with status 7"}}}}}));
-  const auto crashes = client_.ListCrashes(kApp, foundation_.clock().Now(), {});
+  const auto crashes =
+      client_.ListCrashes(kApp, ProcessGuid("new-process"), foundation_.clock().Now(), {});
   ASSERT_THAT(crashes, IsOk());
   ASSERT_EQ(crashes->size(), 1U);
   EXPECT_EQ(crashes->front().exit_status, 7);
   EXPECT_EQ(crashes->front().exit_description, "APP/PROC/WEB: Exited with status 7");
   EXPECT_THAT(foundation_.Only("GET", "/v3/audit_events").url,
-              HasSubstr("?types=app.crash&target_guids=app-1"
+              HasSubstr("?types=audit.app.process.crash&target_guids=app-1"
                         "&created_ats%5Bgte%5D=2026-01-01T00%3A00%3A00Z&order_by=-created_at&"));
 }
 
@@ -519,6 +497,7 @@ TEST_F(CallsTest, DeletesAnAppAndWaitsForItsJob) {
 // --- Deployments
 
 TEST_F(CallsTest, CreatesADeploymentOfOneDroplet) {
+  foundation_.On("GET", "/v3/deployments", PageReply({}));
   foundation_.On("POST", "/v3/deployments",
                  JsonReply(201, DeploymentJson("deployment-1", "ACTIVE", "DEPLOYING")));
   const auto made =

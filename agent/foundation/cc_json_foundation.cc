@@ -62,6 +62,7 @@ StatusOr<AuditEvent> ReadAuditEvent(const json& value) {
   JsonFields fields(value, "audit event");
   AuditEvent event{.guid = fields.Text("guid"),
                    .type = fields.Text("type"),
+                   .actor_guid = fields.OptionalText("actor.guid"),
                    .created_at = fields.Time("created_at").value_or(absl::InfinitePast()),
                    .reason = fields.OptionalText("data.reason"),
                    .exit_description = fields.OptionalText("data.exit_description"),

@@ -125,9 +125,9 @@ class CloudController final {
   // still awaits an upload. outcome-unknown: read the droplet's state before the next attempt.
   StatusOr<JobGuid> UploadDroplet(const DropletGuid& droplet, http::BodySource& bits,
                                   std::stop_token stop);
-  // A copy for another app of this foundation, in state COPYING: see WaitForCopy.
-  StatusOr<Droplet> CopyDroplet(const DropletGuid& droplet, const AppGuid& app,
-                                std::stop_token stop);
+  // A copy for another app of this foundation, in state COPYING: see WaitForCopy. After a lost
+  // answer the copy that CC made is found and returned.
+  StatusOr<Droplet> CopyDroplet(const Droplet& droplet, const AppGuid& app, std::stop_token stop);
   // Polls until STAGED; FailedPrecondition "copy-failed" when CC says so.
   StatusOr<Droplet> WaitForCopy(const DropletGuid& droplet, std::stop_token stop);
   StatusOr<Droplet> UpdateDropletMetadata(const DropletGuid& droplet, const MetadataChange& change,
@@ -149,6 +149,8 @@ class CloudController final {
     std::vector<std::string> buildpacks = {};
     Metadata metadata = {};
   };
+  // After a lost answer an app of that name is taken for ours if it has the request's annotations;
+  // without any, none is.
   StatusOr<App> CreateApp(const CreateAppRequest& request, std::stop_token stop);
   // Waits for the delete job. An app that is gone already is success.
   Status DeleteApp(const AppGuid& app, std::stop_token stop);
@@ -168,9 +170,9 @@ class CloudController final {
   StatusOr<int64_t> CountServiceBindings(const AppGuid& app, std::stop_token stop);
   StatusOr<std::vector<Sidecar>> ListSidecars(const AppGuid& app, std::stop_token stop);
   StatusOr<bool> GetAppFeature(const AppGuid& app, std::string_view feature, std::stop_token stop);
-  // Crashes of the app's instances since `since`, newest first, at most 50.
-  StatusOr<std::vector<AuditEvent>> ListCrashes(const AppGuid& app, absl::Time since,
-                                                std::stop_token stop);
+  // Crashes of that process's instances since `since`, newest first, at most 50.
+  StatusOr<std::vector<AuditEvent>> ListCrashes(const AppGuid& app, const ProcessGuid& process,
+                                                absl::Time since, std::stop_token stop);
 
   // --- Deployments and revisions (cloud_controller_deployments.cc)
   struct CreateDeploymentRequest {
@@ -180,7 +182,8 @@ class CloudController final {
     std::optional<int64_t> max_in_flight = {};
     Metadata metadata = {};
   };
-  // Sets the app's current droplet at once. A repeat supersedes: see outcome-unknown.
+  // Sets the app's current droplet at once. A repeat would supersede the first: after a lost answer
+  // a new deployment of that droplet with the request's annotations is taken for ours.
   StatusOr<Deployment> CreateDeployment(const CreateDeploymentRequest& request,
                                         std::stop_token stop);
   StatusOr<Deployment> GetDeployment(const DeploymentGuid& deployment, std::stop_token stop);
@@ -196,9 +199,10 @@ class CloudController final {
  private:
   // DELETE and its job; what is gone already is success.
   Status DeleteAndWait(const std::string& path, std::stop_token stop);
-  // What a POST made whose answer was lost: the one droplet of `app` that awaits an upload and is
-  // not among `known`. Unavailable "outcome-unknown" when there are several.
+  // What a POST made whose answer was lost: the one droplet of `app` in these states that is not
+  // among `known`. Unavailable "outcome-unknown" when there are several.
   StatusOr<std::optional<Droplet>> FindNewDroplet(const AppGuid& app,
+                                                  const std::vector<std::string>& states,
                                                   const std::vector<Droplet>& known,
                                                   std::stop_token stop);
 

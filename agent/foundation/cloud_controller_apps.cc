@@ -56,7 +56,15 @@ StatusOr<App> CloudController::CreateApp(const CreateAppRequest& request, std::s
                  {"data", {{"buildpacks", json(request.buildpacks)}, {"stack", request.stack}}}}},
                {"metadata", WriteMetadata(request.metadata)}},
       .repeat = http::Repeat::kIfNotTaken};
-  return CallFor(*session_, call, &ReadApp, std::move(stop));
+  const auto find = [&]() -> StatusOr<std::optional<App>> {
+    auto found = FindApp(request.space, request.name, stop);
+    if (absl::IsNotFound(found.status())) return std::nullopt;
+    if (!found.ok()) return found.status();
+    const auto& ours = request.metadata.annotations;
+    if (ours.empty() || !found->metadata.HasAnnotations(ours)) return std::nullopt;
+    return *std::move(found);
+  };
+  return CreateOnce<App>(*session_, call, &ReadApp, find, stop);
 }
 
 Status CloudController::DeleteApp(const AppGuid& app, std::stop_token stop) {
@@ -180,17 +188,22 @@ StatusOr<bool> CloudController::GetAppFeature(const AppGuid& app, std::string_vi
   return enabled;
 }
 
-StatusOr<std::vector<AuditEvent>> CloudController::ListCrashes(const AppGuid& app, absl::Time since,
+// Of the two events that a crash makes, this one's target is the app, whatever the process; that of
+// "app.crash" is the process (cloud_controller_ng, app/repositories/process_event_repository.rb and
+// app_event_repository.rb).
+StatusOr<std::vector<AuditEvent>> CloudController::ListCrashes(const AppGuid& app,
+                                                               const ProcessGuid& process,
+                                                               absl::Time since,
                                                                std::stop_token stop) {
   const Query query = Query()
-                          .WithList("types", {"app.crash"})
+                          .WithList("types", {"audit.app.process.crash"})
                           .WithList("target_guids", {app.value()})
                           .With("created_ats[gte]", sluice::FormatTime(since))
                           .With("order_by", "-created_at");
   std::vector<AuditEvent> crashes;
   const auto visit = [&](const json& resource) -> StatusOr<bool> {
     SLUICE_ASSIGN_OR_RETURN(AuditEvent crash, ReadAuditEvent(resource));
-    crashes.push_back(std::move(crash));
+    if (crash.actor_guid == process.value()) crashes.push_back(std::move(crash));
     return crashes.size() < kCrashesMax;
   };
   SLUICE_RETURN_IF_ERROR(session_->ForEach("/v3/audit_events", query, visit, std::move(stop)));

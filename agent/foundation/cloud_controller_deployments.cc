@@ -1,4 +1,5 @@
 // Deployments, and the revisions they run.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,7 +29,22 @@ StatusOr<Deployment> CloudController::CreateDeployment(const CreateDeploymentReq
                         {"metadata", WriteMetadata(request.metadata)}},
                .repeat = http::Repeat::kIfNotTaken};
   if (request.max_in_flight) call.body["options"] = {{"max_in_flight", *request.max_in_flight}};
-  return CallFor(*session_, call, &ReadDeployment, std::move(stop));
+  SLUICE_ASSIGN_OR_RETURN(const auto known, ListDeployments(request.app, false, stop));
+  const auto is_known = [&known](const Deployment& deployment) {
+    return std::any_of(known.begin(), known.end(),
+                       [&](const Deployment& before) { return before.guid == deployment.guid; });
+  };
+  const auto find = [&]() -> StatusOr<std::optional<Deployment>> {
+    SLUICE_ASSIGN_OR_RETURN(auto now, ListDeployments(request.app, false, stop));
+    for (Deployment& deployment : now) {
+      if (!is_known(deployment) && deployment.droplet_guid == request.droplet &&
+          deployment.metadata.HasAnnotations(request.metadata.annotations)) {
+        return std::move(deployment);
+      }
+    }
+    return std::nullopt;
+  };
+  return CreateOnce<Deployment>(*session_, call, &ReadDeployment, find, stop);
 }
 
 StatusOr<Deployment> CloudController::GetDeployment(const DeploymentGuid& deployment,

@@ -99,10 +99,10 @@ Status CloudController::DownloadDroplet(const DropletGuid& droplet, uint64_t off
   return Download(request, *session_, sink, std::move(stop));
 }
 
-StatusOr<std::optional<Droplet>> CloudController::FindNewDroplet(const AppGuid& app,
-                                                                 const std::vector<Droplet>& known,
-                                                                 std::stop_token stop) {
-  SLUICE_ASSIGN_OR_RETURN(const auto now, ListDroplets(app, {"AWAITING_UPLOAD"}, stop));
+StatusOr<std::optional<Droplet>> CloudController::FindNewDroplet(
+    const AppGuid& app, const std::vector<std::string>& states, const std::vector<Droplet>& known,
+    std::stop_token stop) {
+  SLUICE_ASSIGN_OR_RETURN(const auto now, ListDroplets(app, states, stop));
   std::vector<DropletGuid> fresh;
   for (const Droplet& droplet : now) {
     const bool old = std::any_of(known.begin(), known.end(), [&](const Droplet& before) {
@@ -113,7 +113,7 @@ StatusOr<std::optional<Droplet>> CloudController::FindNewDroplet(const AppGuid& 
   if (fresh.empty()) return std::nullopt;
   if (fresh.size() > 1) {
     return OutcomeUnknown(session_->Where("POST", "/v3/droplets"),
-                          "several new droplets of the app await an upload");
+                          "the app has several new droplets");
   }
   SLUICE_ASSIGN_OR_RETURN(Droplet droplet, GetDroplet(fresh.front(), std::move(stop)));
   return droplet;
@@ -128,33 +128,32 @@ StatusOr<Droplet> CloudController::CreateDroplet(const AppGuid& app,
                .body = {{"relationships", ToApp(app)}},
                .repeat = http::Repeat::kIfNotTaken};
   if (!process_types.empty()) call.body["process_types"] = process_types;
-  SLUICE_ASSIGN_OR_RETURN(const auto known, ListDroplets(app, {"AWAITING_UPLOAD"}, stop));
-  for (int attempt = 1;; ++attempt) {
-    // A stop does not cut the creation short: its answer lost, a droplet would stay behind that
-    // nobody knows of. It takes as long as one small request.
-    auto created = CallFor(*session_, call, &ReadDroplet, std::stop_token());
-    if (ErrorName(created.status()) != "outcome-unknown") return created;
-    if (attempt >= options_.retry.attempts_max) return created;
-    SLUICE_RETURN_IF_ERROR(session_->client().WaitBackoff(attempt, absl::ZeroDuration(), stop));
-    // A droplet without bits changes nothing: if ours turns up later than this, it is an orphan
-    // that costs no space.
-    SLUICE_ASSIGN_OR_RETURN(auto found, FindNewDroplet(app, known, stop));
-    if (!found) continue;
-    const bool ours = process_types.empty() || found->process_types == process_types;
-    return ours ? StatusOr<Droplet>(*std::move(found)) : created;
-  }
+  const std::vector<std::string> states = {"AWAITING_UPLOAD"};
+  SLUICE_ASSIGN_OR_RETURN(const auto known, ListDroplets(app, states, stop));
+  const auto find = [&]() -> StatusOr<std::optional<Droplet>> {
+    SLUICE_ASSIGN_OR_RETURN(auto found, FindNewDroplet(app, states, known, stop));
+    if (!found || process_types.empty() || found->process_types == process_types) return found;
+    return OutcomeUnknown(session_->Where("POST", call.path), "somebody else's droplet is there");
+  };
+  return CreateOnce<Droplet>(*session_, call, &ReadDroplet, find, stop);
 }
 
-StatusOr<Droplet> CloudController::CopyDroplet(const DropletGuid& droplet, const AppGuid& app,
+StatusOr<Droplet> CloudController::CopyDroplet(const Droplet& droplet, const AppGuid& app,
                                                std::stop_token stop) {
   const ApiCall call{.method = "POST",
                      .path = "/v3/droplets",
-                     .query = Query().With("source_guid", droplet.value()).text(),
+                     .query = Query().With("source_guid", droplet.guid.value()).text(),
                      .body = {{"relationships", ToApp(app)}},
                      .repeat = http::Repeat::kIfNotTaken};
-  if (stop.stop_requested()) return NamedError(StatusCode::kCancelled, "cancelled", "cancelled");
-  // Not cut short, as in CreateDroplet().
-  auto copy = CallFor(*session_, call, &ReadDroplet, std::stop_token());
+  const std::vector<std::string> states = {"COPYING", "STAGED"};
+  SLUICE_ASSIGN_OR_RETURN(const auto known, ListDroplets(app, states, stop));
+  // A copy names neither its source nor its maker: what is new and not of other bits is ours.
+  const auto find = [&]() -> StatusOr<std::optional<Droplet>> {
+    SLUICE_ASSIGN_OR_RETURN(auto found, FindNewDroplet(app, states, known, stop));
+    if (!found || !found->Staged() || found->Sha256() == droplet.Sha256()) return found;
+    return OutcomeUnknown(session_->Where("POST", call.path), "somebody else's droplet is there");
+  };
+  auto copy = CreateOnce<Droplet>(*session_, call, &ReadDroplet, find, stop);
   if (!copy.ok()) return NameMissing(copy.status(), "no-droplet");
   return copy;
 }

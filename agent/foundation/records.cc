@@ -4,6 +4,10 @@
 
 namespace sluice::foundation {
 
+bool Metadata::HasAnnotations(const std::map<std::string, std::string>& wanted) const {
+  return std::includes(annotations.begin(), annotations.end(), wanted.begin(), wanted.end());
+}
+
 std::string Droplet::Sha256() const {
   return checksum && checksum->type == "sha256" ? checksum->value : "";
 }

@@ -24,6 +24,9 @@ struct ClientCredentials {
 struct Metadata {
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
+
+  // All of these, whatever there is besides.
+  bool HasAnnotations(const std::map<std::string, std::string>& wanted) const;
 };
 
 // A change of metadata: no value deletes the key. Keys that are not named stay.
@@ -195,7 +198,8 @@ struct Role {
 
 struct AuditEvent {
   std::string guid;
-  std::string type;  // "app.crash"
+  std::string type;        // "audit.app.process.crash"
+  std::string actor_guid;  // of a crash: the process
   absl::Time created_at;
   std::string reason;            // `reason` of a crash event: CRASHED, ...
   std::string exit_description;  // what the cell said about the exit

@@ -1,6 +1,8 @@
 // Calls that end in records instead of JSON.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -33,6 +35,33 @@ template <typename T>
 StatusOr<T> GetOne(ApiSession& session, std::string path, Reader<T> read, std::stop_token stop) {
   const ApiCall call{.method = "GET", .path = std::move(path), .query = "", .body = nullptr};
   return CallFor(session, call, read, std::move(stop));
+}
+
+// A POST that must not happen twice (kIfNotTaken). When its answer is lost, `find` looks for what
+// it may have made, and only if that is not there the POST is repeated, a bounded number of times.
+// A failure after a lost answer is looked into as well: a name is taken, perhaps by ourselves. What
+// turns up later than that has been made twice: Cloud Controller knows no idempotency keys.
+//
+// A stop comes between the requests, never into one: its answer lost, something would stay behind
+// that nobody knows of.
+template <typename T>
+StatusOr<T> CreateOnce(ApiSession& session, const ApiCall& call, Reader<T> read,
+                       const std::function<StatusOr<std::optional<T>>()>& find,
+                       std::stop_token stop) {
+  bool answer_was_lost = false;
+  for (int attempt = 1;; ++attempt) {
+    if (stop.stop_requested()) return NamedError(StatusCode::kCancelled, "cancelled", "cancelled");
+    StatusOr<T> created = CallFor(session, call, read, std::stop_token());
+    const bool lost = ErrorName(created.status()) == "outcome-unknown";
+    answer_was_lost = answer_was_lost || lost;
+    if (created.ok() || !answer_was_lost) return created;
+    SLUICE_RETURN_IF_ERROR(session.client().WaitBackoff(attempt, absl::ZeroDuration(), stop));
+    StatusOr<std::optional<T>> found = find();
+    if (absl::IsCancelled(found.status())) return found.status();
+    if (!found.ok()) return created;
+    if (*found) return **std::move(found);
+    if (!lost || attempt >= session.client().retry().attempts_max) return created;
+  }
 }
 
 template <typename T>

@@ -26,8 +26,12 @@ Status Failure(std::string_view name) {
   return NamedError(StatusCode::kUnavailable, name, "GET https://api.test/: broken");
 }
 
+constexpr std::string_view kContinue = "/v3/deployments/d/actions/continue";
+
 class SessionTest : public testing::Test {
  protected:
+  // A call that must not happen twice and makes nothing that could be looked for.
+  Status Continue() { return client_.ContinueDeployment(DeploymentGuid("d"), {}); }
   Status GetApp() { return client_.GetApp(AppGuid("app-1"), {}).status(); }
   void AnswerApp() {
     foundation_.On("GET", "/v3/apps/app-1", JsonReply(200, AppJson("app-1", "a", "space-1")));
@@ -106,6 +110,7 @@ TEST_F(SessionTest, GivesUpWhenTheRenewedTokenIsRefusedToo) {
 }
 
 TEST_F(SessionTest, RepeatsEvenACreationAfterARefusedTokenBecauseNothingHasHappened) {
+  foundation_.On("GET", "/v3/deployments", PageReply({}));
   foundation_.On("POST", "/v3/deployments",
                  ErrorReply(401, 1000, "CF-InvalidAuthToken", "Invalid Auth Token"));
   foundation_.On("POST", "/v3/deployments",
@@ -201,40 +206,36 @@ TEST_F(SessionTest, BoundsTheAttemptsOfAReadingCall) {
 TEST_F(SessionTest, SaysOutcomeUnknownWhenTheAnswerToACreationIsLost) {
   for (const std::string_view name : {"connection-cut", "idle-timeout", "http-timeout"}) {
     ScriptedFoundation foundation;
-    foundation.Fail("POST", "/v3/deployments", Failure(name));
-    const auto made = foundation.client().CreateDeployment(
-        {.app = AppGuid("app-1"), .droplet = DropletGuid("d")}, {});
+    foundation.Fail("POST", kContinue, Failure(name));
+    const auto made = foundation.client().ContinueDeployment(DeploymentGuid("d"), {});
     EXPECT_THAT(made, AllOf(StatusIs(StatusCode::kUnavailable), HasErrorName("outcome-unknown")));
-    EXPECT_EQ(foundation.Count("POST", "/v3/deployments"), 1U) << name;
+    EXPECT_EQ(foundation.Count("POST", kContinue), 1U) << name;
   }
 }
 
 TEST_F(SessionTest, SaysOutcomeUnknownAfterARoutersGatewayErrorToACreation) {
-  foundation_.On("POST", "/v3/deployments",
+  foundation_.On("POST", kContinue,
                  {.status = 502, .headers = {}, .body = "502 Bad Gateway", .then_fail = {}});
-  EXPECT_THAT(client_.CreateDeployment({.app = AppGuid("a"), .droplet = DropletGuid("d")}, {}),
-              HasErrorName("outcome-unknown"));
+  EXPECT_THAT(Continue(), HasErrorName("outcome-unknown"));
 }
 
 TEST_F(SessionTest, SaysOutcomeUnknownWhenACreationSucceededWithoutSayingWhatItMade) {
-  foundation_.On("POST", "/v3/deployments", JsonReply(201, json::object()));
-  EXPECT_THAT(client_.CreateDeployment({.app = AppGuid("a"), .droplet = DropletGuid("d")}, {}),
+  foundation_.On("POST", "/v3/apps", JsonReply(201, json::object()));
+  EXPECT_THAT(client_.CreateApp({.space = SpaceGuid("s"), .name = "x", .stack = "y"}, {}),
               HasErrorName("outcome-unknown"));
 }
 
 TEST_F(SessionTest, TakesCloudControllersOwn502ForARefusalAndNotForAnOpenOutcome) {
-  foundation_.On("POST", "/v3/deployments",
+  foundation_.On("POST", kContinue,
                  ErrorReply(502, 150006, "CF-BlobstoreUnavailable", "blobstore unavailable"));
-  EXPECT_THAT(client_.CreateDeployment({.app = AppGuid("a"), .droplet = DropletGuid("d")}, {}),
-              HasErrorName("blobstore-unavailable"));
+  EXPECT_THAT(Continue(), HasErrorName("blobstore-unavailable"));
 }
 
 TEST_F(SessionTest, RepeatsACreationThatCertainlyDidNotArrive) {
-  foundation_.Fail("POST", "/v3/deployments", Failure("connect-failed"));
-  foundation_.On("POST", "/v3/deployments",
+  foundation_.Fail("POST", kContinue, Failure("connect-failed"));
+  foundation_.On("POST", kContinue,
                  JsonReply(201, DeploymentJson("deployment-1", "ACTIVE", "DEPLOYING")));
-  EXPECT_THAT(client_.CreateDeployment({.app = AppGuid("a"), .droplet = DropletGuid("d")}, {}),
-              IsOk());
+  EXPECT_THAT(Continue(), IsOk());
 }
 
 TEST_F(SessionTest, FollowsAListPageByPageOnTheConfiguredApiOnly) {
@@ -318,10 +319,9 @@ TEST_F(SessionTest, EndsWithCancelledWhenStopped) {
 TEST_F(SessionTest, DoesNotCallAStoppedCreationAnOpenOutcome) {
   std::stop_source stop;
   foundation_.on_request = [&](const SeenRequest& request) {
-    if (request.url.ends_with("/v3/deployments")) stop.request_stop();
+    if (request.url.ends_with(kContinue)) stop.request_stop();
   };
-  EXPECT_THAT(client_.CreateDeployment({.app = AppGuid("a"), .droplet = DropletGuid("d")},
-                                       stop.get_token()),
+  EXPECT_THAT(client_.ContinueDeployment(DeploymentGuid("d"), stop.get_token()),
               HasErrorName("cancelled"));
 }
 

@@ -54,10 +54,9 @@ Status TargetSteps::Activate(const TargetAssignment& assignment, TargetFacts& fa
   SLUICE_RETURN_IF_ERROR(checkpoint(facts));
   const absl::Duration startup_timeout = absl::Seconds(order.startup_timeout_seconds);
   const bool rolling = facts.app_was_started && order.strategy == trust::Strategy::kRolling;
-  SLUICE_RETURN_IF_ERROR(
-      rolling ? Deploy(facts.app_guid, facts.droplet_guid, startup_timeout, facts, checkpoint, stop)
-              : StartWith(facts.app_guid, facts.droplet_guid, facts.app_was_started,
-                          startup_timeout, stop));
+  SLUICE_RETURN_IF_ERROR(rolling ? Deploy(assignment, facts.droplet_guid, facts, checkpoint, stop)
+                                 : StartWith(facts.app_guid, facts.droplet_guid,
+                                             facts.app_was_started, startup_timeout, stop));
   SLUICE_RETURN_IF_ERROR(
       VerifyRunning(facts.app_guid, facts.droplet_guid, order.artifact.sha256, stop));
   facts.finished_at = clock_.Now();
@@ -66,19 +65,23 @@ Status TargetSteps::Activate(const TargetAssignment& assignment, TargetFacts& fa
   return absl::OkStatus();
 }
 
-Status TargetSteps::Deploy(const AppGuid& app, const DropletGuid& droplet,
-                           absl::Duration startup_timeout, TargetFacts& facts,
-                           const Checkpoint& checkpoint, std::stop_token stop) {
-  SLUICE_ASSIGN_OR_RETURN(const Deployment deployment,
-                          cloud_controller_.CreateDeployment({.app = app,
-                                                              .droplet = droplet,
-                                                              .strategy = "rolling",
-                                                              .max_in_flight = std::nullopt,
-                                                              .metadata = {}},
-                                                             stop));
+Status TargetSteps::Deploy(const TargetAssignment& assignment, const DropletGuid& droplet,
+                           TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop) {
+  const trust::Order& order = assignment.order;
+  SLUICE_ASSIGN_OR_RETURN(
+      const Deployment deployment,
+      cloud_controller_.CreateDeployment(
+          {.app = facts.app_guid,
+           .droplet = droplet,
+           .strategy = "rolling",
+           .max_in_flight = std::nullopt,
+           .metadata = {.labels = {},
+                        .annotations = {{kPromotionAnnotation, order.promotion.value()}}}},
+          stop));
   facts.deployment_guid = deployment.guid;
   SLUICE_RETURN_IF_ERROR(checkpoint(facts));
-  return AwaitDeployment(deployment.guid, app, startup_timeout, stop);
+  return AwaitDeployment(deployment.guid, facts.app_guid,
+                         absl::Seconds(order.startup_timeout_seconds), stop);
 }
 
 // CC never ends a deployment whose instances do not get healthy: the deadline is ours, and counts
@@ -106,7 +109,10 @@ Status TargetSteps::AwaitDeployment(const DeploymentGuid& guid, const AppGuid& a
       last_healthy = deployment.last_successful_health_check;
       progress_at = clock_.Monotonic();
     }
-    SLUICE_RETURN_IF_ERROR(CrashStatus(app, deployment.created_at, stop));
+    // The new instances are a process of their own: what the old ones do is not our failure.
+    for (const ProcessGuid& web : deployment.new_process_guids) {
+      SLUICE_RETURN_IF_ERROR(CrashStatus(app, web, deployment.created_at, stop));
+    }
     if (clock_.Monotonic() - progress_at > startup_timeout) {
       return NamedError(StatusCode::kFailedPrecondition, "startup-timeout",
                         absl::StrCat("no new instance became healthy within ",
@@ -137,7 +143,7 @@ Status TargetSteps::AwaitInstances(const AppGuid& app, absl::Time since,
     // Diego may be away for a moment (503): the deadline below bounds how long that is believed.
     if (stats.ok() && stats->CountInState("RUNNING") >= web->instances) return absl::OkStatus();
     if (!stats.ok() && !absl::IsUnavailable(stats.status())) return stats.status();
-    SLUICE_RETURN_IF_ERROR(CrashStatus(app, since, stop));
+    SLUICE_RETURN_IF_ERROR(CrashStatus(app, web->guid, since, stop));
     if (clock_.Monotonic() - begun_at > startup_timeout) {
       return NamedError(StatusCode::kFailedPrecondition, "startup-timeout",
                         absl::StrCat("not all instances were running within ",
@@ -148,8 +154,9 @@ Status TargetSteps::AwaitInstances(const AppGuid& app, absl::Time since,
   }
 }
 
-Status TargetSteps::CrashStatus(const AppGuid& app, absl::Time since, std::stop_token stop) {
-  const auto crashes = cloud_controller_.ListCrashes(app, since, stop);
+Status TargetSteps::CrashStatus(const AppGuid& app, const ProcessGuid& web, absl::Time since,
+                                std::stop_token stop) {
+  const auto crashes = cloud_controller_.ListCrashes(app, web, since, stop);
   // Events are how we learn of a crash early; without them the startup timeout decides.
   if (!crashes.ok())
     return absl::IsCancelled(crashes.status()) ? crashes.status() : absl::OkStatus();

@@ -107,8 +107,8 @@ class TargetSteps final : public TargetWork {
   StatusOr<bool> RunsDroplet(const AppGuid& app, const DropletGuid& droplet, std::stop_token stop);
 
   // target_activate.cc
-  Status Deploy(const AppGuid& app, const DropletGuid& droplet, absl::Duration startup_timeout,
-                TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
+  Status Deploy(const TargetAssignment& assignment, const DropletGuid& droplet, TargetFacts& facts,
+                const Checkpoint& checkpoint, std::stop_token stop);
   Status AwaitDeployment(const DeploymentGuid& deployment, const AppGuid& app,
                          absl::Duration startup_timeout, std::stop_token stop);
   Status StartWith(const AppGuid& app, const DropletGuid& droplet, bool running,
@@ -117,7 +117,8 @@ class TargetSteps final : public TargetWork {
                         std::stop_token stop);
   Status VerifyRunning(const AppGuid& app, const DropletGuid& droplet, const std::string& sha256,
                        std::stop_token stop);
-  Status CrashStatus(const AppGuid& app, absl::Time since, std::stop_token stop);
+  Status CrashStatus(const AppGuid& app, const ProcessGuid& web, absl::Time since,
+                     std::stop_token stop);
   void PruneDroplets(const TargetFacts& facts, std::stop_token stop);
 
   // target_undo.cc

@@ -99,7 +99,7 @@ Status TargetSteps::UndoActivation(const TargetAssignment& assignment, TargetFac
   }
   const absl::Duration timeout = absl::Seconds(assignment.order.startup_timeout_seconds);
   if (app.state == "STARTED") {
-    SLUICE_RETURN_IF_ERROR(Deploy(app.guid, back, timeout, facts, checkpoint, stop));
+    SLUICE_RETURN_IF_ERROR(Deploy(assignment, back, facts, checkpoint, stop));
   } else {
     SLUICE_RETURN_IF_ERROR(StartWith(app.guid, back, false, timeout, stop));
   }

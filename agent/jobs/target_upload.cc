@@ -153,7 +153,7 @@ StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
     SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.GetDroplet(listed.guid, stop));
     if (!SameDroplet(droplet, order, statement)) continue;
     SLUICE_ASSIGN_OR_RETURN(const Droplet copy,
-                            cloud_controller_.CopyDroplet(droplet.guid, facts.app_guid, stop));
+                            cloud_controller_.CopyDroplet(droplet, facts.app_guid, stop));
     facts.droplet_guid = copy.guid;
     facts.droplet_made = true;
     facts.path = "copied";

@@ -148,11 +148,12 @@ TEST_F(RunningApp, CrashingDropletNeverServesAndCancelBringsTheOldOneBack) {
   EXPECT_EQ(CurrentDroplet(), droplet) << "CC sets the current droplet at once";
   Json events;
   ASSERT_TRUE(Eventually([&] {  // again and again
-    events =
-        box_.Call("GET", "/v3/audit_events?types=app.crash&target_guids=" + app_).json["resources"];
+    events = box_.Call("GET", "/v3/audit_events?types=audit.app.process.crash&target_guids=" + app_)
+                 .json["resources"];
     return events.size() >= 4;
   }));
   EXPECT_THAT(events[0]["data"]["exit_description"], HasSubstr("Exited with status 3"));
+  EXPECT_EQ(events[0]["actor"]["guid"], process);
   EXPECT_EQ(Shown(deployment["guid"])["status"]["value"], "ACTIVE") << "CC has no failure state";
   std::string details;
   EXPECT_TRUE(Eventually([&] {

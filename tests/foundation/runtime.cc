@@ -256,11 +256,17 @@ void Runtime::PostCrashes() {
     if (app == nullptr) continue;
     nlohmann::json detail = {
         {"instance", crash.instance_guid},  {"index", crash.index},          {"cell_id", "box"},
-        {"exit_status", crash.exit_status}, {"exit_description", crash.why}, {"reason", "CRASHED"},
-        {"crash_count", crash.crash_count}, {"version", crash.process_guid}};
-    AuditEvent& event =
+        {"exit_status", crash.exit_status}, {"exit_description", crash.why}, {"reason", "CRASHED"}};
+    // Two events, as Cloud Controller's: one of the process about its app, and the older one, whose
+    // target is the process (app_event_repository.rb, process_event_repository.rb).
+    AuditEvent& older =
         foundation_.store.AddEvent("app.crash", crash.process_guid, *app, detail.dump());
-    event.actor_type = "process";
+    older.actor_type = "app";
+    older.target_guid = crash.process_guid;
+    detail["crash_count"] = crash.crash_count;
+    detail["version"] = crash.process_guid;
+    foundation_.store.AddEvent("audit.app.process.crash", crash.process_guid, *app, detail.dump())
+        .actor_type = "process";
   }
 }
 

@@ -1,0 +1,91 @@
+#include "agent/plan_target.h"
+
+#include <string>
+#include <vector>
+
+#include "agent/foundation/testing/scripted_foundation.h"
+#include "common/base/testing/status_matchers.h"
+#include "gmock/gmock.h"
+
+namespace sluice::agent {
+namespace {
+
+using foundation::AppJson;
+using foundation::DropletJson;
+using foundation::JsonReply;
+using foundation::OrganizationJson;
+using foundation::PageReply;
+using foundation::SpaceJson;
+using nlohmann::json;
+using testing::Contains;
+using testing::HasSubstr;
+
+const std::string kSha256(64, 'a');
+
+// An app "checkout" without a droplet, in a space where the agent's client is a developer.
+class PlanTargetTest : public testing::Test {
+ protected:
+  PlanTargetTest() {
+    prod_.On("GET", "/v3/organizations", PageReply({OrganizationJson("org", "acme")}));
+    prod_.On("GET", "/v3/spaces", PageReply({SpaceJson("space", "payments", "org")}));
+    prod_.On("GET", "/v3/apps", PageReply({AppJson("app", "checkout", "space")}));
+    const json role = {{"guid", "r"},
+                       {"type", "space_developer"},
+                       {"relationships",
+                        {{"user", {{"data", {{"guid", "sluice"}}}}},
+                         {"space", {{"data", {{"guid", "space"}}}}},
+                         {"organization", {{"data", nullptr}}}}}};
+    prod_.On("GET", "/v3/roles", PageReply({role}));
+    prod_.On("GET", "/v3/deployments", PageReply({}));
+    prod_.On("GET", "/v3/apps/app/processes", PageReply({}));
+    prod_.On("GET", "/v3/apps/app/droplets", PageReply({}));
+  }
+  // The foundation has this droplet; the list hides its process types, as Cloud Controller does.
+  void Store(json droplet) {
+    prod_.On("GET", "/v3/droplets/" + droplet["guid"].get<std::string>(), JsonReply(200, droplet));
+    droplet["process_types"] = {{"redacted_message", "[PRIVATE DATA HIDDEN IN LISTS]"}};
+    prod_.On("GET", "/v3/droplets", PageReply({droplet}));
+  }
+  static json Of(std::string_view app, json droplet) {
+    droplet["relationships"]["app"]["data"]["guid"] = app;
+    return droplet;
+  }
+  StatusOr<TargetPlan> Plan() { return PlanForTarget(prod_.client(), question_, {}); }
+
+  foundation::ScriptedFoundation prod_;
+  TargetQuestion question_ = {.reference = {FoundationName("prod"), "acme", "payments", "checkout"},
+                              .strategy = "rolling",
+                              .sha256 = kSha256,
+                              .size_bytes = 4,
+      .stack = "",
+                              .process_types = {{"web", "run"}},
+                              .droplet_bytes_max = 1 << 20};
+};
+
+TEST_F(PlanTargetTest, DropletThatTheFoundationDoesNotHaveIsUploadedAsItArrives) {
+  prod_.On("GET", "/v3/droplets", PageReply({}));
+  const auto plan = Plan();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->upload, "cut-through");
+  EXPECT_THAT(plan->changes, Contains("upload 4 bytes"));
+}
+
+TEST_F(PlanTargetTest, DropletThatAnotherAppHoldsIsCopied) {
+  Store(Of("another", DropletJson("theirs", "STAGED", kSha256)));
+  const auto plan = Plan();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->upload, "copy");
+  EXPECT_EQ(plan->already, "none");
+  EXPECT_THAT(plan->changes, Contains(HasSubstr("copy the droplet from another app")));
+}
+
+// As the promotion itself: other process types make it another droplet.
+TEST_F(PlanTargetTest, SameBitsWithOtherProcessTypesAreUploadedAnew) {
+  json droplet = Of("another", DropletJson("theirs", "STAGED", kSha256));
+  droplet["process_types"] = {{"web", "something else"}};
+  Store(droplet);
+  EXPECT_EQ(Plan()->upload, "cut-through");
+}
+
+}  // namespace
+}  // namespace sluice::agent
