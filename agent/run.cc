@@ -91,6 +91,10 @@ Status Program::OpenFiles() {
                      ", the configuration is of ", settings_.foundation.value()));
   }
   SLUICE_RETURN_IF_ERROR(around_.files.MakeFolder(settings_.data_dir));
+  // The control loop writes it on its own thread and waits for the disk, a write for each change of
+  // a job's state: what is not journalled may not be acted upon, and nothing else may overtake it.
+  // That holds heartbeats up by at most one write for each job that changes in the same turn, so by
+  // 2 * kOpenJobsMax writes at the worst; droplet bytes never wait for it.
   SLUICE_ASSIGN_OR_RETURN(journal_, Journal::Open(around_.files, settings_.JournalPath()));
   SLUICE_ASSIGN_OR_RETURN(authority_, Authority::Open(around_.files,
                                                       {.trust_document = settings_.trust_document,

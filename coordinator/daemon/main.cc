@@ -75,7 +75,9 @@ int Main(int argc, char** argv) {
   std::string copy;
   program
       .AddConfiguredCommand(
-          "backup", "Copy and verify the ledger; the coordinator must not be running",
+          "backup",
+          "Copy and verify the ledger. Stop the coordinator before and start it afterwards: agents "
+          "go on meanwhile",
           [&copy](const std::string& config_file) { return BackUp(config_file, copy); })
       ->add_option("FILE", copy, "Where to write the copy")
       ->required();

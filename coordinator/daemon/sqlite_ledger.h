@@ -68,8 +68,8 @@ class SqliteLedger final : public Ledger {
   std::unique_ptr<Thread> writer_;
 };
 
-// Copies the ledger at `path`, whose coordinator may be running, to `copy_path`, which must not
-// exist, and verifies the copy. The copy is a ledger that a coordinator can start from.
+// Copies the ledger at `path` to `copy_path`, which must not exist, and verifies the copy. Its
+// coordinator must not be running: the ledger has one owner, and another is refused by common/store. The copy is a ledger that a coordinator can start from.
 Status BackUpLedger(Files& files, const std::string& path, const std::string& copy_path);
 
 }  // namespace sluice::coordinator

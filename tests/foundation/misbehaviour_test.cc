@@ -219,6 +219,36 @@ TEST_F(Uploading, SlowAndStalledOnesTakeTheirTime) {
   EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(450));
 }
 
+TEST_F(Misled, SlowApiTakesItsTimeWithOneAnswerAndOnlyThatOne) {
+  const auto ask = [this] {
+    const auto began = std::chrono::steady_clock::now();
+    EXPECT_EQ(box_.Call("GET", "/v3/apps/" + app_).status, 200);
+    return std::chrono::steady_clock::now() - began;
+  };
+  ask();  // logs in
+  box_.Misbehave("slow-api", {{"count", 1}, {"parameters", {{"seconds", 0.5}}}});
+  EXPECT_GE(ask(), std::chrono::milliseconds(500));
+  ask();
+  EXPECT_EQ(box_.Admin("GET", "/misbehaviours")["active"][0]["occurred"], 1) << "once only";
+}
+
+TEST_F(Misled, DoubledRequestIdIsTwoHeadersWithDifferentIds) {
+  const auto ids = [this] {
+    std::vector<std::string> found;
+    const Answer answer = box_.Call("GET", "/v3/apps/" + app_);
+    for (const auto& [name, value] : answer.headers.all()) {
+      if (EqualWithoutCase(name, "X-Vcap-Request-Id")) found.push_back(value);
+    }
+    return found;
+  };
+  EXPECT_EQ(ids().size(), 1U);
+  box_.Misbehave("doubled-request-id", {{"count", 1}});
+  const std::vector<std::string> doubled = ids();
+  ASSERT_EQ(doubled.size(), 2U);
+  EXPECT_NE(doubled[0], doubled[1]);
+  EXPECT_EQ(ids().size(), 1U) << "once only";
+}
+
 TEST_F(Misled, OtherRefusalsOfCloudControllerCanBeAskedFor) {
   box_.Misbehave("deployment-create-422-quota", {{"count", 1}});
   Json body = {{"relationships", {{"app", {{"data", {{"guid", app_}}}}}}}};
