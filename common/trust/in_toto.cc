@@ -4,13 +4,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/trust/json_fields.h"
 #include "nlohmann/json.hpp"
 
 namespace sluice::trust {
 namespace {
 
 constexpr std::string_view kStatementType = "https://in-toto.io/Statement/v1";
-constexpr size_t kSha256Bytes = 32;
 
 }  // namespace
 

@@ -10,6 +10,8 @@
 
 namespace sluice::trust {
 
+inline constexpr size_t kSha256Bytes = 32;
+inline constexpr size_t kErrorNameLengthMax = 64;
 inline constexpr size_t kGuidBytesMax = 64;
 inline constexpr size_t kNameBytesMax = 255;  // stacks, buildpacks and their like
 

@@ -15,7 +15,6 @@ namespace {
 
 constexpr int64_t kStartupTimeoutSecondsMax = 24 * 60 * 60;
 constexpr size_t kOrderIdBytes = 16;
-constexpr size_t kSha256Bytes = 32;
 
 constexpr std::pair<Strategy, std::string_view> kStrategies[] = {{Strategy::kRolling, "rolling"},
                                                                  {Strategy::kCanary, "canary"},

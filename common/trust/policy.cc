@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kPolicyBytesMax = 256 * 1024;
 
-Status Denied(std::string_view name, std::string_view message) {
+Status DeniedByPolicy(std::string_view name, std::string_view message) {
   return NamedError(StatusCode::kPermissionDenied, name,
                     absl::StrCat("this agent's own policy does not allow ", ToAbsl(message)));
 }
@@ -84,39 +84,40 @@ StatusOr<Policy> Policy::Load(const Files& files, const std::string& path) {
 Status Policy::CheckOrder(const Order& order, std::string_view operator_name,
                           const FoundationName& own) const {
   if (operators.has_value() && !operators->contains(std::string(operator_name))) {
-    return Denied("policy-operator", absl::StrCat("operator ", ToAbsl(operator_name)));
+    return DeniedByPolicy("policy-operator", absl::StrCat("operator ", ToAbsl(operator_name)));
   }
   if (actions.has_value() && !actions->contains(order.action)) {
-    return Denied("policy-action", absl::StrCat("to ", ToAbsl(ActionName(order.action))));
+    return DeniedByPolicy("policy-action", absl::StrCat("to ", ToAbsl(ActionName(order.action))));
   }
   if (sources.has_value() && !AnyMatches(*sources, order.source.reference)) {
-    return Denied("policy-source", absl::StrCat("droplets from ", order.source.reference.text()));
+    return DeniedByPolicy("policy-source",
+                          absl::StrCat("droplets from ", order.source.reference.text()));
   }
   for (const OrderTarget& target : order.targets) {
     if (target.reference.foundation != own || !targets.has_value()) continue;
     if (!AnyMatches(*targets, target.reference)) {
-      return Denied("policy-target", absl::StrCat("the target ", target.reference.text()));
+      return DeniedByPolicy("policy-target", absl::StrCat("the target ", target.reference.text()));
     }
   }
   if (stacks.has_value() && !stacks->contains(order.artifact.stack)) {
-    return Denied("policy-stack", order.artifact.stack.empty()
-                                      ? std::string("a droplet of unknown stack")
-                                      : absl::StrCat("the stack ", order.artifact.stack));
+    return DeniedByPolicy("policy-stack", order.artifact.stack.empty()
+                                              ? std::string("a droplet of unknown stack")
+                                              : absl::StrCat("the stack ", order.artifact.stack));
   }
   if (droplet_bytes_max.has_value() && order.artifact.size_bytes > *droplet_bytes_max) {
-    return Denied("policy-droplet-too-large",
-                  absl::StrCat("a droplet of ", order.artifact.size_bytes, " bytes; its limit is ",
-                               *droplet_bytes_max));
+    return DeniedByPolicy("policy-droplet-too-large",
+                          absl::StrCat("a droplet of ", order.artifact.size_bytes,
+                                       " bytes; its limit is ", *droplet_bytes_max));
   }
   return absl::OkStatus();
 }
 
 Status Policy::CheckRead(std::string_view operator_name) const {
   if (operators.has_value() && !operators->contains(std::string(operator_name))) {
-    return Denied("policy-operator", absl::StrCat("operator ", ToAbsl(operator_name)));
+    return DeniedByPolicy("policy-operator", absl::StrCat("operator ", ToAbsl(operator_name)));
   }
   if (actions.has_value() && !actions->contains(Action::kRead)) {
-    return Denied("policy-action", "to read");
+    return DeniedByPolicy("policy-action", "to read");
   }
   return absl::OkStatus();
 }

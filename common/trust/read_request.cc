@@ -14,9 +14,7 @@ namespace sluice::trust {
 namespace {
 
 constexpr size_t kRequestIdBytes = 16;
-constexpr size_t kSha256Bytes = 32;
 constexpr size_t kActionLengthMax = 32;
-constexpr size_t kErrorNameLengthMax = 64;
 constexpr size_t kErrorMessageBytesMax = 4096;
 constexpr int64_t kHighestCode = 16;  // absl::StatusCode::kUnauthenticated
 

@@ -13,8 +13,6 @@
 namespace sluice::trust {
 namespace {
 
-constexpr size_t kSha256Bytes = 32;
-constexpr size_t kErrorNameLengthMax = 64;
 constexpr size_t kErrorBytesMax = 4096;
 
 constexpr std::pair<Outcome, std::string_view> kOutcomes[] = {

@@ -15,10 +15,9 @@ namespace sluice::trust {
 namespace {
 
 constexpr size_t kIdBytes = 16;
-constexpr size_t kSha256Bytes = 32;
 constexpr size_t kPublicKeyBytes = 32;
 
-Status Denied(std::string_view name, std::string_view message) {
+Status OfferRefused(std::string_view name, std::string_view message) {
   return NamedError(StatusCode::kPermissionDenied, name, message);
 }
 
@@ -75,15 +74,15 @@ StatusOr<SealOffer> VerifySealOffer(std::string_view envelope, const ExpectedOff
   SLUICE_ASSIGN_OR_RETURN(SealOffer offer, ParseSealOffer(payload));
   const std::string agent = absl::StrCat("the agent of ", expected.foundation.value());
   if (offer.foundation != expected.foundation) {
-    return Denied("wrong-foundation", absl::StrCat(agent, " offered for another foundation"));
+    return OfferRefused("wrong-foundation", absl::StrCat(agent, " offered for another foundation"));
   }
   if (offer.order_sha256 != expected.order_sha256) {
-    return Denied("offer-for-another-order",
-                  absl::StrCat(agent, " made this offer for another order"));
+    return OfferRefused("offer-for-another-order",
+                        absl::StrCat(agent, " made this offer for another order"));
   }
   if (!expected.transfer_id.empty() && offer.transfer_id != expected.transfer_id) {
-    return Denied("offer-for-another-transfer",
-                  absl::StrCat(agent, " made this offer for another transfer"));
+    return OfferRefused("offer-for-another-transfer",
+                        absl::StrCat(agent, " made this offer for another transfer"));
   }
   if (now >= offer.not_after) {
     return NamedError(StatusCode::kFailedPrecondition, "offer-expired",

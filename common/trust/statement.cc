@@ -13,7 +13,6 @@
 namespace sluice::trust {
 namespace {
 
-constexpr size_t kSha256Bytes = 32;
 constexpr size_t kBuildpacksMax = 32;
 
 nlohmann::json SourceJson(const AppReference& reference, const AppGuid& app_guid,
