@@ -12,6 +12,8 @@
 #include "common/transfer/exchange_loop.h"
 #include "common/transfer/incoming_transfer.h"
 #include "common/transfer/outgoing_transfer.h"
+#include "common/transfer/spool.h"
+#include "common/transfer/spooling_transfer.h"
 
 namespace sluice::transfer {
 namespace {
@@ -36,7 +38,8 @@ Status CheckMeetings(const std::vector<Meeting>& meetings) {
 
 class ThreadedExchange final : public BulkExchange {
  public:
-  ThreadedExchange(const Clock& clock, Entropy& entropy) : clock_(clock), entropy_(entropy) {}
+  ThreadedExchange(const Clock& clock, Entropy& entropy, Files& files, Spool& spool)
+      : clock_(clock), entropy_(entropy), files_(files), spool_(spool) {}
 
   ~ThreadedExchange() override {
     calls_->Put([this](ExchangeLoop&) { stop_ = true; });
@@ -56,33 +59,36 @@ class ThreadedExchange final : public BulkExchange {
   std::string endpoint() const override { return endpoint_; }
 
   StatusOr<std::unique_ptr<OutgoingTransfer>> Send(OutgoingOptions options) override {
-    SLUICE_CHECK(options.meetings.size() == options.recipients.size());
     SLUICE_RETURN_IF_ERROR(CheckMeetings(options.meetings));
-    SLUICE_ASSIGN_OR_RETURN(const StreamHeader header,
-                            MakeHeader(options.layout, options.statement_sha256,
-                                       options.content_key, options.recipients, entropy_));
-    SLUICE_ASSIGN_OR_RETURN(std::string header_bytes, SerializeHeader(header, options.sign));
     auto carriage = std::make_shared<OutgoingCarriage>(
-        SenderMachine::Options{options.layout, std::move(header_bytes), options.meetings.size(),
-                               options.droplet_sha256, options.silence_max},
+        SenderMachine::Options{.layout = options.layout,
+                               .header = options.seed.header,
+                               .receivers = options.meetings.size(),
+                               .droplet_sha256 = options.droplet_sha256,
+                               .silence_max = options.silence_max},
         clock_);
-    SLUICE_RETURN_IF_ERROR(CallAndWait([&](ExchangeLoop& loop) {
-      return loop.Begin(carriage, options.meetings, options.silence_max);
-    }));
-    return std::make_unique<SealingTransfer>(
-        carriage, calls_, SealingKey(options.content_key, options.layout.transfer), options.sign);
+    const std::vector<Meeting> meetings = options.meetings;
+    const absl::Duration silence_max = options.silence_max;
+    const Secret sealing_key = SealingKey(options.seed.content_key, options.layout.transfer);
+    SLUICE_ASSIGN_OR_RETURN(auto transfer, MakeSealingTransfer(std::move(options), sealing_key,
+                                                               carriage, calls_, files_));
+    SLUICE_RETURN_IF_ERROR(CallAndWait(
+        [&](ExchangeLoop& loop) { return loop.Begin(carriage, meetings, silence_max); }));
+    return transfer;
   }
 
   StatusOr<std::unique_ptr<IncomingTransfer>> Receive(IncomingOptions options) override {
-    const crypto::Sha256Digest droplet_sha256 = options.droplet_sha256;
+    auto spooled = spool_.Resume(options.layout, options.verify);
+    if (absl::IsNotFound(spooled.status())) spooled = spool_.Admit(options.layout);
+    SLUICE_RETURN_IF_ERROR(spooled.status());
+    std::shared_ptr<SpoolFile> file = *std::move(spooled);
     std::shared_ptr<IncomingCarriage> carriage;
     SLUICE_RETURN_IF_ERROR(CallAndWait([&](ExchangeLoop& loop) {
-      const std::vector<Meeting> meetings = {options.meeting};
-      const absl::Duration silence_max = options.silence_max;
-      carriage = std::make_shared<IncomingCarriage>(std::move(options), loop.credit(), clock_);
-      return loop.Begin(carriage, meetings, silence_max);
+      carriage = std::make_shared<IncomingCarriage>(options, *file, loop.credit(), clock_);
+      return loop.Begin(carriage, {options.meeting}, options.silence_max);
     }));
-    return std::make_unique<OpeningTransfer>(carriage, calls_, droplet_sha256);
+    return std::make_unique<SpoolingTransfer>(std::move(options), std::move(file),
+                                              std::move(carriage), calls_);
   }
 
  private:
@@ -127,6 +133,8 @@ class ThreadedExchange final : public BulkExchange {
 
   const Clock& clock_;
   Entropy& entropy_;
+  Files& files_;
+  Spool& spool_;
   const std::shared_ptr<LoopCalls> calls_ = std::make_shared<LoopCalls>(kLoopCallsMax);
   std::string endpoint_;
   bool stop_ = false;             // the thread's
@@ -135,10 +143,20 @@ class ThreadedExchange final : public BulkExchange {
 
 }  // namespace
 
+StatusOr<TransferSeed> MakeTransferSeed(const SeedOptions& options, Entropy& entropy) {
+  TransferSeed seed = {.content_key = GenerateContentKey(entropy), .header = {}};
+  SLUICE_ASSIGN_OR_RETURN(const StreamHeader header,
+                          MakeHeader(options.layout, options.statement_sha256, seed.content_key,
+                                     options.recipients, entropy));
+  SLUICE_ASSIGN_OR_RETURN(seed.header, SerializeHeader(header, options.sign));
+  return seed;
+}
+
 StatusOr<std::unique_ptr<BulkExchange>> BulkExchange::Start(net::Network& network,
                                                             const Clock& clock, Entropy& entropy,
+                                                            Files& files, Spool& spool,
                                                             Options options) {
-  auto exchange = std::make_unique<ThreadedExchange>(clock, entropy);
+  auto exchange = std::make_unique<ThreadedExchange>(clock, entropy, files, spool);
   SLUICE_RETURN_IF_ERROR(exchange->Run(network, std::move(options)));
   return exchange;
 }

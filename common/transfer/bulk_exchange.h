@@ -1,20 +1,21 @@
-// Transfers of droplets between this process and others: bytes go in at the source's end and come
-// out at the target's, sealed in between. What the agents use of this room.
+// Transfers of droplets between this process and others: bytes go in at the source's end, are
+// sealed in between, lie in the target's spool and come out of it. What the agents use of this
+// room.
 //
-// A BulkExchange owns one thread with the process's bulk sockets; the two kinds of transfer are its
-// handles, each used by one job's thread at a time, except Cancel() and figures(), which any thread
-// may call. Sealing, opening and hashing happen in the jobs' threads, inside Write() and Read().
+// A BulkExchange owns one thread with the process's bulk sockets, and one more for each transfer
+// into this process, which checks, stores and hashes. The two kinds of transfer are its handles.
 // Handles may outlive the exchange: what they are asked then fails by "cancelled".
 //
-// Both ends begin in any order; whoever is first waits for the other up to silence_max, and who
-// dials dials again until then. A connection that breaks while chunks are under way ends the
-// transfer at both ends ("peer-unreachable"); another try is another transfer, with another id and
-// content key.
+// Both ends begin in any order; whoever is first waits for the other. A connection that breaks, or
+// is silent too long, is made again by whoever dials, with no limit of time: how long a promotion
+// may wait for its peer is for its owner to say, by Cancel(). What has been stored is never asked
+// for again, and either process may be restarted: a source with the same TransferSeed and the same
+// log of digests, a target with the same spool and seal key, go on where they were.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,8 +37,13 @@
 namespace sluice::net {
 class Network;
 }  // namespace sluice::net
+namespace sluice {
+class Files;
+}  // namespace sluice
 
 namespace sluice::transfer {
+
+class Spool;
 
 // How the two ends meet: one of them dials.
 struct Meeting {
@@ -49,42 +55,68 @@ struct Meeting {
 // What a transfer has cost so far, at this end.
 struct TransferFigures {
   uint64_t bytes_total = 0;  // of the droplet
-  uint64_t bytes_done = 0;   // target: authenticated here; source: asked for and sent
+  uint64_t bytes_done = 0;   // target: durable here; source: sent, each chunk once
   uint64_t bytes_sent = 0;   // or received: sealed chunks and headers, as they were on the wire
   uint64_t bytes_again = 0;  // of these, chunks that had been sent before
   absl::Duration elapsed;    // since the transfer began
+  bool connected = false;    // to a peer, at present
 };
 
-struct OutgoingOptions {
+// What makes a stream the same stream after a restart of the source. Journalled, 0600, before the
+// transfer begins; dropped when it is over.
+struct TransferSeed {
+  Secret content_key;
+  std::string header;  // as SerializeHeader() gives it; with the key wrapped for each recipient
+};
+// A new one. Names as MakeHeader().
+struct SeedOptions {
   StreamLayout layout;  // with an id that no transfer had before
   crypto::Sha256Digest statement_sha256;
-  Secret content_key;
   std::vector<Recipient> recipients;  // one per meeting, in the same order
+  ChunkSigner sign;
+};
+StatusOr<TransferSeed> MakeTransferSeed(const SeedOptions& options, Entropy& entropy);
+
+struct OutgoingOptions {
+  StreamLayout layout;
+  TransferSeed seed;
   std::vector<Meeting> meetings;
   ChunkSigner sign;
-  // When given, the transfer fails by "verified-mismatch" if a receiver claims to hold another.
-  std::optional<crypto::Sha256Digest> droplet_sha256 = std::nullopt;
-  // Without a sign of life from a receiver for this long, the transfer fails: "peer-silent".
-  absl::Duration silence_max = absl::Seconds(30);
+  // Fails by "verified-mismatch" if a receiver claims to hold another.
+  crypto::Sha256Digest droplet_sha256;
+  // The log of plain chunks' digests, made if there is none: no chunk is sealed twice with
+  // different bytes. The transfer removes it when it has ended well; after anything else its owner
+  // does.
+  std::string digest_log_path;
+  // A connection without a sign of life for this long is taken for broken.
+  absl::Duration silence_max = absl::Seconds(6);
 };
 
-// The source's end. Destroyed before its end, it cancels.
+// Where an outgoing transfer's bytes come from. Called on the thread that calls Run().
+class DropletSource {
+ public:
+  virtual ~DropletSource() = default;
+  // Takes the next bytes, in pieces of any length. May block. An error ends the reading.
+  using Take = std::function<Status(std::string_view)>;
+  // Gives the droplet's bytes from `offset` on to `take`, in order, until the droplet ends or
+  // `take` fails, and returns then: OK, what `take` returned, or why there are no bytes.
+  virtual Status Read(uint64_t offset, const Take& take) = 0;
+};
+
+// The source's end. Destroyed before its end, it stops without telling the receivers: they wait.
 class OutgoingTransfer {
  public:
   virtual ~OutgoingTransfer() = default;
-  // Waits until a receiver asks for the stream: only then is it known that the droplet is needed.
-  // Optional. Fails as Write().
-  virtual Status AwaitReceiver() = 0;
-  // The droplet's next bytes, in pieces of any length. Blocks while the receivers' credit is used
-  // up. Fails with the transfer's cause: what the receiver said when it gave up, "peer-silent",
-  // "peer-unreachable", "peer-not-admitted" (Unavailable), "cancelled", a refusal of
-  // SenderMachine; OutOfRange "stream-overrun" for more than layout.droplet_bytes.
-  virtual Status Write(std::string_view plain) = 0;
-  // After all bytes: waits until every receiver has said that the whole digest holds. DataLoss
-  // "stream-truncated" when bytes are missing.
-  virtual Status Finish() = 0;
-  // Effective at once here: a blocked Write() or Finish() returns `why`, an error. The receivers
-  // are told it and fail by it.
+  // Reads what receivers ask for, seals and sends, until each has said that the whole digest holds.
+  // `source` is not asked before somebody has asked for a chunk, read on from where it was as long
+  // as that serves, and asked anew from another offset when what is wanted was passed before, or
+  // when nothing was wanted for `idle_max`. Fails with the transfer's cause: what a receiver said
+  // when it gave up, why Cancel() was called, what `source` returned, "cancelled", a refusal of
+  // SenderMachine; DataLoss "digest-mismatch" (the droplet read in one piece has another SHA-256),
+  // "chunk-changed" (other bytes than when it was read before), "stream-truncated".
+  virtual Status Run(DropletSource& source, absl::Duration idle_max) = 0;
+  // Any thread. Effective at once here: Run() returns `why`, an error. Receivers are told it and
+  // fail by it.
   virtual void Cancel(const Status& why) = 0;
   virtual TransferFigures figures() const = 0;
 };
@@ -97,24 +129,35 @@ struct IncomingOptions {
   ChunkVerifier verify;       // the source agent's signature
   uint32_t target_index = 0;  // place among the source's recipients: it refuses any other
   Meeting meeting;
-  absl::Duration silence_max = absl::Seconds(30);
+  absl::Duration silence_max = absl::Seconds(6);
 };
 
-// The target's end. Destroyed before Read() has given the last chunk, it cancels; later the
-// exchange itself repeats to the source that the digest holds, until that is acknowledged.
+// The droplet of an incoming transfer from its first byte, opened, in order. One thread's.
+class ArrivingDroplet {
+ public:
+  virtual ~ArrivingDroplet() = default;
+  // Blocks while there are no bytes; 0 at the end. `plain` has room for one byte at least.
+  // The last chunk is given out only after the digest of the whole was found equal to
+  // droplet_sha256. Fails with the transfer's cause.
+  virtual StatusOr<size_t> Read(std::span<char> plain) = 0;
+};
+
+// The target's end. Destroyed before its end, it stops without telling the source, which waits; the
+// spool keeps what has arrived.
 class IncomingTransfer {
  public:
   virtual ~IncomingTransfer() = default;
-  // The droplet's next bytes, authenticated, in order; blocks while there are none; 0 at the end.
-  // `plain` has room for one byte at least.
-  // The last chunk is given out only after the digest of the whole was found equal to
-  // droplet_sha256: else DataLoss "digest-mismatch". Other failures: "chunk-bad-signature",
-  // "chunk-bad-seal", "header-wrong-layout", "header-wrong-statement" (DataLoss), names of
-  // ParseHeader() and UnwrapFrom(), "peer-silent", "peer-unreachable", "peer-not-admitted", what
-  // the source said when it gave up, "cancelled", a refusal of ReceiverMachine.
-  virtual StatusOr<size_t> Read(std::span<char> plain) = 0;
-  // Effective at once here: a blocked Read() returns `why`, an error. The source is told it and
-  // fails by it.
+  // From the first byte, however often: an upload that broke is begun again from the spool. The
+  // transfer outlives its readers.
+  virtual std::unique_ptr<ArrivingDroplet> Open() = 0;
+  // Waits until the whole has arrived and its digest holds. Fails with the transfer's cause:
+  // DataLoss "digest-mismatch", "header-wrong-layout", "header-wrong-statement", "header-changed",
+  // names of ParseHeader(), UnwrapFrom() and Spool; what the source said when it gave up, why
+  // Cancel() was called, "cancelled", a refusal of ReceiverMachine. A bad chunk
+  // ("chunk-bad-signature") fails it too, as long as there is one source to ask.
+  virtual Status AwaitVerified() = 0;
+  // Any thread. Effective at once here: blocked calls return `why`, an error. The source is told it
+  // and fails by it.
   virtual void Cancel(const Status& why) = 0;
   virtual TransferFigures figures() const = 0;
 };
@@ -128,13 +171,16 @@ class BulkExchange {
   };
   // Starts the thread and listens. Unavailable "cannot-listen". All borrowed.
   static StatusOr<std::unique_ptr<BulkExchange>> Start(net::Network& network, const Clock& clock,
-                                                       Entropy& entropy, Options options);
+                                                       Entropy& entropy, Files& files, Spool& spool,
+                                                       Options options);
   virtual ~BulkExchange() = default;
   // With its port; empty when not listening.
   virtual std::string endpoint() const = 0;
-  // Names as MakeHeader(); FailedPrecondition "transfer-exists"; InvalidArgument "peer-twice": two
-  // meetings with one agent.
+  // FailedPrecondition "transfer-exists"; InvalidArgument "peer-twice": two meetings with one
+  // agent; names of ChunkDigestLog.
   virtual StatusOr<std::unique_ptr<OutgoingTransfer>> Send(OutgoingOptions options) = 0;
+  // Takes up what the spool has of this transfer, or makes room for it: ResourceExhausted
+  // "spool-full". Names of Spool; FailedPrecondition "transfer-exists".
   virtual StatusOr<std::unique_ptr<IncomingTransfer>> Receive(IncomingOptions options) = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 
 namespace sluice::transfer {
 namespace {
@@ -108,6 +109,12 @@ Status CancelCause(const v1::BulkCancel& cancel) {
   const Status cause = StatusFromParts(cancel.code(), name, message);
   if (cause.ok()) return NamedError(StatusCode::kCancelled, name, message);
   return cause;
+}
+
+Status PeerSilent(std::string_view who, absl::Duration silence) {
+  return NamedError(StatusCode::kUnavailable, "peer-silent",
+                    absl::StrCat(ToAbsl(who), " of the droplet has not been heard of for ",
+                                 absl::FormatDuration(silence)));
 }
 
 Status UnexpectedMessage(const v1::BulkMessage& message) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/crypto/digest.h"
 #include "common/transfer/transfer_id.h"
@@ -28,6 +29,9 @@ v1::BulkMessage PongMessage(const TransferId& transfer);
 // What the other side gives as its reason: always an error, its name kebab-case, its message of a
 // bounded length, whatever was sent.
 Status CancelCause(const v1::BulkCancel& cancel);
+
+// Unavailable "peer-silent": `who` ("the source") has given no sign of life for `silence`.
+Status PeerSilent(std::string_view who, absl::Duration silence);
 
 // Aborted "unexpected-message": the other end says what is not its to say, or not now.
 Status UnexpectedMessage(const v1::BulkMessage& message);

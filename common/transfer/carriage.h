@@ -34,7 +34,14 @@ class Carriage {
   virtual Effects Perform(Effect effect) = 0;
 
   // A header or chunk has gone or come.
-  virtual void CountPayload(size_t bytes) { payload_bytes_ += bytes; }
+  void CountPayload(size_t bytes) { payload_bytes_ += bytes; }
+  // After each event of the machine: what it says of itself, for figures().
+  void Note(bool connected, uint64_t bytes_again) {
+    connected_ = connected;
+    again_bytes_ = bytes_again;
+  }
+  // Over for whoever reads or writes, for this cause, unless it was over before. Any thread.
+  virtual void End(const Status& why) = 0;
 
   // Any thread.
   const StreamLayout& layout() const { return layout_; }
@@ -53,6 +60,8 @@ class Carriage {
   const absl::Duration started_;
   std::atomic<uint64_t> payload_bytes_{0};
   std::atomic<uint64_t> done_bytes_{0};
+  std::atomic<uint64_t> again_bytes_{0};
+  std::atomic<bool> connected_{false};
   std::atomic<int64_t> took_nanoseconds_{-1};  // below 0: not over
 };
 

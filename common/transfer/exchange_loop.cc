@@ -18,6 +18,7 @@ constexpr size_t kPastMax = 256;
 constexpr absl::Duration kRedialFirst = absl::Milliseconds(100);
 constexpr absl::Duration kRedialMax = absl::Seconds(2);
 constexpr int kRedialDoublingsMax = 5;
+constexpr int kRefusalsMax = 3;
 constexpr absl::Duration kTickMax = absl::Milliseconds(500);
 constexpr int kTicksPerSilence = 20;
 
@@ -41,13 +42,15 @@ StatusOr<std::unique_ptr<ExchangeLoop>> ExchangeLoop::Open(net::Network& network
 
 ExchangeLoop::~ExchangeLoop() {
   while (!carried_.empty()) {
-    const TransferId transfer = carried_.begin()->first;
-    const Status why = NamedError(StatusCode::kCancelled, "cancelled", "this process is stopping");
     const std::shared_ptr<Carriage> carriage = carried_.begin()->second.carriage;
-    Perform(*carriage, carriage->machine().GiveUp(why));
-    // A receiver that only waits to be heard has nothing to give up.
-    Finish(transfer, why);
+    Abandon(*carriage, NamedError(StatusCode::kCancelled, "cancelled", "this process is stopping"));
   }
+}
+
+void ExchangeLoop::Abandon(Carriage& carriage, const Status& why) {
+  carriage.End(why);
+  carriage.machine().Abandon();
+  Drop(carriage.id());
 }
 
 Status ExchangeLoop::Begin(std::shared_ptr<Carriage> carriage, std::vector<Meeting> meetings,
@@ -98,7 +101,10 @@ void ExchangeLoop::OnConnectionReady(net::ConnectionId connection) {
   if (found == line_of_.end()) return SayFarewell(connection);
   const LineRef ref = found->second;
   Carried& carried = carried_.at(ref.transfer);
-  carried.lines[ref.peer].ready = true;
+  Line& line = carried.lines[ref.peer];
+  line.ready = true;
+  line.attempts = 0;
+  line.refusals = 0;
   const std::shared_ptr<Carriage> carriage = carried.carriage;
   Perform(*carriage, carriage->machine().OnConnected(ref.peer, clock_.Monotonic()));
 }
@@ -203,9 +209,11 @@ Effects ExchangeLoop::LoseLine(Carried& carried, size_t peer, const Status& why)
   line.ready = false;
   StreamMachine& machine = carried.carriage->machine();
   machine.OnUnreachable(peer, why);
-  const bool hopeless =
-      ErrorName(why) == "peer-not-admitted" || why.code() == StatusCode::kInvalidArgument;
-  if (hopeless || !machine.MayMeetAgain(peer)) return machine.GiveUp(why);
+  // A handshake may break with its connection; one that fails again and again is a refusal.
+  if (ErrorName(why) == "peer-not-admitted") ++line.refusals;
+  if (line.refusals >= kRefusalsMax || why.code() == StatusCode::kInvalidArgument) {
+    return machine.GiveUp(why);
+  }
   if (!line.meeting.dial) return {};
   // Full jitter: many that lost the same agent do not come back in step.
   const absl::Duration ceiling =
@@ -229,12 +237,15 @@ void ExchangeLoop::Perform(Carriage& carriage, Effects effects) {
     if (const auto* ended = std::get_if<Ended>(&effect)) end = ended->why;
     if (auto* out = std::get_if<MessageOut>(&effect)) {
       more = SendOut(found->second, std::move(*out));
+    } else if (const auto* hung_up = std::get_if<HungUp>(&effect)) {
+      more = HangUp(found->second, *hung_up);
     } else {
       more = carriage.Perform(std::move(effect));
     }
     if (end) return Finish(transfer, *end);
     std::move(more.begin(), more.end(), std::back_inserter(effects));
   }
+  carriage.Note(carriage.machine().connected(), carriage.machine().bytes_again());
 }
 
 Effects ExchangeLoop::SendOut(Carried& carried, MessageOut out) {
@@ -254,14 +265,22 @@ Effects ExchangeLoop::SendOut(Carried& carried, MessageOut out) {
                                           " broke: ", sent.message())));
 }
 
+Effects ExchangeLoop::HangUp(Carried& carried, const HungUp& hung_up) {
+  const auto connection = carried.lines[hung_up.peer].connection;
+  if (!connection) return {};
+  sockets_->Hangup(*connection);
+  return LoseLine(carried, hung_up.peer, hung_up.why);
+}
+
 void ExchangeLoop::Leave(Line& line, const TransferId& transfer, const Status& why) {
   loop_.timers().Cancel(line.redial);
   if (!line.connection) return;
   line_of_.erase(*line.connection);
+  const net::ConnectionId connection = *std::exchange(line.connection, std::nullopt);
   if (!line.ready && !why.ok()) {
-    farewells_[*line.connection] = {transfer, why};
+    farewells_[connection] = {transfer, why};
   } else {
-    sockets_->Hangup(*line.connection);
+    sockets_->Hangup(connection);
   }
 }
 
@@ -284,17 +303,24 @@ void ExchangeLoop::Tick(const TransferId& transfer) {
   Perform(*carriage, carriage->machine().OnTime(clock_.Monotonic()));
 }
 
+void ExchangeLoop::Drop(const TransferId& transfer) {
+  const auto found = carried_.find(transfer);
+  if (found == carried_.end()) return;
+  loop_.timers().Cancel(found->second.tick);
+  for (Line& line : found->second.lines) Leave(line, transfer, absl::OkStatus());
+  carried_.erase(found);
+  credit_.Leave(transfer);
+}
+
 void ExchangeLoop::Finish(const TransferId& transfer, const Status& why) {
   const auto found = carried_.find(transfer);
   if (found == carried_.end()) return;
   Past past{{}, why};
-  loop_.timers().Cancel(found->second.tick);
   for (Line& line : found->second.lines) {
     past.curve_keys.push_back(line.meeting.peer.curve_key);
-    Leave(line, transfer, why);
+    if (!why.ok()) Leave(line, transfer, why);
   }
-  carried_.erase(found);
-  credit_.Leave(transfer);
+  Drop(transfer);
   if (past_.insert_or_assign(transfer, std::move(past)).second) past_order_.push_back(transfer);
   if (past_order_.size() <= kPastMax) return;
   past_.erase(past_order_.front());

@@ -26,7 +26,8 @@ class ExchangeLoop final : public net::BulkEvents {
   static StatusOr<std::unique_ptr<ExchangeLoop>> Open(net::Network& network, net::EventLoop& loop,
                                                       const Clock& clock, Random& random,
                                                       const BulkExchange::Options& options);
-  // Gives up every transfer.
+  // Ends every transfer here, by "cancelled", and tells nobody: the other ends wait for the next
+  // process.
   ~ExchangeLoop() override;
 
   std::string endpoint() const { return sockets_->endpoint(); }
@@ -37,6 +38,8 @@ class ExchangeLoop final : public net::BulkEvents {
                absl::Duration silence_max);
   // Carries out what the carriage's machine just said.
   void Perform(Carriage& carriage, Effects effects);
+  // Ends the transfer here without telling the other ends, which wait.
+  void Abandon(Carriage& carriage, const Status& why);
 
  private:
   // The way to one other end.
@@ -44,7 +47,8 @@ class ExchangeLoop final : public net::BulkEvents {
     Meeting meeting;
     std::optional<net::ConnectionId> connection;
     bool ready = false;  // what is sent over the connection arrives
-    int attempts = 0;
+    int attempts = 0;    // to dial, since there was a connection
+    int refusals = 0;    // of these, in the handshake, one after the other
     Timers::Id redial = 0;
   };
   struct Carried {
@@ -87,10 +91,14 @@ class ExchangeLoop final : public net::BulkEvents {
   // Whether the message of `connection` is to be heard as that of the line.
   bool BelongsTo(LineRef ref, Line& line, net::ConnectionId connection,
                  const v1::BulkMessage& message);
-  // Empty unless the machine has something to say to that.
+  // Empty unless the transfer ends by it.
   Effects LoseLine(Carried& carried, size_t peer, const Status& why);
+  // Breaks the connection that a machine has given up.
+  Effects HangUp(Carried& carried, const HungUp& hung_up);
   Effects SendOut(Carried& carried, MessageOut out);
   void Tick(const TransferId& transfer);
+  // Nothing of the transfer is carried any more. Nobody is told.
+  void Drop(const TransferId& transfer);
   void Finish(const TransferId& transfer, const Status& why);
   void Leave(Line& line, const TransferId& transfer, const Status& why);
   void SayFarewell(net::ConnectionId connection);

@@ -1,99 +1,102 @@
 #include "common/transfer/incoming_transfer.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "common/transfer/exchange_loop.h"
-
 namespace sluice::transfer {
-namespace {
 
-// Credit goes back for this much at a time, or when the reader has nothing else to do.
-constexpr uint32_t kCreditReturnedChunks = 8;
-
-}  // namespace
-
-IncomingCarriage::IncomingCarriage(IncomingOptions options, CreditBudget& credit,
-                                   const Clock& clock)
+IncomingCarriage::IncomingCarriage(const IncomingOptions& options, const SpoolFile& file,
+                                   CreditBudget& credit, const Clock& clock)
     : Carriage(options.layout, clock),
-      options_(std::move(options)),
       credit_(credit),
-      machine_({options_.layout, options_.target_index, options_.silence_max}, clock.Monotonic()) {}
+      machine_(
+          ReceiverMachine::Options{.layout = options.layout,
+                                   .target_index = options.target_index,
+                                   .silence_max = options.silence_max,
+                                   .credit =
+                                       [this](uint32_t outstanding, uint32_t more) {
+                                         const uint64_t chunk_bytes = layout().chunk_bytes;
+                                         credit_.Hold(id(), chunk_bytes * outstanding);
+                                         const uint32_t window =
+                                             credit_.Window(id(), layout().chunk_bytes);
+                                         more =
+                                             std::min(more, window - std::min(window, outstanding));
+                                         credit_.Hold(id(), chunk_bytes * (outstanding + more));
+                                         return more;
+                                       },
+                                   .header = file.header(),
+                                   .stored = file.stored()},
+          clock.Monotonic()) {}
+
+Effects IncomingCarriage::BeginReading() {
+  credit_.Join(id());
+  return machine_.OnHeaderOpened(clock().Monotonic());
+}
 
 Effects IncomingCarriage::Perform(Effect effect) {
   if (auto* arrived = std::get_if<ChunkArrived>(&effect)) {
     MutexLock lock(mutex_);
     if (ended_) return {};
-    arrived_.push_back(std::move(arrived->chunk));
-    changed_.NotifyOne();
-  } else if (const auto* header = std::get_if<HeaderArrived>(&effect)) {
-    auto opener = OpenHeader(header->bytes);
-    if (!opener.ok()) return machine_.GiveUp(opener.status());
-    machine_.OnHeaderOpened();
-    credit_.Join(id());
-    {
-      MutexLock lock(mutex_);
-      opener_.emplace(*std::move(opener));
-      changed_.NotifyOne();
-    }
-    return Grant(0);
+    chunks_.push_back(std::move(arrived->chunk));
+    changed_.NotifyAll();
+  } else if (auto* header = std::get_if<HeaderArrived>(&effect)) {
+    MutexLock lock(mutex_);
+    header_ = std::move(header->bytes);
+    changed_.NotifyAll();
   } else if (const auto* ended = std::get_if<Ended>(&effect)) {
     End(ended->why);
   }
   return {};
 }
 
-StatusOr<ChunkOpener> IncomingCarriage::OpenHeader(std::string_view bytes) const {
-  SLUICE_ASSIGN_OR_RETURN(const StreamHeader header, ParseHeader(bytes, options_.verify));
-  if (header.layout != layout()) {
-    return NamedError(StatusCode::kDataLoss, "header-wrong-layout",
-                      "the stream is of another transfer or size, or cut otherwise, than agreed");
-  }
-  if (header.statement_sha256 != options_.statement_sha256) {
-    return NamedError(StatusCode::kDataLoss, "header-wrong-statement",
-                      "the stream belongs to another statement than the one that was checked");
-  }
-  SLUICE_ASSIGN_OR_RETURN(const Secret content_key, UnwrapFrom(header, options_.recipient));
-  return ChunkOpener(layout(), SealingKey(content_key, id()), options_.verify);
-}
-
-Effects IncomingCarriage::Grant(uint32_t used) {
-  if (!machine_.reading()) return {};
-  const uint64_t chunk_bytes = layout().chunk_bytes;
-  credit_.Hold(id(), chunk_bytes * (machine_.outstanding() - used));
-  Effects effects =
-      machine_.Grant(used, credit_.Window(id(), layout().chunk_bytes), clock().Monotonic());
-  credit_.Hold(id(), chunk_bytes * machine_.outstanding());
-  return effects;
-}
-
-StatusOr<ChunkOpener> IncomingCarriage::AwaitOpener() {
+StatusOr<IncomingCarriage::Arrivals> IncomingCarriage::TakeArrivals(bool wait) {
   MutexLock lock(mutex_);
-  while (!opener_ && why_.ok()) changed_.Wait(mutex_);
-  if (!why_.ok()) return why_;
-  ChunkOpener opener = *std::move(opener_);
-  opener_.reset();
-  return opener;
+  while (wait && !ended_ && header_.empty() && chunks_.empty()) changed_.Wait(mutex_);
+  if (ended_ && !why_.ok()) return why_;
+  Arrivals arrivals = {.header = std::exchange(header_, {}), .chunks = {}};
+  arrivals.chunks.assign(std::make_move_iterator(chunks_.begin()),
+                         std::make_move_iterator(chunks_.end()));
+  chunks_.clear();
+  return arrivals;
 }
 
-StatusOr<std::optional<SealedChunk>> IncomingCarriage::TakeChunk() {
+void IncomingCarriage::Show(const Secret& sealing_key, std::shared_ptr<SpoolFile> file) {
   MutexLock lock(mutex_);
-  if (!why_.ok()) return why_;
-  if (arrived_.empty()) return std::nullopt;
-  std::optional<SealedChunk> chunk = std::move(arrived_.front());
-  arrived_.pop_front();
-  return chunk;
+  stored_ = Stored{sealing_key, std::move(file)};
 }
 
-StatusOr<SealedChunk> IncomingCarriage::AwaitChunk() {
+void IncomingCarriage::ShowOpened(uint32_t chunks) {
   MutexLock lock(mutex_);
-  while (arrived_.empty() && why_.ok()) changed_.Wait(mutex_);
+  opened_ = chunks;
+  changed_.NotifyAll();
+}
+
+void IncomingCarriage::ShowVerified() {
+  StopTime();
+  MutexLock lock(mutex_);
+  verified_ = true;
+  changed_.NotifyAll();
+}
+
+StatusOr<std::optional<IncomingCarriage::Stored>> IncomingCarriage::AwaitChunk(uint32_t index) {
+  const bool last = index + 1 >= layout().chunk_count;
+  MutexLock lock(mutex_);
+  // What has been verified stays readable, however the conversation about it ends.
+  while (why_.ok() && !verified_ && (last || opened_ <= index)) changed_.Wait(mutex_);
   if (!why_.ok()) return why_;
-  SealedChunk chunk = std::move(arrived_.front());
-  arrived_.pop_front();
-  return chunk;
+  if (index >= layout().chunk_count) return std::optional<Stored>();
+  return stored_;
+}
+
+Status IncomingCarriage::AwaitVerified() {
+  MutexLock lock(mutex_);
+  while (why_.ok() && !verified_) changed_.Wait(mutex_);
+  return why_;
+}
+
+bool IncomingCarriage::verified() const {
+  MutexLock lock(mutex_);
+  return verified_;
 }
 
 Status IncomingCarriage::cause() const {
@@ -107,91 +110,7 @@ void IncomingCarriage::End(const Status& why) {
   if (ended_) return;
   ended_ = true;
   why_ = why;
-  if (!why.ok()) arrived_.clear();
   changed_.NotifyAll();
-}
-
-OpeningTransfer::OpeningTransfer(std::shared_ptr<IncomingCarriage> carriage,
-                                 std::shared_ptr<LoopCalls> loop,
-                                 const crypto::Sha256Digest& droplet_sha256)
-    : carriage_(std::move(carriage)), loop_(std::move(loop)), droplet_sha256_(droplet_sha256) {}
-
-OpeningTransfer::~OpeningTransfer() {
-  Cancel(NamedError(StatusCode::kCancelled, "cancelled", "the target gave the transfer up"));
-}
-
-StatusOr<size_t> OpeningTransfer::Read(std::span<char> plain) {
-  SLUICE_RETURN_IF_ERROR(carriage_->cause());
-  if (given_ == plain_.size()) SLUICE_RETURN_IF_ERROR(OpenNext());
-  const size_t count = std::min(plain.size(), plain_.size() - given_);
-  std::memcpy(plain.data(), plain_.data() + given_, count);
-  given_ += count;
-  return count;
-}
-
-Status OpeningTransfer::OpenNext() {
-  const uint32_t chunk_count = carriage_->layout().chunk_count;
-  if (!opener_) {
-    SLUICE_ASSIGN_OR_RETURN(ChunkOpener opener, carriage_->AwaitOpener());
-    opener_.emplace(std::move(opener));
-  }
-  if (!plain_.empty()) ++used_;
-  plain_.clear();
-  given_ = 0;
-  if (opened_ == chunk_count) return holds_ ? absl::OkStatus() : CheckDigest();
-  SLUICE_ASSIGN_OR_RETURN(SealedChunk chunk, NextChunk());
-  auto opened = opener_->Open(std::move(chunk));
-  if (!opened.ok()) {
-    Cancel(opened.status());
-    return opened.status();
-  }
-  hash_.Update(*opened);
-  ++opened_;
-  carriage_->CountOpened(opened->size());
-  // Held back until the whole is known to be right.
-  if (opened_ == chunk_count) SLUICE_RETURN_IF_ERROR(CheckDigest());
-  plain_ = *std::move(opened);
-  return absl::OkStatus();
-}
-
-StatusOr<SealedChunk> OpeningTransfer::NextChunk() {
-  if (used_ >= kCreditReturnedChunks) ReturnCredit();
-  SLUICE_ASSIGN_OR_RETURN(std::optional<SealedChunk> there, carriage_->TakeChunk());
-  if (there) return *std::move(there);
-  ReturnCredit();
-  return carriage_->AwaitChunk();
-}
-
-void OpeningTransfer::ReturnCredit() {
-  if (used_ == 0) return;
-  loop_->Put([carriage = carriage_, used = std::exchange(used_, 0)](ExchangeLoop& loop) {
-    loop.Perform(*carriage, carriage->Grant(used));
-  });
-}
-
-Status OpeningTransfer::CheckDigest() {
-  const crypto::Sha256Digest found = hash_.Finish();
-  if (found != droplet_sha256_) {
-    const Status mismatch =
-        NamedError(StatusCode::kDataLoss, "digest-mismatch",
-                   absl::StrCat("the droplet that arrived has the SHA-256 ", found.hex(),
-                                ", the order names ", droplet_sha256_.hex()));
-    Cancel(mismatch);
-    return mismatch;
-  }
-  holds_ = true;
-  loop_->Put([carriage = carriage_, found](ExchangeLoop& loop) {
-    loop.Perform(*carriage,
-                 carriage->machine().OnDigestHolds(found, carriage->clock().Monotonic()));
-  });
-  return absl::OkStatus();
-}
-
-void OpeningTransfer::Cancel(const Status& why) {
-  carriage_->End(why);
-  loop_->Put([carriage = carriage_, why](ExchangeLoop& loop) {
-    loop.Perform(*carriage, carriage->machine().GiveUp(why));
-  });
 }
 
 }  // namespace sluice::transfer

@@ -1,74 +1,52 @@
-// The source's half of a transfer: chunks are sealed in the writer's thread, the loop sends them.
+// The source's half of a transfer: the reader's thread reads and seals what is wanted, the loop
+// sends.
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
+#include "absl/time/time.h"
 #include "common/base/mutex.h"
 #include "common/transfer/bulk_exchange.h"
 #include "common/transfer/carriage.h"
-#include "common/transfer/sealed_chunk.h"
 #include "common/transfer/sender_machine.h"
 
 namespace sluice::transfer {
 
-// Sealed and not yet asked for by every receiver: what keeps the line busy while the writer waits
-// for its own source.
-inline constexpr uint64_t kHeldBytesMax = 2 << 20;
-
 class OutgoingCarriage final : public Carriage {
  public:
-  OutgoingCarriage(SenderMachine::Options options, const Clock& clock);
+  OutgoingCarriage(SenderMachine::Options options, const Clock& clock)
+      : Carriage(options.layout, clock), machine_(std::move(options), clock.Monotonic()) {}
 
   SenderMachine& machine() override { return machine_; }
   Effects Perform(Effect effect) override;
-  // The first is the header, which goes to a receiver that asks.
-  void CountPayload(size_t bytes) override;
+  void End(const Status& why) override;
 
-  // Any thread. Waits until a receiver has asked; the cause if the transfer is over.
-  Status AwaitReceiver();
-
-  // Any thread. Waits until one more chunk may be held; the cause if the transfer is over.
-  Status AwaitRoom();
-  Status AwaitEnd();
-  // The cause, if the transfer is over; OK else, and when it ended well.
+  // The reader's thread. Takes the first wanted chunk at or after `from`, or the first of all if
+  // there is none; waits for one. Nothing when `patience` passes without any; OutOfRange when the
+  // transfer has ended well; else its cause.
+  StatusOr<std::optional<uint32_t>> TakeWanted(uint32_t from, absl::Duration patience);
+  void PutBack(uint32_t index);
+  // Whether it is wanted now.
+  bool IsWanted(uint32_t index) const;
   Status cause() const;
-  // Over for the writer, for this cause, unless it was over before.
-  void End(const Status& why);
+  void CountSealed(uint64_t droplet_bytes) { CountDone(droplet_bytes); }
 
  private:
   SenderMachine machine_;
-  const uint32_t held_max_;
   mutable Mutex mutex_;
   ConditionVariable changed_;
-  uint32_t held_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool waits_ ABSL_GUARDED_BY(mutex_) = false;
-  bool asked_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<uint32_t> wanted_ ABSL_GUARDED_BY(mutex_);  // bounded by the receivers' credit
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   Status why_ ABSL_GUARDED_BY(mutex_);
 };
 
-// What a job writes to. `sealing_key` as SealingKey() derives it.
-class SealingTransfer final : public OutgoingTransfer {
- public:
-  SealingTransfer(std::shared_ptr<OutgoingCarriage> carriage, std::shared_ptr<LoopCalls> loop,
-                  const Secret& sealing_key, ChunkSigner sign);
-  ~SealingTransfer() override;
-
-  Status AwaitReceiver() override { return carriage_->AwaitReceiver(); }
-  Status Write(std::string_view plain) override;
-  Status Finish() override;
-  void Cancel(const Status& why) override;
-  TransferFigures figures() const override { return carriage_->figures(); }
-
- private:
-  Status SealAndSend();
-
-  const std::shared_ptr<OutgoingCarriage> carriage_;
-  const std::shared_ptr<LoopCalls> loop_;
-  ChunkSealer sealer_;
-  std::string plain_;  // of the next chunk, as far as it was written
-  uint64_t written_ = 0;
-};
+// What a job runs. `sealing_key` as SealingKey() derives it.
+StatusOr<std::unique_ptr<OutgoingTransfer>> MakeSealingTransfer(
+    OutgoingOptions options, const Secret& sealing_key, std::shared_ptr<OutgoingCarriage> carriage,
+    std::shared_ptr<LoopCalls> loop, Files& files);
 
 }  // namespace sluice::transfer

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/mailbox.h"
+#include "common/base/testing/fake_files.h"
 #include "common/base/testing/status_matchers.h"
 #include "common/base/thread.h"
 #include "common/crypto/system_entropy.h"
@@ -15,6 +16,8 @@
 #include "common/net/testing/test_network.h"
 #include "common/transfer/bulk_exchange.h"
 #include "common/transfer/bulk_message.h"
+#include "common/transfer/spool.h"
+#include "common/transfer/testing/memory_droplet.h"
 #include "common/transfer/testing/stream_fixture.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -54,6 +57,14 @@ class HandMadePeer final : public net::BulkEvents {
     });
     return *found;
   }
+  // The same, and it must come over another connection than the one before.
+  v1::BulkMessage AwaitOverNewConnection(v1::BulkMessage::BodyCase kind) {
+    const net::ConnectionId before = connection_;
+    while (true) {
+      const v1::BulkMessage message = Await(kind);
+      if (connection_ != before) return message;
+    }
+  }
 
  private:
   void OnConnectionReady(net::ConnectionId) override { ready_ = true; }
@@ -81,7 +92,12 @@ class PeerFaultTest : public testing::Test {
     peer_network_ = directory_.Start(std::move(by_hand));
     own_network_ = directory_.Start(std::move(ours));
     by_hand_ = std::make_unique<HandMadePeer>(*peer_network_, clock_);
-    auto exchange = BulkExchange::Start(*own_network_, clock_, entropy_, {kAnyPort});
+    SLUICE_CHECK(files_.MakeFolder("/agent").ok());
+    auto spool = Spool::Open(files_, "/agent/spool", uint64_t{1} << 20);
+    SLUICE_CHECK(spool.ok());
+    spool_ = *std::move(spool);
+    auto exchange = BulkExchange::Start(*own_network_, clock_, entropy_, files_, *spool_,
+                                        {.listen_endpoint = kAnyPort});
     SLUICE_CHECK(exchange.ok());
     exchange_ = *std::move(exchange);
   }
@@ -97,6 +113,7 @@ class PeerFaultTest : public testing::Test {
   std::unique_ptr<OutgoingTransfer> Send(bool dial, absl::Duration silence_max) {
     OutgoingOptions options = stream_.Outgoing();
     options.meetings = {{peer_, dial, by_hand_->endpoint()}};
+    options.digest_log_path = "/agent/digests";
     options.silence_max = silence_max;
     auto outgoing = exchange_->Send(std::move(options));
     SLUICE_CHECK(outgoing.ok());
@@ -105,7 +122,7 @@ class PeerFaultTest : public testing::Test {
   // The source by hand up to its header and all but the last chunks.
   void SayHeaderAndChunks(uint32_t chunks) {
     by_hand_->Await(v1::BulkMessage::kOpen);
-    by_hand_->Say(HeaderMessage(id_), stream_.Header());
+    by_hand_->Say(HeaderMessage(id_), header_);
     by_hand_->Await(v1::BulkMessage::kFetch);
     for (uint32_t i = 0; i < chunks; ++i) SayChunk(stream_.SealAll()[i]);
   }
@@ -113,17 +130,35 @@ class PeerFaultTest : public testing::Test {
     by_hand_->Say(ChunkMessage(id_, chunk.index, chunk.signature), chunk.sealed);
   }
   static Status ReadToTheEnd(IncomingTransfer& incoming) {
+    const auto droplet = incoming.Open();
     std::string buffer(10'000, '\0');
     while (true) {
-      const auto count = incoming.Read(buffer);
+      const auto count = droplet->Read(buffer);
       if (!count.ok()) return count.status();
       if (*count == 0) return absl::OkStatus();
     }
+  }
+  static void AwaitStored(const IncomingTransfer& incoming, uint32_t chunks) {
+    while (incoming.figures().bytes_done < chunks * uint64_t{kChunkBytesMin}) {
+    }
+  }
+  // The same agent in another process.
+  void RestartPeer() {
+    by_hand_.reset();
+    by_hand_ = std::make_unique<HandMadePeer>(*peer_network_, clock_);
+  }
+  std::vector<uint32_t> AwaitFetch() {
+    const v1::BulkMessage message = by_hand_->Await(v1::BulkMessage::kFetch);
+    return {message.fetch().indexes().begin(), message.fetch().indexes().end()};
+  }
+  v1::BulkMessage Verified() const {
+    return VerifiedMessage(id_, stream_.droplet_sha256, stream_.layout.droplet_bytes);
   }
 
   SystemClock clock_;
   crypto::SystemEntropy entropy_;
   StreamFixture stream_{4 * kChunkBytesMin};
+  const std::string header_ = stream_.Header();
   const TransferId id_ = stream_.layout.transfer;
   net::TestDirectory directory_;
   net::Peer peer_;
@@ -131,67 +166,138 @@ class PeerFaultTest : public testing::Test {
   std::unique_ptr<net::Network> peer_network_;
   std::unique_ptr<net::Network> own_network_;
   std::unique_ptr<HandMadePeer> by_hand_;
+  FakeFiles files_;
+  std::unique_ptr<Spool> spool_;
   std::unique_ptr<BulkExchange> exchange_;
+};
+
+// A source under test runs on a thread of its own.
+class RunningSource {
+ public:
+  RunningSource(OutgoingTransfer& outgoing, const std::string& droplet)
+      : droplet_(droplet), thread_("source", [this, &outgoing] {
+          result_.Put(outgoing.Run(droplet_, absl::Seconds(30)));
+        }) {}
+  Status Get() { return *result_.WaitAndTake(); }
+  const MemoryDroplet& droplet() const { return droplet_; }
+
+ private:
+  MemoryDroplet droplet_;
+  Mailbox<Status> result_{1};
+  Thread thread_;
 };
 
 constexpr absl::Duration kLong = absl::Seconds(60);
 constexpr absl::Duration kShort = absl::Seconds(1);
 
-TEST_F(PeerFaultTest, TargetThatDialledLearnsOfAKilledSourceAtOnce) {
-  auto incoming = Receive(true, kLong);
-  SayHeaderAndChunks(2);
-  by_hand_.reset();
-  EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("peer-unreachable"));
-}
-
-TEST_F(PeerFaultTest, SourceThatDialledLearnsOfAKilledTargetAtOnce) {
-  auto outgoing = Send(true, kLong);
-  by_hand_->Await(v1::BulkMessage::kAnnounce);
-  by_hand_->Say(OpenMessage(id_, 0));
-  by_hand_->Await(v1::BulkMessage::kHeader);
-  by_hand_->Say(FetchMessage(id_, {0, 1}));
-  ASSERT_THAT(outgoing->Write(stream_.PlainChunk(0)), IsOk());
-  by_hand_->Await(v1::BulkMessage::kChunk);
-  by_hand_.reset();
-  Status written = outgoing->Write(stream_.droplet.substr(kChunkBytesMin));
-  if (written.ok()) written = outgoing->Finish();
-  EXPECT_THAT(written, HasErrorName("peer-unreachable"));
-}
-
-TEST_F(PeerFaultTest, TargetThatListensMissesAKilledSourceWithinItsLimit) {
-  auto incoming = Receive(false, kShort);
+TEST_F(PeerFaultTest, TargetAsksASourceThatWasKilledOnlyForWhatItLacks) {
+  auto incoming = Receive(false, kLong);
   by_hand_->Dial(exchange_->endpoint(), own_);
   by_hand_->Say(AnnounceMessage(id_));
   SayHeaderAndChunks(2);
-  by_hand_.reset();
-  EXPECT_THAT(ReadToTheEnd(*incoming),
-              testing::AnyOf(HasErrorName("peer-silent"), HasErrorName("peer-unreachable")));
+  AwaitStored(*incoming, 2);
+  RestartPeer();
+  by_hand_->Dial(exchange_->endpoint(), own_);
+  by_hand_->Say(AnnounceMessage(id_));
+  by_hand_->Await(v1::BulkMessage::kOpen);
+  by_hand_->Say(HeaderMessage(id_), header_);
+  EXPECT_THAT(AwaitFetch(), testing::ElementsAre(2, 3));
+  for (const uint32_t index : {2u, 3u}) SayChunk(stream_.SealAll()[index]);
+  EXPECT_THAT(ReadToTheEnd(*incoming), IsOk());
 }
 
-TEST_F(PeerFaultTest, SourceThatListensMissesAKilledTargetWithinItsLimit) {
-  auto outgoing = Send(false, kShort);
+TEST_F(PeerFaultTest, TargetThatDialledDialsAgainWhenItsSourceHangs) {
+  auto incoming = Receive(true, kShort);
+  SayHeaderAndChunks(2);
+  // Not another word over that connection; the next begins as each does.
+  by_hand_->AwaitOverNewConnection(v1::BulkMessage::kOpen);
+  by_hand_->Say(HeaderMessage(id_), header_);
+  EXPECT_THAT(AwaitFetch(), testing::ElementsAre(2, 3));
+  for (const uint32_t index : {2u, 3u}) SayChunk(stream_.SealAll()[index]);
+  EXPECT_THAT(ReadToTheEnd(*incoming), IsOk());
+}
+
+TEST_F(PeerFaultTest, SourceThatDialledDialsAgainWhenItsTargetHangs) {
+  auto outgoing = Send(true, kShort);
+  RunningSource source(*outgoing, stream_.droplet);
+  by_hand_->Await(v1::BulkMessage::kAnnounce);
+  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(FetchMessage(id_, {0, 1}));
+  by_hand_->AwaitOverNewConnection(v1::BulkMessage::kAnnounce);
+  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(FetchMessage(id_, {2, 3}));
+  by_hand_->Await(v1::BulkMessage::kChunk);
+  by_hand_->Say(Verified());
+  EXPECT_THAT(source.Get(), IsOk());
+}
+
+TEST_F(PeerFaultTest, SourceServesATargetThatWasKilledWhereItLeftOff) {
+  auto outgoing = Send(false, kLong);
+  RunningSource source(*outgoing, stream_.droplet);
   by_hand_->Dial(exchange_->endpoint(), own_);
   by_hand_->Say(OpenMessage(id_, 0));
   by_hand_->Say(FetchMessage(id_, {0, 1}));
-  ASSERT_THAT(outgoing->Write(stream_.droplet), IsOk());
   by_hand_->Await(v1::BulkMessage::kChunk);
-  by_hand_.reset();
-  EXPECT_THAT(outgoing->Finish(), HasErrorName("peer-silent"));
+  RestartPeer();
+  by_hand_->Dial(exchange_->endpoint(), own_);
+  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(FetchMessage(id_, {0, 2, 3}));
+  for (int i = 0; i < 3; ++i) by_hand_->Await(v1::BulkMessage::kChunk);
+  by_hand_->Say(Verified());
+  EXPECT_THAT(source.Get(), IsOk());
+  EXPECT_EQ(outgoing->figures().bytes_again, kChunkBytesMin + kSealBytes);
+  EXPECT_EQ(source.droplet().offsets().front(), 0u);
 }
 
-TEST_F(PeerFaultTest, TargetMissesASourceThatHangsThoughItsConnectionStands) {
-  auto incoming = Receive(true, kShort);
-  SayHeaderAndChunks(2);
-  EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("peer-silent"));
+TEST_F(PeerFaultTest, SourceIsReadFromWhereTheFirstWantedChunkBegins) {
+  auto outgoing = Send(false, kLong);
+  RunningSource source(*outgoing, stream_.droplet);
+  by_hand_->Dial(exchange_->endpoint(), own_);
+  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(FetchMessage(id_, {2, 3}));
+  for (int i = 0; i < 2; ++i) by_hand_->Await(v1::BulkMessage::kChunk);
+  by_hand_->Say(Verified());
+  EXPECT_THAT(source.Get(), IsOk());
+  EXPECT_THAT(source.droplet().offsets(), testing::ElementsAre(2 * kChunkBytesMin));
 }
 
-TEST_F(PeerFaultTest, SourceMissesATargetThatHangsThoughItsConnectionStands) {
-  auto outgoing = Send(true, kShort);
-  by_hand_->Await(v1::BulkMessage::kAnnounce);
+TEST_F(PeerFaultTest, SourceThatNobodyAsksIsNeverRead) {
+  auto outgoing = Send(false, kLong);
+  RunningSource source(*outgoing, stream_.droplet);
+  by_hand_->Dial(exchange_->endpoint(), own_);
+  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(CancelMessage(
+      id_, NamedError(StatusCode::kAlreadyExists, "already-stored", "it is there already")));
+  EXPECT_THAT(source.Get(), HasErrorName("already-stored"));
+  EXPECT_THAT(source.droplet().offsets(), testing::IsEmpty());
+}
+
+TEST_F(PeerFaultTest, ClosedIsSaidAgainToATargetThatMissedIt) {
+  auto outgoing = Send(false, kLong);
+  RunningSource source(*outgoing, stream_.droplet);
+  by_hand_->Dial(exchange_->endpoint(), own_);
   by_hand_->Say(OpenMessage(id_, 0));
   by_hand_->Say(FetchMessage(id_, {0, 1, 2, 3}));
-  ASSERT_THAT(outgoing->Write(stream_.droplet), IsOk());
-  EXPECT_THAT(outgoing->Finish(), HasErrorName("peer-silent"));
+  by_hand_->Say(Verified());
+  EXPECT_THAT(source.Get(), IsOk());
+  by_hand_->Await(v1::BulkMessage::kClosed);
+  by_hand_->Say(Verified());
+  by_hand_->Await(v1::BulkMessage::kClosed);
+}
+
+TEST_F(PeerFaultTest, EndOfATransferIsToldToWhoComesLate) {
+  Send(false, kLong)->Cancel(NamedError(StatusCode::kDataLoss, "download-cut", "cut"));
+  by_hand_->Dial(exchange_->endpoint(), own_);
+  by_hand_->Say(OpenMessage(id_, 0));
+  EXPECT_EQ(by_hand_->Await(v1::BulkMessage::kCancel).cancel().name(), "download-cut");
+}
+
+TEST_F(PeerFaultTest, TargetWithAFullyReceivedDropletNeedsNoConnectionAnyMore) {
+  auto incoming = Receive(true, kLong);
+  SayHeaderAndChunks(4);
+  AwaitStored(*incoming, 4);
+  by_hand_.reset();
+  EXPECT_THAT(ReadToTheEnd(*incoming), IsOk());
 }
 
 TEST_F(PeerFaultTest, ChunkOfAnotherTransferIsRefusedThoughTheSameSourceSignedIt) {
@@ -236,39 +342,6 @@ TEST_F(PeerFaultTest, VerifiedIsRepeatedUntilTheSourceSaysClosedEvenAfterTheRead
   incoming.reset();
   for (int i = 0; i < 3; ++i) by_hand_->Await(v1::BulkMessage::kVerified);
   by_hand_->Say(ClosedMessage(id_));
-}
-
-TEST_F(PeerFaultTest, ClosedIsSaidAgainToATargetThatMissedIt) {
-  auto outgoing = Send(false, kLong);
-  by_hand_->Dial(exchange_->endpoint(), own_);
-  by_hand_->Say(OpenMessage(id_, 0));
-  by_hand_->Say(FetchMessage(id_, {0, 1, 2, 3}));
-  ASSERT_THAT(outgoing->Write(stream_.droplet), IsOk());
-  const v1::BulkMessage verified =
-      VerifiedMessage(id_, stream_.droplet_sha256, stream_.layout.droplet_bytes);
-  by_hand_->Say(verified);
-  EXPECT_THAT(outgoing->Finish(), IsOk());
-  by_hand_->Await(v1::BulkMessage::kClosed);
-  by_hand_->Say(verified);
-  by_hand_->Await(v1::BulkMessage::kClosed);
-}
-
-TEST_F(PeerFaultTest, EndOfATransferIsToldToWhoComesLate) {
-  Send(false, kLong)->Cancel(NamedError(StatusCode::kDataLoss, "download-cut", "cut"));
-  by_hand_->Dial(exchange_->endpoint(), own_);
-  by_hand_->Say(OpenMessage(id_, 0));
-  EXPECT_EQ(by_hand_->Await(v1::BulkMessage::kCancel).cancel().name(), "download-cut");
-}
-
-TEST_F(PeerFaultTest, TargetWithAFullyReceivedDropletNeedsNoConnectionAnyMore) {
-  auto incoming = Receive(true, kLong);
-  SayHeaderAndChunks(4);
-  std::string first(1, '\0');
-  ASSERT_THAT(incoming->Read(first), IsOk());
-  while (incoming->figures().bytes_sent < 4 * (kChunkBytesMin + kSealBytes)) {
-  }
-  by_hand_.reset();
-  EXPECT_THAT(ReadToTheEnd(*incoming), IsOk());
 }
 
 }  // namespace

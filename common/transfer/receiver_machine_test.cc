@@ -1,6 +1,9 @@
 #include "common/transfer/receiver_machine.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/testing/status_matchers.h"
@@ -17,35 +20,50 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr absl::Duration kSilenceMax = absl::Seconds(30);
+constexpr absl::Duration kSilenceMax = absl::Seconds(6);
 
 class ReceiverMachineTest : public testing::Test {
  protected:
-  ReceiverMachine Machine() const {
-    return ReceiverMachine({stream_.layout, 3, kSilenceMax}, now_);
+  // `credit_` chunks in all; what an earlier process has stored.
+  ReceiverMachine Machine(ChunkSet stored = ChunkSet(4), const std::string& header = "") const {
+    return ReceiverMachine({.layout = stream_.layout,
+                            .target_index = 3,
+                            .silence_max = kSilenceMax,
+                            .credit =
+                                [this](uint32_t outstanding, uint32_t more) {
+                                  return std::min(more, credit_ - std::min(credit_, outstanding));
+                                },
+                            .header = header,
+                            .stored = std::move(stored)},
+                           now_);
   }
   Effects Say(ReceiverMachine& machine, const v1::BulkMessage& message,
               const std::string& payload = "") const {
     return machine.OnMessage(0, message, payload, now_);
   }
-  ReceiverMachine Reading(uint32_t window = 2) const {
+  ReceiverMachine Reading(uint32_t credit = 2) {
+    credit_ = credit;
     ReceiverMachine machine = Machine();
     machine.OnConnected(0, now_);
     Say(machine, HeaderMessage(id_), "header");
-    machine.OnHeaderOpened();
-    machine.Grant(0, window, now_);
+    machine.OnHeaderOpened(now_);
     return machine;
   }
   Effects Arrive(ReceiverMachine& machine, uint32_t index) const {
     return Say(machine, ChunkMessage(id_, index, std::string(kSignatureBytes, 's')),
                std::string(stream_.layout.SealedBytes(index), static_cast<char>('a' + index)));
   }
-  ReceiverMachine Verified() const {
+  ReceiverMachine Verified() {
     ReceiverMachine machine = Reading(4);
     for (uint32_t index = 0; index < 4; ++index) Arrive(machine, index);
-    machine.Grant(4, 4, now_);
+    machine.OnStored({0, 1, 2, 3}, now_);
     machine.OnDigestHolds(stream_.droplet_sha256, now_);
     return machine;
+  }
+  static ChunkSet SetOf(std::initializer_list<uint32_t> indexes) {
+    ChunkSet set(4);
+    for (const uint32_t index : indexes) set.Insert(index);
+    return set;
   }
   void ExpectRefused(const Effects& effects, const std::string& name) const {
     EXPECT_THAT(EndOf(effects), HasErrorName(name));
@@ -58,26 +76,27 @@ class ReceiverMachineTest : public testing::Test {
   const StreamFixture stream_{3 * kChunkBytesMin + 1};
   const TransferId id_ = stream_.layout.transfer;
   absl::Duration now_ = absl::Hours(1);
+  uint32_t credit_ = 4;
 };
 
 TEST_F(ReceiverMachineTest, WholeTransferGoesFromOpenToClosed) {
+  credit_ = 2;
   ReceiverMachine machine = Machine();
   const MessageOut open = OnlyMessage(machine.OnConnected(0, now_));
   EXPECT_EQ(open.message.open().target_index(), 3u);
   const auto header = AllOf<HeaderArrived>(Say(machine, HeaderMessage(id_), "header"));
   ASSERT_THAT(header, SizeIs(1));
   EXPECT_EQ(header[0].bytes, "header");
-  machine.OnHeaderOpened();
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.Grant(0, 2, now_))), ElementsAre(0, 1));
-  const auto chunk = AllOf<ChunkArrived>(Arrive(machine, 0));
+  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnHeaderOpened(now_))), ElementsAre(0, 1));
+  const auto chunk = AllOf<ChunkArrived>(Arrive(machine, 1));
   ASSERT_THAT(chunk, SizeIs(1));
-  EXPECT_EQ(chunk[0].chunk.index, 0u);
-  EXPECT_THAT(chunk[0].chunk.sealed, SizeIs(stream_.layout.SealedBytes(0)));
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.Grant(1, 2, now_))), ElementsAre(2));
-  for (uint32_t index : {1u, 2u}) Arrive(machine, index);
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.Grant(2, 2, now_))), ElementsAre(3));
+  EXPECT_EQ(chunk[0].chunk.index, 1u);
+  EXPECT_EQ(chunk[0].chunk.sealed, std::string(stream_.layout.SealedBytes(1), 'b'));
+  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnStored({1}, now_))), ElementsAre(2));
+  for (uint32_t index : {0u, 2u}) Arrive(machine, index);
+  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnStored({0, 2}, now_))), ElementsAre(3));
   Arrive(machine, 3);
-  EXPECT_THAT(machine.Grant(1, 2, now_), IsEmpty()) << "nothing is left to ask for";
+  EXPECT_THAT(machine.OnStored({3}, now_), IsEmpty()) << "nothing is left to ask for";
   const MessageOut verified = OnlyMessage(machine.OnDigestHolds(stream_.droplet_sha256, now_));
   EXPECT_EQ(verified.message.verified().sha256(), stream_.droplet_sha256.bytes());
   EXPECT_EQ(verified.message.verified().bytes(), stream_.layout.droplet_bytes);
@@ -86,34 +105,144 @@ TEST_F(ReceiverMachineTest, WholeTransferGoesFromOpenToClosed) {
   EXPECT_THAT(AllOf<MessageOut>(closed), IsEmpty());
 }
 
-TEST_F(ReceiverMachineTest, NoMoreIsAskedForThanTheWindowAndItMayShrink) {
+TEST_F(ReceiverMachineTest, NoMoreIsAskedForThanTheCreditAndItMayShrink) {
   ReceiverMachine machine = Reading(3);
   EXPECT_EQ(machine.outstanding(), 3u);
-  EXPECT_THAT(machine.Grant(0, 3, now_), IsEmpty());
   Arrive(machine, 0);
-  EXPECT_THAT(machine.Grant(1, 2, now_), IsEmpty());
+  credit_ = 2;
+  EXPECT_THAT(machine.OnStored({0}, now_), IsEmpty());
   EXPECT_EQ(machine.outstanding(), 2u);
 }
 
-TEST_F(ReceiverMachineTest, WindowIsBoundedByWhatAQueueTakes) {
-  const StreamFixture large(300 * uint64_t{kChunkBytesMin});
-  ReceiverMachine machine({large.layout, 0, kSilenceMax}, now_);
-  machine.OnConnected(0, now_);
-  machine.OnMessage(0, HeaderMessage(large.layout.transfer), "header", now_);
-  machine.OnHeaderOpened();
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.Grant(0, 1000, now_))), SizeIs(kCreditChunksMax));
+TEST_F(ReceiverMachineTest, CreditThatOthersGiveBackIsUsedInTime) {
+  ReceiverMachine machine = Reading(0);
+  EXPECT_EQ(machine.outstanding(), 0u);
+  credit_ = 1;
+  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnTime(now_))), ElementsAre(0));
 }
 
-TEST_F(ReceiverMachineTest, ChunksAreGivenInOrderHoweverTheyArrive) {
-  ReceiverMachine machine = Reading(4);
-  EXPECT_THAT(AllOf<ChunkArrived>(Arrive(machine, 2)), IsEmpty());
-  EXPECT_THAT(AllOf<ChunkArrived>(Arrive(machine, 1)), IsEmpty());
-  const auto given = AllOf<ChunkArrived>(Arrive(machine, 0));
-  ASSERT_THAT(given, SizeIs(3));
-  for (uint32_t index = 0; index < 3; ++index) {
-    EXPECT_EQ(given[index].chunk.index, index);
-    EXPECT_EQ(given[index].chunk.sealed[0], static_cast<char>('a' + index));
-  }
+TEST_F(ReceiverMachineTest, WhatIsUnderWayIsBoundedByWhatAQueueTakes) {
+  // Small chunks: the window in bytes would be far more of them.
+  const StreamFixture large(300 * uint64_t{kChunkBytesMin});
+  ReceiverMachine machine({.layout = large.layout,
+                           .target_index = 0,
+                           .silence_max = kSilenceMax,
+                           .credit = [](uint32_t, uint32_t more) { return more; },
+                           .header = "",
+                           .stored = ChunkSet(300)},
+                          now_);
+  machine.OnConnected(0, now_);
+  machine.OnMessage(0, HeaderMessage(large.layout.transfer), "header", now_);
+  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnHeaderOpened(now_))), SizeIs(kCreditChunksMax));
+}
+
+TEST_F(ReceiverMachineTest, WhatWasUnderWayOverABrokenConnectionIsAskedForAgain) {
+  ReceiverMachine machine = Reading(3);
+  Arrive(machine, 1);
+  machine.OnUnreachable(0, NamedError(StatusCode::kUnavailable, "peer-unreachable", "cut"));
+  EXPECT_EQ(machine.outstanding(), 1u) << "what has arrived is still being stored";
+  EXPECT_TRUE(OnlyMessage(machine.OnConnected(0, now_)).message.has_open());
+  EXPECT_THAT(machine.OnStored({1}, now_), IsEmpty()) << "the stream is not open yet";
+  EXPECT_THAT(IndexesOf(OnlyMessage(Say(machine, HeaderMessage(id_), "header"))),
+              ElementsAre(0, 2, 3));
+  EXPECT_EQ(machine.bytes_again(), 2 * (kChunkBytesMin + kSealBytes));
+}
+
+TEST_F(ReceiverMachineTest, SourceThatAnnouncesItselfAgainHasForgottenWhatItWasAsked) {
+  ReceiverMachine machine = Reading(2);
+  EXPECT_TRUE(OnlyMessage(Say(machine, AnnounceMessage(id_))).message.has_open());
+  EXPECT_THAT(IndexesOf(OnlyMessage(Say(machine, HeaderMessage(id_), "header"))),
+              ElementsAre(0, 1));
+}
+
+TEST_F(ReceiverMachineTest, WhatAnEarlierProcessHasStoredIsNotAskedFor) {
+  ReceiverMachine machine = Machine(SetOf({0, 2}), "header");
+  machine.OnConnected(0, now_);
+  EXPECT_THAT(machine.OnHeaderOpened(now_), IsEmpty()) << "not over this connection yet";
+  EXPECT_THAT(IndexesOf(OnlyMessage(Say(machine, HeaderMessage(id_), "header"))),
+              ElementsAre(1, 3));
+  ExpectRefused(Arrive(machine, 2), "chunk-twice");
+}
+
+TEST_F(ReceiverMachineTest, StreamThatIsNotTheOneInTheSpoolIsRefused) {
+  ReceiverMachine machine = Machine(SetOf({0}), "header");
+  machine.OnConnected(0, now_);
+  ExpectRefused(Say(machine, HeaderMessage(id_), "of another key"), "header-changed");
+}
+
+TEST_F(ReceiverMachineTest, WholeDropletInTheSpoolIsVerifiedWithoutAConnection) {
+  ReceiverMachine machine = Machine(SetOf({0, 1, 2, 3}), "header");
+  machine.OnHeaderOpened(now_);
+  EXPECT_THAT(machine.OnDigestHolds(stream_.droplet_sha256, now_), IsEmpty());
+  EXPECT_TRUE(OnlyMessage(machine.OnConnected(0, now_)).message.has_verified());
+}
+
+TEST_F(ReceiverMachineTest, SilentSourceIsHungUpAtTheLimitAndNotBeforeAndWaitedFor) {
+  ReceiverMachine machine = Reading(0);
+  now_ += kSilenceMax - absl::Milliseconds(1);
+  EXPECT_TRUE(OnlyMessage(machine.OnTime(now_)).message.has_ping());
+  Say(machine, PongMessage(id_));
+  now_ += kSilenceMax - absl::Milliseconds(1);
+  EXPECT_TRUE(OnlyMessage(machine.OnTime(now_)).message.has_ping());
+  now_ += absl::Milliseconds(1);
+  const Effects effects = machine.OnTime(now_);
+  ASSERT_THAT(AllOf<HungUp>(effects), SizeIs(1));
+  EXPECT_THAT(AllOf<HungUp>(effects)[0].why, HasErrorName("peer-silent"));
+  EXPECT_THAT(machine.OnTime(now_ + absl::Hours(5)), IsEmpty()) << "there is nothing to hang up";
+}
+
+TEST_F(ReceiverMachineTest, SilenceIsMeasuredByHowLongChunksTakeOnASlowLine) {
+  ReceiverMachine machine = Reading(2);
+  const auto quiet_for = [&](absl::Duration time) {
+    now_ += time;
+    return AllOf<HungUp>(machine.OnTime(now_)).empty();
+  };
+  EXPECT_TRUE(quiet_for(absl::Seconds(29))) << "the first chunk";
+  Arrive(machine, 0);
+  EXPECT_TRUE(quiet_for(absl::Seconds(29))) << "the next, at that rate";
+  EXPECT_FALSE(quiet_for(absl::Seconds(2)));
+}
+
+TEST_F(ReceiverMachineTest, NothingUndoesAVerifiedDroplet) {
+  const Status why = NamedError(StatusCode::kCancelled, "cancelled", "by hand");
+  ReceiverMachine cancelled = Verified();
+  EXPECT_THAT(cancelled.GiveUp(why), IsEmpty());
+  EXPECT_THAT(EndOf(Say(cancelled, CancelMessage(id_, why))), IsOk());
+}
+
+TEST_F(ReceiverMachineTest, VerifiedIsNotRepeatedForEver) {
+  ReceiverMachine machine = Verified();
+  machine.OnUnreachable(0, NamedError(StatusCode::kUnavailable, "peer-unreachable", "cut"));
+  EXPECT_THAT(machine.OnTime(now_ + absl::Minutes(9)), IsEmpty());
+  EXPECT_THAT(EndOf(machine.OnTime(now_ + absl::Minutes(10))), IsOk());
+}
+
+TEST_F(ReceiverMachineTest, EmptyDropletIsVerifiedWithoutAChunk) {
+  const StreamFixture empty(0);
+  ReceiverMachine machine({.layout = empty.layout,
+                           .target_index = 0,
+                           .silence_max = kSilenceMax,
+                           .credit = [](uint32_t, uint32_t more) { return more; },
+                           .header = "",
+                           .stored = ChunkSet(0)},
+                          now_);
+  machine.OnConnected(0, now_);
+  machine.OnMessage(0, HeaderMessage(empty.layout.transfer), "header", now_);
+  EXPECT_THAT(machine.OnHeaderOpened(now_), IsEmpty());
+  EXPECT_TRUE(
+      OnlyMessage(machine.OnDigestHolds(empty.droplet_sha256, now_)).message.has_verified());
+}
+
+TEST_F(ReceiverMachineTest, NothingHappensAfterTheEnd) {
+  ReceiverMachine machine = Reading();
+  const Status why = NamedError(StatusCode::kCancelled, "cancelled", "by hand");
+  ExpectRefused(machine.GiveUp(why), "cancelled");
+  EXPECT_THAT(machine.GiveUp(why), IsEmpty());
+  EXPECT_THAT(machine.OnConnected(0, now_), IsEmpty());
+  EXPECT_THAT(Arrive(machine, 0), IsEmpty());
+  EXPECT_THAT(machine.OnHeaderOpened(now_), IsEmpty());
+  EXPECT_THAT(machine.OnDigestHolds(stream_.droplet_sha256, now_), IsEmpty());
+  EXPECT_THAT(machine.OnTime(now_ + kSilenceMax), IsEmpty());
 }
 
 TEST_F(ReceiverMachineTest, ChunkOutOfRangeIsRefused) {
@@ -173,7 +302,8 @@ TEST_F(ReceiverMachineTest, HeaderIsTakenOnceAndMayBeRepeatedUnchanged) {
 
 TEST_F(ReceiverMachineTest, HeaderThatNobodyAskedForIsRefused) {
   ReceiverMachine machine = Machine();
-  ExpectRefused(Say(machine, HeaderMessage(id_), "header"), "unexpected-message");
+  EXPECT_THAT(EndOf(Say(machine, HeaderMessage(id_), "header")),
+              HasErrorName("unexpected-message"));
 }
 
 TEST_F(ReceiverMachineTest, AnnouncementIsAnsweredByOpen) {
@@ -190,7 +320,7 @@ TEST_F(ReceiverMachineTest, OpenIsRepeatedUntilTheHeaderComes) {
   EXPECT_TRUE(OnlyMessage(machine.OnTime(now_)).message.has_open());
   Say(machine, HeaderMessage(id_), "header");
   now_ += absl::Seconds(2);
-  EXPECT_THAT(machine.OnTime(now_), IsEmpty());
+  EXPECT_TRUE(OnlyMessage(machine.OnTime(now_)).message.has_ping());
 }
 
 TEST_F(ReceiverMachineTest, ReceiverThatHasNothingToSayPings) {
@@ -201,26 +331,6 @@ TEST_F(ReceiverMachineTest, ReceiverThatHasNothingToSayPings) {
   EXPECT_TRUE(OnlyMessage(machine.OnTime(now_)).message.has_ping());
   EXPECT_THAT(machine.OnTime(now_), IsEmpty());
   EXPECT_THAT(Say(machine, PongMessage(id_)), IsEmpty());
-}
-
-TEST_F(ReceiverMachineTest, SilentSourceEndsTheTransferAtTheLimitAndNotBefore) {
-  ReceiverMachine machine = Reading();
-  now_ += kSilenceMax - absl::Milliseconds(1);
-  EXPECT_TRUE(OnlyMessage(machine.OnTime(now_)).message.has_ping());
-  Say(machine, PongMessage(id_));
-  now_ += kSilenceMax - absl::Milliseconds(1);
-  EXPECT_TRUE(OnlyMessage(machine.OnTime(now_)).message.has_ping());
-  now_ += absl::Milliseconds(1);
-  ExpectRefused(machine.OnTime(now_), "peer-silent");
-}
-
-TEST_F(ReceiverMachineTest, UnreachableSourceIsNamedAsSuchWhenItsTimeIsUp) {
-  ReceiverMachine machine = Machine();
-  machine.OnUnreachable(0, NamedError(StatusCode::kUnavailable, "peer-unreachable", "refused"));
-  now_ += kSilenceMax;
-  const Effects effects = machine.OnTime(now_);
-  EXPECT_THAT(EndOf(effects), HasErrorName("peer-unreachable"));
-  EXPECT_THAT(AllOf<MessageOut>(effects), IsEmpty());
 }
 
 TEST_F(ReceiverMachineTest, VerifiedIsRepeatedUntilItIsHeard) {
@@ -235,58 +345,12 @@ TEST_F(ReceiverMachineTest, VerifiedIsRepeatedUntilItIsHeard) {
   EXPECT_THAT(machine.OnTime(now_ + absl::Seconds(1)), IsEmpty());
 }
 
-TEST_F(ReceiverMachineTest, NothingUndoesAVerifiedDroplet) {
-  ReceiverMachine silent = Verified();
-  EXPECT_THAT(EndOf(silent.OnTime(now_ + kSilenceMax)), IsOk());
-  ReceiverMachine cancelled = Verified();
-  const Status why = NamedError(StatusCode::kCancelled, "cancelled", "by hand");
-  EXPECT_THAT(cancelled.GiveUp(why), IsEmpty());
-  EXPECT_THAT(EndOf(Say(cancelled, CancelMessage(id_, why))), IsOk());
-}
-
-TEST_F(ReceiverMachineTest, EmptyDropletIsVerifiedWithoutAChunk) {
-  const StreamFixture empty(0);
-  ReceiverMachine machine({empty.layout, 0, kSilenceMax}, now_);
-  machine.OnConnected(0, now_);
-  machine.OnMessage(0, HeaderMessage(empty.layout.transfer), "header", now_);
-  machine.OnHeaderOpened();
-  EXPECT_THAT(machine.Grant(0, 4, now_), IsEmpty());
-  EXPECT_TRUE(
-      OnlyMessage(machine.OnDigestHolds(empty.droplet_sha256, now_)).message.has_verified());
-}
-
 TEST_F(ReceiverMachineTest, CauseOfTheSourceIsTheEndAndNotToldBack) {
   ReceiverMachine machine = Reading();
   const Status why = NamedError(StatusCode::kDataLoss, "stream-truncated", "too short");
   const Effects effects = Say(machine, CancelMessage(id_, why));
   EXPECT_EQ(EndOf(effects), why);
   EXPECT_THAT(AllOf<MessageOut>(effects), IsEmpty());
-}
-
-TEST_F(ReceiverMachineTest, ConnectionThatBreaksWithChunksUnderWayEndsTheTransfer) {
-  ReceiverMachine machine = Reading(2);
-  EXPECT_FALSE(machine.MayMeetAgain(0));
-  ExpectRefused(machine.OnConnected(0, now_), "peer-unreachable");
-}
-
-TEST_F(ReceiverMachineTest, ConnectionMayBreakWhenNothingIsUnderWay) {
-  ReceiverMachine machine = Reading(2);
-  for (uint32_t index : {0u, 1u}) Arrive(machine, index);
-  EXPECT_TRUE(machine.MayMeetAgain(0));
-  EXPECT_THAT(machine.OnConnected(0, now_), IsEmpty());
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.Grant(2, 2, now_))), ElementsAre(2, 3));
-}
-
-TEST_F(ReceiverMachineTest, NothingHappensAfterTheEnd) {
-  ReceiverMachine machine = Reading();
-  const Status why = NamedError(StatusCode::kCancelled, "cancelled", "by hand");
-  ExpectRefused(machine.GiveUp(why), "cancelled");
-  EXPECT_THAT(machine.GiveUp(why), IsEmpty());
-  EXPECT_THAT(machine.OnConnected(0, now_), IsEmpty());
-  EXPECT_THAT(Arrive(machine, 0), IsEmpty());
-  EXPECT_THAT(machine.Grant(0, 4, now_), IsEmpty());
-  EXPECT_THAT(machine.OnDigestHolds(stream_.droplet_sha256, now_), IsEmpty());
-  EXPECT_THAT(machine.OnTime(now_ + kSilenceMax), IsEmpty());
 }
 
 }  // namespace

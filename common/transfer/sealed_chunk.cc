@@ -52,42 +52,54 @@ Status CheckChunkPlace(const StreamLayout& layout, uint32_t index, size_t sealed
 }
 
 std::string ChunkSignedBytes(const StreamLayout& layout, uint32_t index, std::string_view sealed) {
+  return ChunkSignedBytes(layout, index, sealed.size(), crypto::Sha256Of(sealed));
+}
+
+std::string ChunkSignedBytes(const StreamLayout& layout, uint32_t index, size_t sealed_bytes,
+                             const crypto::Sha256Digest& sealed_sha256) {
   std::string message(kSignatureDomain);
   message.append(layout.transfer.bytes());
   AppendNumber(message, index, 4);
-  AppendNumber(message, sealed.size(), 4);
-  message.append(crypto::Sha256Of(sealed).bytes());
+  AppendNumber(message, sealed_bytes, 4);
+  message.append(sealed_sha256.bytes());
   return message;
 }
 
 ChunkSealer::ChunkSealer(const StreamLayout& layout, const Secret& sealing_key, ChunkSigner sign)
     : layout_(layout), cipher_(sealing_key), sign_(std::move(sign)) {}
 
-SealedChunk ChunkSealer::Seal(std::string plain) {
-  SLUICE_CHECK(next_index_ < layout_.chunk_count);
-  SLUICE_CHECK(plain.size() == layout_.PlainBytes(next_index_));
+SealedChunk ChunkSealer::Seal(uint32_t index, std::string plain) {
+  SLUICE_CHECK(index < layout_.chunk_count);
+  SLUICE_CHECK(plain.size() == layout_.PlainBytes(index));
   SealedChunk chunk;
-  chunk.index = next_index_++;
+  chunk.index = index;
   chunk.sealed = std::move(plain);
   const size_t plain_bytes = chunk.sealed.size();
   chunk.sealed.resize(plain_bytes + kSealBytes);
   cipher_.SealInto(Nonce(chunk.index), AssociatedBytes(layout_, chunk.index),
                    std::string_view(chunk.sealed).substr(0, plain_bytes), chunk.sealed);
-  chunk.signature = sign_(ChunkSignedBytes(layout_, chunk.index, chunk.sealed));
+  chunk.sealed_sha256 = crypto::Sha256Of(chunk.sealed);
+  chunk.signature =
+      sign_(ChunkSignedBytes(layout_, index, chunk.sealed.size(), chunk.sealed_sha256));
   SLUICE_CHECK(chunk.signature.size() == kSignatureBytes);
   return chunk;
 }
 
-ChunkOpener::ChunkOpener(const StreamLayout& layout, const Secret& sealing_key,
-                         ChunkVerifier verify)
-    : layout_(layout), cipher_(sealing_key), verify_(std::move(verify)) {}
+ChunkOpener::ChunkOpener(const StreamLayout& layout, const Secret& sealing_key)
+    : layout_(layout), cipher_(sealing_key) {}
+
+Status CheckChunk(const StreamLayout& layout, const ChunkVerifier& verify,
+                  const SealedChunk& chunk) {
+  SLUICE_RETURN_IF_ERROR(CheckChunkPlace(layout, chunk.index, chunk.sealed.size()));
+  if (verify(chunk.signature, ChunkSignedBytes(layout, chunk.index, chunk.sealed))) {
+    return absl::OkStatus();
+  }
+  return Refuse("chunk-bad-signature", chunk.index,
+                "not what the source's agent signed for this place of this transfer");
+}
 
 StatusOr<std::string> ChunkOpener::Open(SealedChunk chunk) {
   SLUICE_RETURN_IF_ERROR(CheckChunkPlace(layout_, chunk.index, chunk.sealed.size()));
-  if (!verify_(chunk.signature, ChunkSignedBytes(layout_, chunk.index, chunk.sealed))) {
-    return Refuse("chunk-bad-signature", chunk.index,
-                  "not what the source's agent signed for this place of this transfer");
-  }
   const size_t plain_bytes = layout_.PlainBytes(chunk.index);
   const Status opened =
       cipher_.OpenInto(Nonce(chunk.index), AssociatedBytes(layout_, chunk.index), chunk.sealed,

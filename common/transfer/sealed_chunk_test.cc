@@ -52,37 +52,34 @@ TEST(SealedChunkTest, EqualPlainChunksSealToDifferentBytes) {
 
 TEST(SealedChunkTest, AnyFlippedBitIsRefusedByTheSignature) {
   const StreamFixture stream(100);
-  ChunkOpener opener = stream.Opener();
   const SealedChunk good = stream.SealAll()[0];
   for (size_t bit = 0; bit < 8 * good.sealed.size(); bit += 13) {
     SealedChunk bad = good;
     bad.sealed[bit / 8] = static_cast<char>(bad.sealed[bit / 8] ^ (1 << (bit % 8)));
-    EXPECT_THAT(opener.Open(bad), HasErrorName("chunk-bad-signature")) << bit;
+    EXPECT_THAT(stream.Check(bad), HasErrorName("chunk-bad-signature")) << bit;
   }
   for (size_t bit = 0; bit < 8 * good.signature.size(); bit += 7) {
     SealedChunk bad = good;
     bad.signature[bit / 8] = static_cast<char>(bad.signature[bit / 8] ^ (1 << (bit % 8)));
-    EXPECT_THAT(opener.Open(bad), HasErrorName("chunk-bad-signature")) << bit;
+    EXPECT_THAT(stream.Check(bad), HasErrorName("chunk-bad-signature")) << bit;
   }
-  EXPECT_THAT(opener.Open(good), IsOk());
+  EXPECT_THAT(stream.Check(good), IsOk());
 }
 
 TEST(SealedChunkTest, SignatureOfAnotherLengthIsRefused) {
   const StreamFixture stream(100);
-  ChunkOpener opener = stream.Opener();
   for (const size_t bytes : {size_t{0}, kSignatureBytes - 1, kSignatureBytes + 1}) {
     SealedChunk chunk = stream.SealAll()[0];
     chunk.signature.resize(bytes);
-    EXPECT_THAT(opener.Open(chunk), HasErrorName("chunk-bad-signature")) << bytes;
+    EXPECT_THAT(stream.Check(chunk), HasErrorName("chunk-bad-signature")) << bytes;
   }
 }
 
 TEST(SealedChunkTest, ChunkInAnothersPlaceIsRefused) {
   const StreamFixture stream(3 * kChunkBytesMin);
-  ChunkOpener opener = stream.Opener();
   auto chunks = stream.SealAll();
   chunks[0].index = 1;
-  EXPECT_THAT(opener.Open(chunks[0]), HasErrorName("chunk-bad-signature"));
+  EXPECT_THAT(stream.Check(chunks[0]), HasErrorName("chunk-bad-signature"));
 }
 
 TEST(SealedChunkTest, ChunkOfAnotherTransferIsRefused) {
@@ -90,7 +87,7 @@ TEST(SealedChunkTest, ChunkOfAnotherTransferIsRefused) {
   StreamFixture other = stream;
   FakeEntropy entropy(99);
   other.layout.transfer = TransferId::Generate(entropy);
-  EXPECT_THAT(stream.Opener().Open(other.SealAll()[0]), HasErrorName("chunk-bad-signature"));
+  EXPECT_THAT(stream.Check(other.SealAll()[0]), HasErrorName("chunk-bad-signature"));
 }
 
 TEST(SealedChunkTest, ChunkSignedByAnotherKeyIsRefused) {
@@ -98,7 +95,7 @@ TEST(SealedChunkTest, ChunkSignedByAnotherKeyIsRefused) {
   StreamFixture other = stream;
   FakeEntropy entropy(99);
   other.source_key = crypto::SigningKey::Generate(crypto::KeyKind::kAgent, entropy);
-  EXPECT_THAT(stream.Opener().Open(other.SealAll()[0]), HasErrorName("chunk-bad-signature"));
+  EXPECT_THAT(stream.Check(other.SealAll()[0]), HasErrorName("chunk-bad-signature"));
 }
 
 TEST(SealedChunkTest, ChunkSealedUnderAnotherKeyIsRefusedThoughTheSourceSignedIt) {

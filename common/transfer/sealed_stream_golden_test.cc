@@ -71,8 +71,8 @@ TEST(SealedStreamGoldenTest, StreamHasTheBytesThatAnotherImplementationMade) {
   ASSERT_THAT(header_bytes, IsOk());
   line("header", *header_bytes);
   ChunkSealer sealer(layout, SealingKey(content_key, transfer), sign);
-  const SealedChunk first = sealer.Seal(plain[0]);
-  const SealedChunk second = sealer.Seal(plain[1]);
+  const SealedChunk first = sealer.Seal(0, plain[0]);
+  const SealedChunk second = sealer.Seal(1, plain[1]);
   line("chunk-0-sealed-sha256", crypto::Sha256Of(first.sealed).bytes());
   line("chunk-0-signature", first.signature);
   line("chunk-1-sealed", second.sealed);
@@ -84,7 +84,10 @@ TEST(SealedStreamGoldenTest, StreamHasTheBytesThatAnotherImplementationMade) {
   ASSERT_THAT(parsed, IsOk());
   const auto opened_key = UnwrapFrom(*parsed, recipient);
   ASSERT_THAT(opened_key, IsOk());
-  ChunkOpener opener(parsed->layout, SealingKey(*opened_key, transfer), verify);
+  ChunkOpener opener(parsed->layout, SealingKey(*opened_key, transfer));
+  for (const SealedChunk& chunk : {first, second}) {
+    EXPECT_THAT(CheckChunk(parsed->layout, verify, chunk), IsOk());
+  }
   EXPECT_EQ(*opener.Open(first), plain[0]);
   EXPECT_EQ(*opener.Open(second), plain[1]);
 }

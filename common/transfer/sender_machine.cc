@@ -1,5 +1,6 @@
 #include "common/transfer/sender_machine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,49 +22,66 @@ SenderMachine::SenderMachine(Options options, absl::Duration now)
   SLUICE_CHECK(!receivers_.empty());
   for (Receiver& receiver : receivers_) {
     receiver.heard_at = now;
-    receiver.taken.resize(options_.layout.chunk_count);
+    receiver.sent.resize(options_.layout.chunk_count);
   }
 }
 
 Effects SenderMachine::OnChunkSealed(SealedChunk chunk) {
   Effects effects;
   if (ended_) return effects;
-  SLUICE_CHECK(chunk.index == sealed_);
-  const uint32_t index = sealed_++;
-  held_.emplace(index, Held{std::move(chunk), receivers_.size()});
-  HandOut(index, effects);
+  ordered_.erase(chunk.index);
+  std::vector<size_t> peers;
+  for (size_t peer = 0; peer < receivers_.size(); ++peer) {
+    if (receivers_[peer].asked.erase(chunk.index) > 0) peers.push_back(peer);
+  }
+  for (const size_t peer : peers) receivers_[peer].sent[chunk.index] = true;
+  const bool keep = WantedLater(chunk.index);
+  for (const size_t peer : peers) {
+    // The last one gets the bytes themselves: with one receiver, nothing is ever copied.
+    const bool last = peer == peers.back() && !keep;
+    effects.push_back(ChunkOut(peer, chunk, last ? std::move(chunk.sealed) : chunk.sealed));
+  }
+  if (keep) Keep(std::move(chunk));
   return effects;
 }
 
-void SenderMachine::HandOut(uint32_t index, Effects& effects) {
-  const auto found = held_.find(index);
-  if (found == held_.end()) return;
-  Held& held = found->second;
-  for (size_t peer = 0; peer < receivers_.size(); ++peer) {
-    Receiver& receiver = receivers_[peer];
-    if (receiver.asked.erase(index) == 0) continue;
-    ++receiver.sent;
-    MessageOut out{peer, ChunkMessage(options_.layout.transfer, index, held.chunk.signature), ""};
-    // The last receiver gets the bytes themselves: with one, nothing is ever copied.
-    out.payload = --held.receivers_left == 0 ? std::move(held.chunk.sealed) : held.chunk.sealed;
-    effects.push_back(std::move(out));
-  }
-  if (held.receivers_left > 0) return;
-  held_.erase(found);
-  effects.push_back(ChunkReleased{index});
+bool SenderMachine::WantedLater(uint32_t index) const {
+  return std::any_of(receivers_.begin(), receivers_.end(), [index](const Receiver& receiver) {
+    return !receiver.verified && !receiver.sent[index];
+  });
 }
 
-Effects SenderMachine::OnConnected(size_t peer, absl::Duration) {
+MessageOut SenderMachine::ChunkOut(size_t peer, const SealedChunk& chunk, std::string sealed) {
+  return {peer, ChunkMessage(options_.layout.transfer, chunk.index, chunk.signature),
+          std::move(sealed)};
+}
+
+void SenderMachine::Keep(SealedChunk chunk) {
+  const uint32_t index = chunk.index;
+  if (!kept_.emplace(index, std::move(chunk)).second) return;
+  kept_order_.push_back(index);
+  const uint64_t kept_max = std::max<uint64_t>(1, kKeptBytesMax / options_.layout.chunk_bytes);
+  if (kept_order_.size() <= kept_max) return;
+  kept_.erase(kept_order_.front());
+  kept_order_.pop_front();
+}
+
+Effects SenderMachine::OnConnected(size_t peer, absl::Duration now) {
   Effects effects;
   if (ended_) return effects;
-  receivers_[peer].connected = true;
+  Receiver& receiver = receivers_[peer];
+  receiver.connected = true;
+  receiver.open = false;
+  receiver.asked.clear();
+  receiver.heard_at = now;
   effects.push_back(MessageOut{peer, AnnounceMessage(options_.layout.transfer), ""});
   return effects;
 }
 
-void SenderMachine::OnUnreachable(size_t peer, const Status& why) {
+void SenderMachine::OnUnreachable(size_t peer, const Status&) {
   receivers_[peer].connected = false;
-  receivers_[peer].trouble = why;
+  receivers_[peer].open = false;
+  receivers_[peer].asked.clear();
 }
 
 Effects SenderMachine::OnMessage(size_t peer, const v1::BulkMessage& message, std::string,
@@ -74,7 +92,6 @@ Effects SenderMachine::OnMessage(size_t peer, const v1::BulkMessage& message, st
   }
   Receiver& receiver = receivers_[peer];
   receiver.connected = true;
-  receiver.heard = true;
   receiver.heard_at = now;
   switch (message.body_case()) {
     case v1::BulkMessage::kOpen:
@@ -97,18 +114,16 @@ Effects SenderMachine::OnMessage(size_t peer, const v1::BulkMessage& message, st
   }
 }
 
-bool SenderMachine::MayMeetAgain(size_t peer) const {
-  const Receiver& receiver = receivers_[peer];
-  return receiver.sent == 0 || receiver.sent == options_.layout.chunk_count;
-}
-
 Effects SenderMachine::OnOpen(size_t peer, const v1::BulkOpen& open) {
   if (open.target_index() != peer) {
     return GiveUp(Refuse(
         StatusCode::kAborted, "wrong-target-index",
         absl::StrFormat("calls itself number %d, and is number %d", open.target_index(), peer)));
   }
-  receivers_[peer].open = true;
+  Receiver& receiver = receivers_[peer];
+  receiver.open = true;
+  // Who opens has no request under way: whatever it asked for before, it will ask for again.
+  receiver.asked.clear();
   Effects effects;
   effects.push_back(MessageOut{peer, HeaderMessage(options_.layout.transfer), options_.header});
   return effects;
@@ -120,44 +135,42 @@ Effects SenderMachine::OnFetch(size_t peer, const v1::BulkFetch& fetch) {
     return GiveUp(Refuse(StatusCode::kAborted, "unexpected-message",
                          "asks for chunks before it has opened the stream"));
   }
+  Effects effects;
+  ChunksWanted wanted;
   for (const uint32_t index : fetch.indexes()) {
     if (index >= options_.layout.chunk_count) {
       return GiveUp(
           Refuse(StatusCode::kAborted, "chunk-asked-out-of-range",
                  absl::StrFormat("asks for chunk %d of %d", index, options_.layout.chunk_count)));
     }
-    if (receiver.taken[index]) {
-      return GiveUp(Refuse(StatusCode::kAborted, "chunk-asked-twice",
-                           absl::StrFormat("asks for chunk %d again: nothing is kept of what was "
-                                           "sent; start another transfer",
-                                           index)));
+    if (receiver.sent[index]) bytes_again_ += options_.layout.SealedBytes(index);
+    if (const auto kept = kept_.find(index); kept != kept_.end()) {
+      receiver.sent[index] = true;
+      effects.push_back(ChunkOut(peer, kept->second, kept->second.sealed));
+      continue;
     }
-    if (receiver.asked.size() >= kCreditChunksMax) {
+    receiver.asked.insert(index);
+    if (receiver.asked.size() > kCreditChunksMax) {
       return GiveUp(
           Refuse(StatusCode::kAborted, "credit-exceeded",
                  absl::StrFormat("asks for more than %d chunks at once", kCreditChunksMax)));
     }
-    receiver.taken[index] = true;
-    receiver.asked.insert(index);
+    if (ordered_.insert(index).second) wanted.indexes.push_back(index);
   }
-  Effects effects;
-  for (const uint32_t index : fetch.indexes()) HandOut(index, effects);
+  if (!wanted.indexes.empty()) effects.push_back(std::move(wanted));
   return effects;
 }
 
 Effects SenderMachine::OnVerified(size_t peer, const v1::BulkVerified& verified) {
   Receiver& receiver = receivers_[peer];
-  if (!receiver.open || receiver.sent < options_.layout.chunk_count) {
-    return GiveUp(Refuse(StatusCode::kAborted, "verified-too-early",
-                         "claims to have the whole droplet, and was not sent all of it"));
-  }
   const auto sha256 = crypto::Sha256Digest::FromBytes(verified.sha256());
   if (!sha256.ok() || verified.bytes() != options_.layout.droplet_bytes ||
-      (options_.droplet_sha256 && *sha256 != *options_.droplet_sha256)) {
+      *sha256 != options_.droplet_sha256) {
     return GiveUp(Refuse(StatusCode::kDataLoss, "verified-mismatch",
                          "found another digest or length than the droplet has"));
   }
   receiver.verified = true;
+  receiver.asked.clear();
   Effects effects;
   effects.push_back(MessageOut{peer, ClosedMessage(options_.layout.transfer), ""});
   for (const Receiver& other : receivers_) {
@@ -169,17 +182,20 @@ Effects SenderMachine::OnVerified(size_t peer, const v1::BulkVerified& verified)
 }
 
 Effects SenderMachine::OnTime(absl::Duration now) {
-  if (ended_) return {};
-  for (const Receiver& receiver : receivers_) {
-    if (receiver.verified || now - receiver.heard_at < options_.silence_max) continue;
-    if (!receiver.trouble.ok()) return GiveUp(receiver.trouble);
-    return GiveUp(
-        NamedError(StatusCode::kUnavailable, "peer-silent",
-                   absl::StrCat("a receiver of the droplet has not been heard of for ",
-                                absl::FormatDuration(options_.silence_max),
-                                receiver.heard ? "" : ": it never came; see its agent's log")));
+  Effects effects;
+  if (ended_) return effects;
+  for (size_t peer = 0; peer < receivers_.size(); ++peer) {
+    Receiver& receiver = receivers_[peer];
+    if (!receiver.connected || now - receiver.heard_at < options_.silence_max) continue;
+    receiver.connected = false;
+    effects.push_back(HungUp{peer, PeerSilent("a receiver", now - receiver.heard_at)});
   }
-  return {};
+  return effects;
+}
+
+bool SenderMachine::connected() const {
+  return std::any_of(receivers_.begin(), receivers_.end(),
+                     [](const Receiver& receiver) { return receiver.connected; });
 }
 
 Effects SenderMachine::GiveUp(const Status& why) {
@@ -187,7 +203,7 @@ Effects SenderMachine::GiveUp(const Status& why) {
   Effects effects;
   if (ended_) return effects;
   ended_ = true;
-  held_.clear();
+  kept_.clear();
   for (size_t peer = 0; peer < receivers_.size(); ++peer) {
     if (!receivers_[peer].connected || receivers_[peer].verified) continue;
     effects.push_back(MessageOut{peer, CancelMessage(options_.layout.transfer, why), ""});

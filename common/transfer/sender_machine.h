@@ -1,8 +1,9 @@
-// The source's end of a transfer, to one receiver or many: hands out each chunk once.
+// The source's end of a transfer, to one receiver or many: answers what each asks for.
 #pragma once
 
+#include <cstdint>
+#include <deque>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,65 +16,64 @@
 
 namespace sluice::transfer {
 
-// Chunks come sealed and in order from OnChunkSealed(); each is held until every receiver has asked
-// for it and it was sent to them. Whoever seals goes on as ChunkReleased tells, which bounds what
-// is held. The transfer ends well when every receiver has said that the whole digest holds, and
-// fails for all when it fails for one.
+// A chunk that one receiver was sent is kept for the others while there is room: receivers that go
+// side by side cost one reading.
+inline constexpr uint64_t kKeptBytesMax = 4 << 20;
+
+// Keeps no record of what was sent: receivers know what they lack, and may ask for it again, over
+// another connection too. ChunksWanted names each chunk once until OnChunkSealed() brings it. The
+// transfer ends well when every receiver has said that the whole digest holds, and fails for all
+// when one fails; a receiver that is away is waited for.
 class SenderMachine final : public StreamMachine {
  public:
   struct Options {
     StreamLayout layout;
     std::string header;  // as SerializeHeader() gives it
     size_t receivers = 1;
-    // What receivers must have found, if it is known here.
-    std::optional<crypto::Sha256Digest> droplet_sha256;
+    crypto::Sha256Digest droplet_sha256;
     absl::Duration silence_max;
   };
   SenderMachine(Options options, absl::Duration now);
 
-  // The next chunk, in order of index.
+  // One of ChunksWanted, to whoever still wants it.
   Effects OnChunkSealed(SealedChunk chunk);
 
   Effects OnConnected(size_t peer, absl::Duration now) override;
   void OnUnreachable(size_t peer, const Status& why) override;
   // Refused by name, which ends the transfer. Aborted: "wrong-transfer", "unexpected-message",
-  // "wrong-target-index", "chunk-asked-out-of-range", "chunk-asked-twice", "credit-exceeded" (more
-  // than kCreditChunksMax asked for and not sent), "verified-too-early"; DataLoss
-  // "verified-mismatch" (another digest or length).
+  // "wrong-target-index", "chunk-asked-out-of-range", "credit-exceeded" (more than kCreditChunksMax
+  // asked for and not sent); DataLoss "verified-mismatch" (another digest or length).
   Effects OnMessage(size_t peer, const v1::BulkMessage& message, std::string payload,
                     absl::Duration now) override;
-  // "peer-silent", or why a peer was last unreachable.
   Effects OnTime(absl::Duration now) override;
   Effects GiveUp(const Status& why) override;
-  bool MayMeetAgain(size_t peer) const override;
+  void Abandon() override { ended_ = true; }
+  bool connected() const override;
+  uint64_t bytes_again() const override { return bytes_again_; }
 
  private:
   struct Receiver {
     bool connected = false;
-    bool heard = false;
-    bool open = false;
+    bool open = false;  // on this connection
     bool verified = false;
     absl::Duration heard_at;
-    Status trouble;
     std::set<uint32_t> asked;  // and not sent yet
-    std::vector<bool> taken;   // by index: asked for once
-    uint32_t sent = 0;
+    std::vector<bool> sent;    // by index, over all connections: for the figures alone
   };
 
   Effects OnOpen(size_t peer, const v1::BulkOpen& open);
   Effects OnFetch(size_t peer, const v1::BulkFetch& fetch);
   Effects OnVerified(size_t peer, const v1::BulkVerified& verified);
-  // The held chunk to whoever waits for it; gives it up when nobody is left.
-  void HandOut(uint32_t index, Effects& effects);
+  MessageOut ChunkOut(size_t peer, const SealedChunk& chunk, std::string sealed);
+  void Keep(SealedChunk chunk);
+  bool WantedLater(uint32_t index) const;
 
   const Options options_;
   std::vector<Receiver> receivers_;
-  struct Held {
-    SealedChunk chunk;
-    size_t receivers_left;
-  };
-  std::map<uint32_t, Held> held_;
-  uint32_t sealed_ = 0;  // chunks that have come from OnChunkSealed()
+  std::set<uint32_t> ordered_;            // in ChunksWanted, and not come yet
+  std::map<uint32_t, SealedChunk> kept_;  // by index
+  std::deque<uint32_t> kept_order_;       // oldest first
+  uint64_t bytes_again_ = 0;
   bool ended_ = false;
 };
 

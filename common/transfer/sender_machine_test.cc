@@ -48,6 +48,13 @@ class SenderMachineTest : public testing::Test {
     for (uint32_t i = from; i < to; ++i) indexes.push_back(i);
     return indexes;
   }
+  static std::vector<uint32_t> Wanted(const Effects& effects) {
+    std::vector<uint32_t> indexes;
+    for (const ChunksWanted& wanted : AllOf<ChunksWanted>(effects)) {
+      indexes.insert(indexes.end(), wanted.indexes.begin(), wanted.indexes.end());
+    }
+    return indexes;
+  }
   v1::BulkMessage Verified() const {
     return VerifiedMessage(id_, stream_.droplet_sha256, stream_.layout.droplet_bytes);
   }
@@ -76,17 +83,125 @@ TEST_F(SmallSenderMachineTest, WholeTransferGoesFromAnnouncementToClosed) {
   const MessageOut header = OnlyMessage(Say(machine, OpenMessage(id_, 0)));
   EXPECT_TRUE(header.message.has_header());
   EXPECT_EQ(header.payload, "header");
-  EXPECT_THAT(machine.OnChunkSealed(Chunk(0)), IsEmpty());
-  const Effects fetched = Say(machine, FetchMessage(id_, {0, 1}));
-  const MessageOut chunk = OnlyMessage(fetched);
-  EXPECT_EQ(chunk.message.chunk().index(), 0u);
-  EXPECT_EQ(chunk.message.chunk().signature(), Chunk(0).signature);
-  EXPECT_EQ(chunk.payload, Chunk(0).sealed);
-  EXPECT_EQ(AllOf<ChunkReleased>(fetched).at(0).index, 0u);
-  EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(1))).payload, Chunk(1).sealed);
+  EXPECT_THAT(Wanted(Say(machine, FetchMessage(id_, {0, 1}))), ElementsAre(0, 1));
+  for (const uint32_t index : {1u, 0u}) {
+    const MessageOut chunk = OnlyMessage(machine.OnChunkSealed(Chunk(index)));
+    EXPECT_EQ(chunk.message.chunk().index(), index);
+    EXPECT_EQ(chunk.message.chunk().signature(), Chunk(index).signature);
+    EXPECT_EQ(chunk.payload, Chunk(index).sealed);
+  }
   const Effects verified = Say(machine, Verified());
   EXPECT_TRUE(OnlyMessage(verified).message.has_closed());
   EXPECT_THAT(EndOf(verified), IsOk());
+  EXPECT_EQ(machine.bytes_again(), 0u);
+}
+
+TEST_F(SmallSenderMachineTest, ChunkThatTwoReceiversWantIsReadOnce) {
+  SenderMachine machine = Opened(2);
+  EXPECT_THAT(Wanted(Say(machine, FetchMessage(id_, {0}), 0)), ElementsAre(0));
+  EXPECT_THAT(Say(machine, FetchMessage(id_, {0}), 1), IsEmpty());
+  const auto out = AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0)));
+  ASSERT_THAT(out, SizeIs(2));
+  for (size_t peer : {0, 1}) {
+    EXPECT_EQ(out[peer].peer, peer);
+    EXPECT_EQ(out[peer].payload, Chunk(0).sealed);
+  }
+}
+
+TEST_F(SmallSenderMachineTest, ChunkIsKeptForAReceiverThatComesALittleLater) {
+  SenderMachine machine = Opened(2);
+  Say(machine, FetchMessage(id_, {0}), 0);
+  EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(0))).peer, 0u);
+  const Effects second = Say(machine, FetchMessage(id_, {0}), 1);
+  EXPECT_EQ(OnlyMessage(second).peer, 1u);
+  EXPECT_EQ(OnlyMessage(second).payload, Chunk(0).sealed);
+  EXPECT_EQ(machine.bytes_again(), 0u);
+}
+
+TEST_F(SenderMachineTest, WhatIsKeptIsBoundedAndTheOldestIsReadAgain) {
+  // One chunk more than is kept: 300 chunks of 4 KiB are far fewer, so the chunks are large here.
+  const StreamFixture large(uint64_t{10} * kChunkBytesDefault, kChunkBytesDefault);
+  SenderMachine machine({large.layout, "header", 2, large.droplet_sha256, kSilenceMax}, now_);
+  const TransferId id = large.layout.transfer;
+  const auto say = [&](size_t peer, const v1::BulkMessage& message) {
+    return machine.OnMessage(peer, message, "", now_);
+  };
+  for (uint32_t peer : {0u, 1u}) say(peer, OpenMessage(id, peer));
+  constexpr uint32_t kKept = kKeptBytesMax / kChunkBytesDefault;
+  say(0, FetchMessage(id, Range(0, kKept + 1)));
+  for (uint32_t index = 0; index <= kKept; ++index) machine.OnChunkSealed(Chunk(index));
+  EXPECT_THAT(Wanted(say(1, FetchMessage(id, {0}))), ElementsAre(0)) << "given up";
+  EXPECT_THAT(Wanted(say(1, FetchMessage(id, {1}))), IsEmpty()) << "still there";
+}
+
+TEST_F(SenderMachineTest, LastChunkIsWantedAndTheOneAfterItRefused) {
+  SenderMachine machine = Opened();
+  EXPECT_THAT(Wanted(Say(machine, FetchMessage(id_, {299}))), ElementsAre(299));
+  ExpectRefused(Say(machine, FetchMessage(id_, {300})), "chunk-asked-out-of-range");
+}
+
+TEST_F(SenderMachineTest, ChunkAskedTwiceIsSentOnceWhileItIsAwaited) {
+  SenderMachine machine = Opened();
+  Say(machine, FetchMessage(id_, {5}));
+  EXPECT_THAT(Say(machine, FetchMessage(id_, {5})), IsEmpty());
+  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(5))), SizeIs(1));
+}
+
+TEST_F(SenderMachineTest, ChunkAskedForAgainAfterItWasSentIsReadAgainAndCounted) {
+  SenderMachine machine = Opened();
+  Say(machine, FetchMessage(id_, {5}));
+  machine.OnChunkSealed(Chunk(5));
+  EXPECT_THAT(Wanted(Say(machine, FetchMessage(id_, {5}))), ElementsAre(5));
+  EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(5))).payload, Chunk(5).sealed);
+  EXPECT_EQ(machine.bytes_again(), stream_.layout.SealedBytes(5));
+}
+
+TEST_F(SenderMachineTest, CreditIsBoundedOnBothSidesOfItsLimit) {
+  SenderMachine machine = Opened();
+  EXPECT_THAT(AllOf<Ended>(Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)))), IsEmpty());
+  // One is sent, so one more may be asked for.
+  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0))), SizeIs(1));
+  EXPECT_THAT(AllOf<Ended>(Say(machine, FetchMessage(id_, {kCreditChunksMax}))), IsEmpty());
+  ExpectRefused(Say(machine, FetchMessage(id_, {kCreditChunksMax + 1})), "credit-exceeded");
+}
+
+TEST_F(SenderMachineTest, WhatWasAskedForOverABrokenConnectionIsNotSentOverTheNext) {
+  SenderMachine machine = Opened();
+  Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)));
+  machine.OnUnreachable(0, NamedError(StatusCode::kUnavailable, "peer-unreachable", "cut"));
+  EXPECT_FALSE(machine.connected());
+  machine.OnConnected(0, now_);
+  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0))), IsEmpty());
+  ExpectRefused(Say(machine, FetchMessage(id_, {1})), "unexpected-message");
+}
+
+TEST_F(SenderMachineTest, ReceiverThatOpensAgainHasAllItsCreditAgain) {
+  SenderMachine machine = Opened();
+  Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)));
+  EXPECT_EQ(OnlyMessage(Say(machine, OpenMessage(id_, 0))).payload, "header");
+  const Effects asked = Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)));
+  EXPECT_THAT(AllOf<Ended>(asked), IsEmpty());
+  EXPECT_THAT(Wanted(asked), IsEmpty()) << "they are being read already";
+}
+
+TEST_F(SmallSenderMachineTest, VerifiedOfAReceiverThatAnEarlierProcessHasServedCounts) {
+  SenderMachine machine = Opened();
+  EXPECT_THAT(EndOf(Say(machine, Verified())), IsOk());
+}
+
+TEST_F(SenderMachineTest, SilentReceiverIsHungUpAtTheLimitAndNotBeforeAndWaitedFor) {
+  SenderMachine machine = Opened();
+  now_ += kSilenceMax - absl::Milliseconds(1);
+  EXPECT_THAT(machine.OnTime(now_), IsEmpty());
+  Say(machine, PingMessage(id_));
+  now_ += kSilenceMax - absl::Milliseconds(1);
+  EXPECT_THAT(machine.OnTime(now_), IsEmpty());
+  now_ += absl::Milliseconds(1);
+  const Effects effects = machine.OnTime(now_);
+  ASSERT_THAT(AllOf<HungUp>(effects), SizeIs(1));
+  EXPECT_THAT(AllOf<HungUp>(effects)[0].why, HasErrorName("peer-silent"));
+  EXPECT_THAT(machine.OnTime(now_ + absl::Hours(5)), IsEmpty()) << "there is nothing to hang up";
+  EXPECT_TRUE(OnlyMessage(machine.OnConnected(0, now_)).message.has_announce());
 }
 
 TEST_F(SmallSenderMachineTest, OpenSaidTwiceIsAnsweredTwice) {
@@ -97,18 +212,6 @@ TEST_F(SmallSenderMachineTest, OpenSaidTwiceIsAnsweredTwice) {
 TEST_F(SmallSenderMachineTest, PingIsAnswered) {
   SenderMachine machine = Machine();
   EXPECT_TRUE(OnlyMessage(Say(machine, PingMessage(id_))).message.has_pong());
-}
-
-TEST_F(SmallSenderMachineTest, ChunkGoesToAllReceiversBeforeItIsReleased) {
-  SenderMachine machine = Opened(2);
-  Say(machine, FetchMessage(id_, {0}), 0);
-  const Effects first = machine.OnChunkSealed(Chunk(0));
-  EXPECT_EQ(OnlyMessage(first).peer, 0u);
-  EXPECT_THAT(AllOf<ChunkReleased>(first), IsEmpty());
-  const Effects second = Say(machine, FetchMessage(id_, {0}), 1);
-  EXPECT_EQ(OnlyMessage(second).peer, 1u);
-  EXPECT_EQ(OnlyMessage(second).payload, Chunk(0).sealed);
-  EXPECT_THAT(AllOf<ChunkReleased>(second), SizeIs(1));
 }
 
 TEST_F(SmallSenderMachineTest, TransferEndsWhenTheLastReceiverHasVerified) {
@@ -157,40 +260,6 @@ TEST_F(SenderMachineTest, ChunksAreNotGivenBeforeTheStreamIsOpened) {
   ExpectRefused(Say(machine, FetchMessage(id_, {0})), "unexpected-message");
 }
 
-TEST_F(SenderMachineTest, LastChunkIsGivenAndTheOneAfterItRefused) {
-  SenderMachine machine = Opened();
-  EXPECT_THAT(Say(machine, FetchMessage(id_, {299})), IsEmpty());
-  ExpectRefused(Say(machine, FetchMessage(id_, {300})), "chunk-asked-out-of-range");
-}
-
-TEST_F(SenderMachineTest, ChunkAskedTwiceIsRefusedSentOrNot) {
-  SenderMachine waiting = Opened();
-  Say(waiting, FetchMessage(id_, {5}));
-  ExpectRefused(Say(waiting, FetchMessage(id_, {5})), "chunk-asked-twice");
-  SenderMachine at_once = Opened();
-  ExpectRefused(Say(at_once, FetchMessage(id_, {5, 5})), "chunk-asked-twice");
-  SenderMachine sent = Opened();
-  sent.OnChunkSealed(Chunk(0));
-  Say(sent, FetchMessage(id_, {0}));
-  ExpectRefused(Say(sent, FetchMessage(id_, {0})), "chunk-asked-twice");
-}
-
-TEST_F(SenderMachineTest, CreditIsBoundedOnBothSidesOfItsLimit) {
-  SenderMachine machine = Opened();
-  EXPECT_THAT(Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax))), IsEmpty());
-  // One is sent, so one more may be asked for.
-  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0))), SizeIs(1));
-  EXPECT_THAT(Say(machine, FetchMessage(id_, {kCreditChunksMax})), IsEmpty());
-  ExpectRefused(Say(machine, FetchMessage(id_, {kCreditChunksMax + 1})), "credit-exceeded");
-}
-
-TEST_F(SmallSenderMachineTest, VerifiedBeforeEveryChunkWasSentIsRefused) {
-  SenderMachine machine = Opened();
-  Say(machine, FetchMessage(id_, {0, 1}));
-  machine.OnChunkSealed(Chunk(0));
-  ExpectRefused(Say(machine, Verified()), "verified-too-early");
-}
-
 TEST_F(SmallSenderMachineTest, VerifiedOfOtherBytesIsRefused) {
   const auto refused = [&](const v1::BulkMessage& claim) {
     SenderMachine machine = Opened();
@@ -204,47 +273,6 @@ TEST_F(SmallSenderMachineTest, VerifiedOfOtherBytesIsRefused) {
   v1::BulkMessage short_digest = Verified();
   short_digest.mutable_verified()->set_sha256("short");
   refused(short_digest);
-}
-
-TEST_F(SenderMachineTest, SilentReceiverEndsTheTransferAtTheLimitAndNotBefore) {
-  SenderMachine machine = Opened();
-  now_ += kSilenceMax - absl::Milliseconds(1);
-  EXPECT_THAT(machine.OnTime(now_), IsEmpty());
-  Say(machine, PingMessage(id_));
-  now_ += kSilenceMax - absl::Milliseconds(1);
-  EXPECT_THAT(machine.OnTime(now_), IsEmpty());
-  now_ += absl::Milliseconds(1);
-  ExpectRefused(machine.OnTime(now_), "peer-silent");
-}
-
-TEST_F(SmallSenderMachineTest, ReceiverThatHasVerifiedMayBeSilent) {
-  SenderMachine machine = Opened(2);
-  for (size_t peer : {0, 1}) Say(machine, FetchMessage(id_, {0, 1}), peer);
-  for (uint32_t index : {0u, 1u}) machine.OnChunkSealed(Chunk(index));
-  Say(machine, Verified(), 0);
-  now_ += kSilenceMax - absl::Milliseconds(1);
-  Say(machine, PingMessage(id_), 1);
-  now_ += absl::Milliseconds(1);
-  EXPECT_THAT(machine.OnTime(now_), IsEmpty());
-}
-
-TEST_F(SenderMachineTest, UnreachableReceiverIsNamedAsSuchWhenItsTimeIsUp) {
-  SenderMachine machine = Machine();
-  machine.OnUnreachable(0, NamedError(StatusCode::kUnavailable, "peer-unreachable", "refused"));
-  now_ += kSilenceMax;
-  const Effects effects = machine.OnTime(now_);
-  EXPECT_THAT(EndOf(effects), HasErrorName("peer-unreachable"));
-  EXPECT_THAT(AllOf<MessageOut>(effects), IsEmpty());
-}
-
-TEST_F(SmallSenderMachineTest, ConnectionMayBreakBeforeTheFirstChunkAndAfterTheLast) {
-  SenderMachine machine = Opened();
-  EXPECT_TRUE(machine.MayMeetAgain(0));
-  Say(machine, FetchMessage(id_, {0, 1}));
-  machine.OnChunkSealed(Chunk(0));
-  EXPECT_FALSE(machine.MayMeetAgain(0));
-  machine.OnChunkSealed(Chunk(1));
-  EXPECT_TRUE(machine.MayMeetAgain(0));
 }
 
 TEST_F(SenderMachineTest, NothingHappensAfterTheEnd) {

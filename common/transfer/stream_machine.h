@@ -17,7 +17,7 @@
 
 namespace sluice::transfer {
 
-// A receiver never has more chunks asked for and not yet used, whatever its window in bytes. Of a
+// A receiver never has more chunks asked for and not yet stored, whatever its window in bytes. Of a
 // queue of 320 messages (common/net/sockets.h) a sender may find as few as 160 free of an empty
 // one: libzmq tells it of messages that were taken only once per half of the limit. So this many
 // chunks and the messages between them never meet it.
@@ -29,34 +29,39 @@ struct MessageOut {
   v1::BulkMessage message;
   std::string payload;
 };
-// Sender: this chunk is on its way to everybody, its memory is given up.
-struct ChunkReleased {
-  uint32_t index = 0;
+// Sender: these chunks are wanted and not at hand. To be read, sealed and given to OnChunkSealed().
+struct ChunksWanted {
+  std::vector<uint32_t> indexes;
 };
 // Receiver: the stream header, as it arrived. To be opened, then OnHeaderOpened() or GiveUp().
 struct HeaderArrived {
   std::string bytes;
 };
-// Receiver: the next chunk in the order of the droplet. Not authenticated.
+// Receiver: a chunk that was asked for, in any order. Not authenticated. To be checked and stored,
+// then OnStored() or GiveUp().
 struct ChunkArrived {
   SealedChunk chunk;
+};
+// The connection to `peer` gives no sign of life: to be broken, and made again by whoever dials.
+struct HungUp {
+  size_t peer = 0;
+  Status why;
 };
 // The transfer is over at this end, well or for this cause. Nothing follows.
 struct Ended {
   Status why;
 };
 
-using Effect = std::variant<MessageOut, ChunkReleased, HeaderArrived, ChunkArrived, Ended>;
+using Effect = std::variant<MessageOut, ChunksWanted, HeaderArrived, ChunkArrived, HungUp, Ended>;
 using Effects = std::vector<Effect>;
 
 class StreamMachine {
  public:
   virtual ~StreamMachine() = default;
 
-  // From now on messages reach `peer`, which need not know it yet.
+  // A new connection: from now on messages reach `peer`, which need not know it yet.
   virtual Effects OnConnected(size_t peer, absl::Duration now) = 0;
-  // `peer` cannot be reached at present; the transfer waits for it until it has been silent too
-  // long, and then fails for this cause.
+  // The connection to `peer` is gone, and what was under way on it; the transfer waits for another.
   virtual void OnUnreachable(size_t peer, const Status& why) = 0;
   virtual Effects OnMessage(size_t peer, const v1::BulkMessage& message, std::string payload,
                             absl::Duration now) = 0;
@@ -64,10 +69,13 @@ class StreamMachine {
   virtual Effects OnTime(absl::Duration now) = 0;
   // Ends the transfer from this side, and tells the other ends why. `why` is an error.
   virtual Effects GiveUp(const Status& why) = 0;
+  // Ends the transfer in this process alone: nobody is told, and the other ends wait for the next.
+  virtual void Abandon() = 0;
 
-  // Whether nothing is lost with a connection to `peer` that breaks now, so that another may take
-  // its place. Else a break ends the transfer.
-  virtual bool MayMeetAgain(size_t peer) const = 0;
+  // To any other end, at present.
+  virtual bool connected() const = 0;
+  // Sealed bytes of chunks that went, or were asked for, more than once.
+  virtual uint64_t bytes_again() const = 0;
 };
 
 }  // namespace sluice::transfer

@@ -6,9 +6,12 @@
 #include <utility>
 
 #include "benchmark/benchmark.h"
+#include "common/base/testing/fake_files.h"
 #include "common/base/thread.h"
 #include "common/crypto/system_entropy.h"
 #include "common/net/testing/test_network.h"
+#include "common/transfer/spool.h"
+#include "common/transfer/testing/memory_droplet.h"
 #include "common/transfer/testing/stream_fixture.h"
 
 namespace sluice::transfer {
@@ -26,7 +29,7 @@ void Seal(benchmark::State& state) {
       std::string plain;
       plain.reserve(stream.layout.SealedBytes(i));
       plain.append(stream.droplet, uint64_t{i} * chunk_bytes, chunk_bytes);
-      benchmark::DoNotOptimize(sealer.Seal(std::move(plain)));
+      benchmark::DoNotOptimize(sealer.Seal(i, std::move(plain)));
     }
     bytes += static_cast<int64_t>(stream.layout.droplet_bytes);
   }
@@ -41,7 +44,10 @@ void OpenAndHash(benchmark::State& state) {
   while (state.KeepRunning()) {
     ChunkOpener opener = stream.Opener();
     crypto::Sha256 hash;
-    for (const SealedChunk& chunk : chunks) hash.Update(*opener.Open(chunk));
+    for (const SealedChunk& chunk : chunks) {
+      SLUICE_CHECK(stream.Check(chunk).ok());
+      hash.Update(*opener.Open(chunk));
+    }
     if (hash.Finish() != stream.droplet_sha256) state.SkipWithError("wrong digest");
     bytes += static_cast<int64_t>(stream.layout.droplet_bytes);
   }
@@ -54,14 +60,20 @@ struct Party {
   Party(net::TestDirectory& directory, net::CurveIdentity identity, uint64_t credit_bytes)
       : peer{net::PeerRole::kAgent, "agent", identity.public_key},
         network(directory.Start(std::move(identity))) {
-    auto started =
-        BulkExchange::Start(*network, clock, entropy, {"tcp://127.0.0.1:*", credit_bytes});
+    SLUICE_CHECK(files.MakeFolder("/agent").ok());
+    auto opened = Spool::Open(files, "/agent/spool", uint64_t{1} << 30);
+    SLUICE_CHECK(opened.ok());
+    spool = *std::move(opened);
+    auto started = BulkExchange::Start(*network, clock, entropy, files, *spool,
+                                       {"tcp://127.0.0.1:*", credit_bytes});
     SLUICE_CHECK(started.ok());
     exchange = *std::move(started);
   }
   SystemClock clock;
   crypto::SystemEntropy entropy;
   net::Peer peer;
+  FakeFiles files;  // what the disk costs is not measured here
+  std::unique_ptr<Spool> spool;
   std::unique_ptr<net::Network> network;
   std::unique_ptr<BulkExchange> exchange;
 };
@@ -79,6 +91,7 @@ void Loopback(benchmark::State& state) {
   while (state.KeepRunning()) {
     stream.layout.transfer = TransferId::Generate(source.entropy);
     OutgoingOptions send = stream.Outgoing();
+    send.digest_log_path = "/agent/digests";
     send.meetings = {{target.peer, true, target.exchange->endpoint()}};
     IncomingOptions receive = stream.Incoming();
     receive.meeting = {source.peer, false, ""};
@@ -87,17 +100,17 @@ void Loopback(benchmark::State& state) {
     SLUICE_CHECK(incoming.ok() && outgoing.ok());
     {
       const Thread reader("reader", [&] {
+        const auto droplet = (*incoming)->Open();
         std::string piece(kPieceBytes, '\0');
         StatusOr<size_t> count = 1;
-        while (count.ok() && *count > 0) count = (*incoming)->Read(piece);
+        while (count.ok() && *count > 0) count = droplet->Read(piece);
         SLUICE_CHECK(count.ok());
       });
-      for (size_t at = 0; at < stream.droplet.size(); at += kPieceBytes) {
-        SLUICE_CHECK(
-            (*outgoing)->Write(std::string_view(stream.droplet).substr(at, kPieceBytes)).ok());
-      }
-      SLUICE_CHECK((*outgoing)->Finish().ok());
+      MemoryDroplet droplet(stream.droplet, kPieceBytes);
+      SLUICE_CHECK((*outgoing)->Run(droplet, absl::Seconds(30)).ok());
     }
+    incoming->reset();
+    SLUICE_CHECK(target.spool->Remove(stream.layout.transfer).ok());
     bytes += static_cast<int64_t>(stream.layout.droplet_bytes);
   }
   state.SetBytesProcessed(bytes);

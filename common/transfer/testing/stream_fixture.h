@@ -49,30 +49,33 @@ struct StreamFixture {
     return ChunkSealer(layout, SealingKey(content_key, layout.transfer), Sign());
   }
   ChunkOpener Opener() const {
-    return ChunkOpener(layout, SealingKey(content_key, layout.transfer), Verify());
+    return ChunkOpener(layout, SealingKey(content_key, layout.transfer));
   }
+  Status Check(const SealedChunk& chunk) const { return CheckChunk(layout, Verify(), chunk); }
   std::vector<SealedChunk> SealAll() const {
     ChunkSealer sealer = Sealer();
     std::vector<SealedChunk> chunks;
-    for (uint32_t i = 0; i < layout.chunk_count; ++i) chunks.push_back(sealer.Seal(PlainChunk(i)));
+    for (uint32_t i = 0; i < layout.chunk_count; ++i)
+      chunks.push_back(sealer.Seal(i, PlainChunk(i)));
     return chunks;
   }
-  std::string Header() {
+  // The same each time, as a source that was restarted has it from its journal.
+  TransferSeed Seed() const {
+    FakeEntropy ephemeral(2);
     auto header = MakeHeader(layout, statement_sha256, content_key,
-                             {{recipient.suite, recipient.public_key}}, *entropy);
+                             {{recipient.suite, recipient.public_key}}, ephemeral);
     SLUICE_CHECK(header.ok());
     auto bytes = SerializeHeader(*header, Sign());
     SLUICE_CHECK(bytes.ok());
-    return *bytes;
+    return {.content_key = content_key, .header = *bytes};
   }
+  std::string Header() const { return Seed().header; }
 
-  // With the meetings still to be filled in.
+  // With the meetings and the log's path still to be filled in.
   OutgoingOptions Outgoing() const {
     OutgoingOptions options;
     options.layout = layout;
-    options.statement_sha256 = statement_sha256;
-    options.content_key = content_key;
-    options.recipients = {{recipient.suite, recipient.public_key}};
+    options.seed = Seed();
     options.sign = Sign();
     options.droplet_sha256 = droplet_sha256;
     return options;
