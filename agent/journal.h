@@ -38,7 +38,8 @@ struct JobRecord {
   std::string order;  // the promote order's envelope
   std::string state;  // of the job's machine, as text (jobs/source_record.h, jobs/target_facts.h)
   std::string facts;  // target: what its steps have done; see SaveFacts()
-  Secret secret;      // target: the seal offer's secret half, until the transfer is over
+  // Until the transfer is over. Target: the seal offer's secret half; source: the content key.
+  Secret secret;
   uint64_t revision = 0;  // of the latest report
   std::string report;     // serialized v1::JobReport
   bool reported = false;  // the coordinator's ledger has it

@@ -1,4 +1,4 @@
-// A droplet on its way in: what an upload reads from.
+// A droplet on its way in: what uploads read from.
 #pragma once
 
 #include <functional>
@@ -6,23 +6,27 @@
 #include <stop_token>
 
 #include "common/base/status.h"
-#include "common/http/message.h"
 #include "common/transfer/bulk_exchange.h"
 
 namespace sluice::agent {
 
-// Read() gives verified bytes in order and blocks while none are there. The last bytes come only
-// after the whole droplet's SHA-256 was found equal to the order's; otherwise Read() fails with
-// DataLoss "digest-mismatch" and the upload is never completed. Any other end of the transfer makes
-// Read() fail with its cause. Destroyed before its end, it cancels the transfer.
-class IncomingDroplet : public http::BodySource {
+// Destroyed before its end, the transfer stops here and its source waits; what has arrived stays in
+// the spool.
+class IncomingDroplet {
  public:
-  // Tells the source why its bytes are no longer wanted. After the end it does nothing.
+  virtual ~IncomingDroplet() = default;
+  // The droplet from its first byte, however often. Each gives out the last chunk only after the
+  // whole droplet's SHA-256 was found equal to the order's: DataLoss "digest-mismatch" otherwise.
+  virtual std::unique_ptr<transfer::ArrivingDroplet> Open() = 0;
+  // Why no more will come; OK as long as the transfer goes on or has ended well. Never waits.
+  virtual Status failure() = 0;
+  // Tells the source why its bytes are no longer wanted: both ends fail by it.
   virtual void GiveUp(const Status& why) = 0;
   virtual transfer::TransferFigures figures() const = 0;
 };
 
-// Begins the transfer. Called at most once per job, when it is known that the bytes are needed.
+// Begins the transfer, or takes it up. ResourceExhausted "spool-full", "disk-full" when there is no
+// room for it now.
 using OpenIncoming = std::function<StatusOr<std::unique_ptr<IncomingDroplet>>(std::stop_token)>;
 
 }  // namespace sluice::agent

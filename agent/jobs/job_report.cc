@@ -71,6 +71,17 @@ Status CauseOf(const TargetState& state) {
   return Ended(state.phase) ? state.cause : absl::OkStatus();
 }
 
+v1::WaitingFor WaitingOf(const TargetRecord& record, const TargetFacts& facts,
+                         const trust::Order& order) {
+  if (record.state.phase == TargetPhase::kUploaded && !order.activate) {
+    return v1::WAITING_FOR_ACTIVATE;
+  }
+  if (record.state.phase != TargetPhase::kTransferring) return v1::WAITING_FOR_UNSPECIFIED;
+  if (facts.waiting_for == kWaitingForRoom) return v1::WAITING_FOR_ROOM;
+  if (facts.waiting_for == kWaitingForPeer) return v1::WAITING_FOR_PEER;
+  return v1::WAITING_FOR_UNSPECIFIED;
+}
+
 transfer::TransferFigures FiguresOf(int64_t done, int64_t total, int64_t sent, int64_t again,
                                     int64_t milliseconds) {
   return {.bytes_total = static_cast<uint64_t>(total),
@@ -115,9 +126,7 @@ v1::JobReport ReportOf(const TargetRecord& record, const TargetFacts& facts,
                        const trust::Order& order, const Status& refusal) {
   v1::JobReport report;
   report.set_target_state(StateOf(record.state.phase, facts));
-  if (record.state.phase == TargetPhase::kUploaded && !order.activate) {
-    report.set_waiting_for(v1::WAITING_FOR_ACTIVATE);
-  }
+  report.set_waiting_for(WaitingOf(record, facts, order));
   const Status cause = CauseOf(record.state);
   if (!cause.ok()) {
     SetError(report.mutable_error(), cause);

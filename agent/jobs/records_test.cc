@@ -26,6 +26,8 @@ TEST(Records, TargetFactsReadBackAsTheyWereWritten) {
   facts.bytes_received = 2;
   facts.bytes_again = 3;
   facts.transfer_milliseconds = 4;
+  facts.uploads_begun = 7;
+  facts.waiting_for = kWaitingForRoom;
   facts.started_at = absl::FromUnixSeconds(5);
   facts.finished_at = absl::FromUnixSeconds(6);
   facts.warnings = {"no route"};
@@ -64,14 +66,18 @@ TEST(Records, SourceRecordReadsBack) {
   SourceRecord record;
   record.state = {.phase = SourcePhase::kSending,
                   .cancelling = true,
+                  .running = true,
                   .cause = NamedError(StatusCode::kCancelled, "cancelled", "by maria")};
   record.statement = "{statement}";
+  record.header = std::string("\0\xff", 2);
   record.bytes_sent = 1;
   record.bytes_again = 2;
   record.transfer_milliseconds = 3;
   const auto read = ParseSourceRecord(FormatSourceRecord(record));
   ASSERT_THAT(read, IsOk());
   EXPECT_TRUE(read->state.cancelling);
+  EXPECT_FALSE(read->state.running) << "in another process";
+  EXPECT_EQ(read->header, record.header);
   EXPECT_THAT(read->state.cause, HasErrorName("cancelled"));
   EXPECT_EQ(FormatSourceRecord(*read), FormatSourceRecord(record));
 }

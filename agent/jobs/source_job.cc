@@ -20,8 +20,10 @@ constexpr std::array<std::pair<SourcePhase, std::string_view>, 6> kPhaseNames = 
 SourceDecision Stay(const SourceState& state) { return {.state = state}; }
 
 SourceDecision End(SourcePhase phase, Status cause) {
-  return {.state = {.phase = phase, .cancelling = false, .cause = std::move(cause)},
-          .changed = true};
+  SourceState state;
+  state.phase = phase;
+  state.cause = std::move(cause);
+  return {.state = std::move(state), .changed = true};
 }
 
 Status Cancelled() {
@@ -29,9 +31,19 @@ Status Cancelled() {
                     "sending was cancelled, as the promotion has ended");
 }
 
+SourceDecision OnSend(const SourceState& state) {
+  if (Ended(state.phase) || state.running || state.cancelling) return Stay(state);
+  SourceDecision decision = Stay(state);
+  decision.changed = state.phase != SourcePhase::kSending;
+  decision.state.phase = SourcePhase::kSending;
+  decision.state.running = true;
+  decision.start_sending = true;
+  return decision;
+}
+
 SourceDecision OnCancel(const SourceState& state) {
-  if (state.phase == SourcePhase::kAccepted) return End(SourcePhase::kCancelled, Cancelled());
-  if (state.phase != SourcePhase::kSending || state.cancelling) return Stay(state);
+  if (Ended(state.phase) || state.cancelling) return Stay(state);
+  if (!state.running) return End(SourcePhase::kCancelled, Cancelled());
   SourceDecision decision = Stay(state);
   decision.state.cancelling = true;
   decision.changed = true;
@@ -40,13 +52,21 @@ SourceDecision OnCancel(const SourceState& state) {
 }
 
 SourceDecision OnEnd(const SourceState& state, const Status& status) {
-  if (state.phase != SourcePhase::kSending) return Stay(state);
+  if (!state.running) return Stay(state);
   if (status.ok()) return End(SourcePhase::kSent, absl::OkStatus());
   // A failure of its own that came before the cancellation is the better story.
   if (state.cancelling && absl::IsCancelled(status)) {
     return End(SourcePhase::kCancelled, Cancelled());
   }
   return End(SourcePhase::kFailed, status);
+}
+
+SourceDecision OnRestart(const SourceState& state) {
+  if (state.phase != SourcePhase::kSending) return Stay(state);
+  if (state.cancelling) return End(SourcePhase::kCancelled, Cancelled());
+  SourceDecision decision = Stay(state);
+  decision.state.running = false;
+  return decision;
 }
 
 }  // namespace
@@ -71,20 +91,10 @@ bool Ended(SourcePhase phase) {
 }
 
 SourceDecision Decide(const SourceState& state, const SourceEvent& event) {
-  if (std::holds_alternative<SendWished>(event)) {
-    if (state.phase != SourcePhase::kAccepted) return Stay(state);
-    SourceDecision decision = Stay(state);
-    decision.state.phase = SourcePhase::kSending;
-    decision.changed = true;
-    decision.start_sending = true;
-    return decision;
-  }
+  if (std::holds_alternative<SendWished>(event)) return OnSend(state);
   if (std::holds_alternative<CancelWished>(event)) return OnCancel(state);
   if (const auto* end = std::get_if<SendingEnded>(&event)) return OnEnd(state, end->status);
-  if (state.phase != SourcePhase::kSending) return Stay(state);
-  return End(SourcePhase::kFailed,
-             NamedError(StatusCode::kUnavailable, "agent-restarted",
-                        "the source's agent was restarted while it sent; promote again"));
+  return OnRestart(state);
 }
 
 }  // namespace sluice::agent

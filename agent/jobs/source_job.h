@@ -8,7 +8,11 @@
 //   Sending    sending ended well                    Sent
 //              sending failed                        Failed
 //              CANCEL                                stop sending; when it has ended: Cancelled
-//              Restarted (it died with the process)  Failed: the content key is gone with it
+//              Restarted (it died with the process)  Sending, and nothing runs; Cancelled if it was
+//                                                    being cancelled
+//     when nothing runs:
+//              TRANSFER                              start sending again, with the same seed
+//              CANCEL                                Cancelled
 //
 // Ends: Sent, Failed, Cancelled, and Refused, in which a job is born. A wish that a phase has
 // outgrown, or not reached, is ignored: wishes are level-triggered and come again.
@@ -29,6 +33,7 @@ bool Ended(SourcePhase phase);
 struct SourceState {
   SourcePhase phase = SourcePhase::kAccepted;
   bool cancelling = false;  // sending was told to stop
+  bool running = false;     // sending runs in this process
   Status cause;             // why it was refused, failed or was cancelled
 };
 
@@ -43,7 +48,7 @@ using SourceEvent = std::variant<SendWished, CancelWished, SendingEnded, SourceR
 
 struct SourceDecision {
   SourceState state;
-  bool changed = false;        // journal and report
+  bool changed = false;        // journal and report, but for what runs
   bool start_sending = false;  // after the journal has the state
   bool stop_sending = false;   // its SendingEnded still comes
 };

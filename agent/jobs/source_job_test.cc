@@ -10,8 +10,12 @@
 namespace sluice::agent {
 namespace {
 
+// In a process that does what the phase says.
 SourceState In(SourcePhase phase) {
-  return {.phase = phase, .cancelling = false, .cause = absl::OkStatus()};
+  return {.phase = phase,
+          .cancelling = false,
+          .running = phase == SourcePhase::kSending,
+          .cause = absl::OkStatus()};
 }
 
 Status Cut() { return NamedError(StatusCode::kDataLoss, "download-truncated", "cut"); }
@@ -49,11 +53,25 @@ TEST(SourceJob, CancelWhileSendingWaitsForTheStepToEnd) {
   EXPECT_EQ(Decide(stopping.state, SendingEnded{Cut()}).state.phase, SourcePhase::kFailed);
 }
 
-TEST(SourceJob, SendingThatDiedWithTheProcessHasFailed) {
-  const auto end = Decide(In(SourcePhase::kSending), SourceRestarted{});
-  EXPECT_EQ(end.state.phase, SourcePhase::kFailed);
-  EXPECT_THAT(end.state.cause, HasErrorName("agent-restarted"));
+TEST(SourceJob, SendingThatDiedWithTheProcessGoesOnWithTheNextWish) {
+  const auto restarted = Decide(In(SourcePhase::kSending), SourceRestarted{});
+  EXPECT_EQ(restarted.state.phase, SourcePhase::kSending);
+  EXPECT_FALSE(restarted.changed);
+  const auto again = Decide(restarted.state, SendWished{});
+  EXPECT_TRUE(again.start_sending);
+  EXPECT_EQ(again.state.phase, SourcePhase::kSending);
+  EXPECT_FALSE(Decide(again.state, SendWished{}).start_sending);
   EXPECT_FALSE(Decide(In(SourcePhase::kAccepted), SourceRestarted{}).changed);
+}
+
+TEST(SourceJob, SendingThatDiedWithTheProcessIsCancelledAtOnce) {
+  const auto restarted = Decide(In(SourcePhase::kSending), SourceRestarted{});
+  EXPECT_EQ(Decide(restarted.state, CancelWished{}).state.phase, SourcePhase::kCancelled);
+  SourceState cancelling = In(SourcePhase::kSending);
+  cancelling.cancelling = true;
+  const auto end = Decide(cancelling, SourceRestarted{});
+  EXPECT_EQ(end.state.phase, SourcePhase::kCancelled);
+  EXPECT_TRUE(end.changed);
 }
 
 TEST(SourceJob, EndsAreEndsForEveryEvent) {

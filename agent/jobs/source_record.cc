@@ -1,6 +1,7 @@
 #include "agent/jobs/source_record.h"
 
 #include "agent/jobs/journal_json.h"
+#include "common/base/encoding.h"
 
 namespace sluice::agent {
 namespace {
@@ -14,6 +15,12 @@ StatusOr<SourceRecord> ParseRecord(const json& value) {
   record.state.cancelling = value.at("cancelling").get<bool>();
   record.state.cause = ParseStatusJson(value.at("cause"));
   record.statement = value.at("statement").get<std::string>();
+  const auto header = FromBase64(value.value("header", ""));
+  if (!header.ok()) {
+    return NamedError(StatusCode::kDataLoss, "journal-unreadable",
+                      "a transfer's header in the journal cannot be read");
+  }
+  record.header = *header;
   record.bytes_sent = value.at("bytes_sent").get<int64_t>();
   record.bytes_again = value.at("bytes_again").get<int64_t>();
   record.transfer_milliseconds = value.at("transfer_milliseconds").get<int64_t>();
@@ -27,6 +34,7 @@ std::string FormatSourceRecord(const SourceRecord& record) {
                             {"cancelling", record.state.cancelling},
                             {"cause", FormatStatusJson(record.state.cause)},
                             {"statement", record.statement},
+                            {"header", ToBase64(record.header)},
                             {"bytes_sent", record.bytes_sent},
                             {"bytes_again", record.bytes_again},
                             {"transfer_milliseconds", record.transfer_milliseconds}});

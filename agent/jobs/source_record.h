@@ -13,6 +13,9 @@ namespace sluice::agent {
 struct SourceRecord {
   SourceState state;
   std::string statement;    // envelope
+  // Of the transfer's seed, whose content key is the job's secret; empty until it is made and after
+  // the transfer has ended.
+  std::string header;
   int64_t bytes_sent = 0;   // as they were on the wire
   int64_t bytes_again = 0;  // of these, chunks sent before
   int64_t transfer_milliseconds = 0;

@@ -25,6 +25,8 @@ StatusOr<TargetFacts> ParseFacts(const json& value) {
   facts.bytes_received = value.at("bytes_received").get<int64_t>();
   facts.bytes_again = value.at("bytes_again").get<int64_t>();
   facts.transfer_milliseconds = value.at("transfer_milliseconds").get<int64_t>();
+  facts.uploads_begun = value.value("uploads_begun", int64_t{0});
+  facts.waiting_for = value.value("waiting_for", "");
   facts.started_at = absl::FromUnixSeconds(value.at("started_at").get<int64_t>());
   facts.finished_at = absl::FromUnixSeconds(value.at("finished_at").get<int64_t>());
   facts.warnings = value.at("warnings").get<std::vector<std::string>>();
@@ -49,6 +51,8 @@ std::string FormatTargetFacts(const TargetFacts& facts) {
                             {"bytes_received", facts.bytes_received},
                             {"bytes_again", facts.bytes_again},
                             {"transfer_milliseconds", facts.transfer_milliseconds},
+                            {"uploads_begun", facts.uploads_begun},
+                            {"waiting_for", facts.waiting_for},
                             {"started_at", absl::ToUnixSeconds(facts.started_at)},
                             {"finished_at", absl::ToUnixSeconds(facts.finished_at)},
                             {"warnings", facts.warnings}});

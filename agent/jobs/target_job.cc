@@ -100,7 +100,7 @@ TargetDecision OnRestart(TargetState state) {
     const Status cause = state.cause;
     return Undo(std::move(state), kind, cause);
   }
-  if (state.phase == TargetPhase::kTransferring || state.phase == TargetPhase::kActivating) {
+  if (state.phase == TargetPhase::kActivating) {
     return Undo(std::move(state), UndoKind::kFailure,
                 NamedError(StatusCode::kUnavailable, "agent-restarted",
                            "the target's agent was restarted in the middle; promote again"));
@@ -133,7 +133,9 @@ bool Ended(TargetPhase phase) {
 
 TargetDecision Decide(const TargetState& state, const TargetEvent& event) {
   if (std::holds_alternative<TransferWished>(event)) {
-    if (state.phase != TargetPhase::kAccepted || state.running) return Stay(state);
+    const bool begins = state.phase == TargetPhase::kAccepted;
+    const bool goes_on = state.phase == TargetPhase::kTransferring;
+    if ((!begins && !goes_on) || state.running) return Stay(state);
     return Start(state, TargetPhase::kTransferring, TargetStep::kUpload);
   }
   if (std::holds_alternative<ActivateWished>(event)) {

@@ -15,8 +15,11 @@
 //   any before Verified but Undoing and the ends
 //                 UNDO, CANCEL                                Undoing: stop the running step, then
 //                                                             start undo
-//   Transferring, Activating, Undoing
-//                 Restarted (the step died with the process)  Undoing, start undo
+//   Transferring  Restarted (the step died with the process)  Transferring, and nothing runs
+//     when nothing runs:
+//                 TRANSFER                                    start upload, which goes on
+//   Activating, Undoing
+//                 Restarted                                   Undoing, start undo
 //
 // An undo without anything to put back ends well at once. Ends: Failed, Cancelled, RolledBack, and
 // Refused, in which a job is born. A wish that a phase has outgrown, or not reached, is ignored:

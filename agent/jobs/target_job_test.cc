@@ -108,13 +108,21 @@ TEST(TargetJob, UndoThatFailsIsStuckAndCanBeTriedAgain) {
   EXPECT_THAT(again.state.undo_error, IsOk());
 }
 
-TEST(TargetJob, StepThatDiedWithTheProcessIsUndone) {
-  for (const auto& [phase, step] : {std::pair{TargetPhase::kTransferring, TargetStep::kUpload},
-                                    std::pair{TargetPhase::kActivating, TargetStep::kActivate}}) {
-    const auto next = Decide(In(phase, step), Restarted{});
-    EXPECT_EQ(next.start, TargetStep::kUndo);
-    EXPECT_THAT(next.state.cause, HasErrorName("agent-restarted"));
-  }
+TEST(TargetJob, ActivationThatDiedWithTheProcessIsUndone) {
+  const auto next = Decide(In(TargetPhase::kActivating, TargetStep::kActivate), Restarted{});
+  EXPECT_EQ(next.start, TargetStep::kUndo);
+  EXPECT_THAT(next.state.cause, HasErrorName("agent-restarted"));
+}
+
+TEST(TargetJob, UploadThatDiedWithTheProcessGoesOnWithTheNextWish) {
+  const auto restarted = Decide(In(TargetPhase::kTransferring, TargetStep::kUpload), Restarted{});
+  EXPECT_EQ(restarted.state.phase, TargetPhase::kTransferring);
+  EXPECT_EQ(restarted.state.running, std::nullopt);
+  EXPECT_EQ(restarted.start, std::nullopt);
+  const auto again = Decide(restarted.state, TransferWished{});
+  EXPECT_EQ(again.start, TargetStep::kUpload);
+  EXPECT_EQ(again.state.phase, TargetPhase::kTransferring);
+  EXPECT_EQ(Decide(restarted.state, UndoWished{UndoKind::kCancel}).start, TargetStep::kUndo);
 }
 
 TEST(TargetJob, UndoThatDiedWithTheProcessIsDoneAgainForTheSameReason) {
@@ -131,6 +139,7 @@ std::vector<TargetState> AllStates() {
     const auto known = static_cast<TargetPhase>(phase);
     if (known == TargetPhase::kTransferring) {
       states.push_back(In(known, TargetStep::kUpload));
+      states.push_back(In(known));  // of a process before
     } else if (known == TargetPhase::kActivating) {
       states.push_back(In(known, TargetStep::kActivate));
     } else if (known == TargetPhase::kUndoing) {
