@@ -58,7 +58,8 @@ Agent::Agent(Options options, Parts parts)
       readers_(parts.readers),
       timers_(parts.timers),
       source_jobs_(parts.services, parts.source_work),
-      target_jobs_(parts.services, parts.target_work, parts.exchange, parts.entropy) {}
+      target_jobs_(parts.services, parts.target_work, parts.exchange, parts.spool,
+                   parts.entropy) {}
 
 Agent::~Agent() { timers_.Cancel(progress_); }
 
@@ -69,6 +70,8 @@ Status Agent::Start() {
     SLUICE_RETURN_IF_ERROR(job.key.role == JobRole::kSource ? source_jobs_.Restore(job)
                                                             : target_jobs_.Restore(job));
   }
+  source_jobs_.ForgetStrays();
+  target_jobs_.ForgetStrays();
   ScheduleProgress();
   return absl::OkStatus();
 }

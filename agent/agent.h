@@ -32,6 +32,7 @@ class Agent {
     SourceWork& source_work;
     TargetWork& target_work;
     transfer::BulkExchange& exchange;
+    transfer::Spool& spool;
     Entropy& entropy;
     Reads& reads;
     Executor& readers;  // answers reads, apart from the jobs' steps

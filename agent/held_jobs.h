@@ -65,6 +65,11 @@ class HeldJobs {
         jobs_.begin(), jobs_.end(), [&](const auto& entry) { return predicate(*entry.second); }));
   }
 
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (const auto& [key, job] : jobs_) visit(*job);
+  }
+
   // What has ended and is recorded is kept by the journal alone.
   void Forget(const Job& job) {
     if (job.stored.open || !job.stored.reported || job.Busy()) return;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <stop_token>
 #include <string_view>
 
 #include "agent/authority.h"
@@ -33,6 +34,9 @@ struct JobServices {
   std::function<bool(std::function<void()>)> post;
   // To the coordinator. Lost without a session: reports come again from the journal.
   std::function<void(v1::ControlMessage)> send;
+  // Requested before the running steps are stopped because the process ends: what other agents see
+  // of them must then look like a break, not an end.
+  std::stop_token leaving;
   // The journal cannot be written: nothing may happen any more, and the process has to end.
   std::function<void(const Status&)> give_up;
 };

@@ -17,6 +17,7 @@ foundation::CloudController::Options OptionsOf(const Settings& settings) {
   options.api_url = settings.api_url;
   options.job_poll_first = settings.job_poll_first;
   options.job_poll_max = settings.job_poll_max;
+  options.upload_limit = settings.upload_limits.time_max;
   return options;
 }
 

@@ -17,6 +17,7 @@
 #include "common/net/event_loop.h"
 #include "common/net/network.h"
 #include "common/transfer/bulk_exchange.h"
+#include "common/transfer/spool.h"
 #include "sluice/v1/control.pb.h"
 
 namespace sluice::agent {
@@ -59,12 +60,14 @@ class Program {
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Authority> authority_;
   std::unique_ptr<net::Network> network_;
+  std::unique_ptr<transfer::Spool> spool_;
   std::unique_ptr<transfer::BulkExchange> exchange_;
   std::string bulk_endpoint_;
   std::unique_ptr<SourceSteps> source_steps_;
   std::unique_ptr<TargetSteps> target_steps_;
   std::unique_ptr<Reads> reads_;
   std::stop_source probing_;
+  std::stop_source leaving_;
   std::unique_ptr<Agent> agent_;
   std::unique_ptr<net::ControlClient> client_;
   std::unique_ptr<ThreadPool> steps_;
@@ -91,6 +94,10 @@ Status Program::OpenFiles() {
                      ", the configuration is of ", settings_.foundation.value()));
   }
   SLUICE_RETURN_IF_ERROR(around_.files.MakeFolder(settings_.data_dir));
+  SLUICE_RETURN_IF_ERROR(around_.files.MakeFolder(settings_.OutgoingFolder()));
+  SLUICE_ASSIGN_OR_RETURN(
+      spool_, transfer::Spool::Open(around_.files, settings_.spool_folder,
+                                    settings_.spool_bytes_max));
   // The control loop writes it on its own thread and waits for the disk, a write for each change of
   // a job's state: what is not journalled may not be acted upon, and nothing else may overtake it.
   // That holds heartbeats up by at most one write for each job that changes in the same turn, so by
@@ -112,6 +119,7 @@ Status Program::OpenNetwork() {
                     [this](std::string_view key) { return authority_->FindPeer(key); }));
   SLUICE_ASSIGN_OR_RETURN(
       exchange_, transfer::BulkExchange::Start(*network_, around_.clock, around_.entropy,
+                                               around_.files, *spool_,
                                                {.listen_endpoint = settings_.bulk_listen}));
   bulk_endpoint_ =
       settings_.bulk_advertise.empty() ? exchange_->endpoint() : settings_.bulk_advertise;
@@ -130,6 +138,7 @@ JobServices Program::Services() {
                 const Status sent = client_->Send(std::move(message));
                 if (!sent.ok()) LogStatus(LogLevel::kDebug, "message-not-sent", sent);
               },
+          .leaving = leaving_.get_token(),
           .give_up =
               [this](const Status& why) {
                 ended_ = why;
@@ -142,10 +151,14 @@ void Program::MakeAgent() {
   steps_ = std::make_unique<ThreadPool>("step", kStepThreads, kStepsQueuedMax);
   readers_ = std::make_unique<ThreadPool>("read", kReadThreads, kReadsQueuedMax);
   source_steps_ = std::make_unique<SourceSteps>(
-      cloud_controller, *exchange_, authority_->key().identity, around_.clock, around_.entropy);
+      SourceSteps::Options{.outgoing_folder = settings_.OutgoingFolder(),
+                           .leaving = leaving_.get_token()},
+      cloud_controller, *exchange_, authority_->key().identity, around_.clock, around_.entropy,
+      around_.files);
   target_steps_ = std::make_unique<TargetSteps>(
-      TargetSteps::Options{.deployment_poll = settings_.deployment_poll}, cloud_controller,
-      around_.clock, foundation_.waiter());
+      TargetSteps::Options{.deployment_poll = settings_.deployment_poll,
+                           .upload_limits = settings_.upload_limits},
+      cloud_controller, around_.clock, foundation_.waiter());
   reads_ = std::make_unique<Reads>(Reads::Options{.foundation = settings_.foundation,
                                                   .version = SLUICE_VERSION,
                                                   .droplet_bytes_max = settings_.droplet_bytes_max},
@@ -155,6 +168,7 @@ void Program::MakeAgent() {
                                                 .source_work = *source_steps_,
                                                 .target_work = *target_steps_,
                                                 .exchange = *exchange_,
+                                                .spool = *spool_,
                                                 .entropy = around_.entropy,
                                                 .reads = *reads_,
                                                 .readers = *readers_,
@@ -207,6 +221,8 @@ Status Program::Serve() {
   Probe();
   loop_.Run();
   // From here on nothing that a step says is heard; the journal has what is needed to go on.
+  // Transfers are left, not cancelled: the next process takes them up.
+  leaving_.request_stop();
   agent_->Stop();
   probing_.request_stop();
   loop_.UnwatchDescriptor(around_.signals.descriptor());

@@ -100,8 +100,21 @@ void ReadCloudController(const ConfigReader& config, const Reader& reader, Setti
   settings.job_poll_max = reader.Interval("cloud_controller.job_poll_max", defaults.job_poll_max);
   settings.deployment_poll =
       reader.Interval("cloud_controller.deployment_poll", TargetSteps::Options().deployment_poll);
+  settings.upload_limits.time_max =
+      reader.Interval("cloud_controller.upload_time_max", UploadLimits().time_max);
+  settings.upload_limits.idle_max =
+      reader.Interval("cloud_controller.upload_idle_max", UploadLimits().idle_max);
   settings.droplet_bytes_max =
       config.Size("cloud_controller.droplet_bytes_max", Reads::Options().droplet_bytes_max);
+}
+
+void ReadSpool(const ConfigReader& config, const Reader& reader, Settings& settings) {
+  // Several of the largest droplets that a foundation takes by default.
+  constexpr uint64_t kSpoolBytesMax = uint64_t{8} << 30;
+  settings.spool_folder = reader.Path("spool.folder");
+  if (settings.spool_folder.empty()) settings.spool_folder = settings.data_dir + "/spool";
+  settings.spool_bytes_max = config.Size("spool.bytes_max", kSpoolBytesMax);
+  if (settings.spool_bytes_max == 0) config.Mistake("spool.bytes_max", "must be above zero");
 }
 
 }  // namespace
@@ -135,6 +148,7 @@ StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
   ReadCloudController(config, reader, settings);
   settings.policy_file = reader.Path("policy_file");
   settings.data_dir = reader.RequiredPath("data_dir");
+  ReadSpool(config, reader, settings);
   const auto level =
       ParseLogLevel(config.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));
   settings.log_level = level.value_or(LogLevel::kInfo);

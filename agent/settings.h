@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "agent/jobs/upload_start.h"
 #include "common/base/config.h"
 #include "common/base/files.h"
 #include "common/base/logging.h"
@@ -35,11 +36,15 @@ struct Settings {
   absl::Duration job_poll_max;
   absl::Duration deployment_poll;
   uint64_t droplet_bytes_max = 0;  // cc.app_bits_max_body_size of the foundation
+  UploadLimits upload_limits;      // likewise of the foundation, or what stands before it
+  std::string spool_folder;        // for what arrives, sealed, until its upload is done
+  uint64_t spool_bytes_max = 0;
   std::string policy_file;         // empty: none
   std::string data_dir;
   LogLevel log_level = LogLevel::kInfo;
 
   std::string JournalPath() const { return data_dir + "/journal.db"; }
+  std::string OutgoingFolder() const { return data_dir + "/outgoing"; }
 };
 
 // Paths in the file are relative to its folder; SLUICE_… in `overrides` replace what it says.

@@ -53,7 +53,7 @@ void SourceJobs::OnCommand(const v1::JobCommand& command) {
   if (AnsweredAsAnotherOrder(services_, *job, command)) return;
   const uint64_t revision = job->stored.revision;
   if (command.step() == v1::JOB_STEP_TRANSFER) {
-    if (!Ended(job->record.state.phase) && job->record.state.phase != SourcePhase::kSending) {
+    if (!Ended(job->record.state.phase) && !job->record.state.running) {
       job->seal_offers = {command.seal_offers().begin(), command.seal_offers().end()};
       job->paths.clear();
       for (const v1::Route& route : command.routes()) {
@@ -145,11 +145,16 @@ void SourceJobs::Refuse(const JobKey& key, const Status& why) {
   LogStatus(LogLevel::kWarning, "order-refused", why,
             {{"promotion", key.promotion}, {"role", "source"}});
   SourceRecord record;
-  record.state = {.phase = SourcePhase::kRefused, .cancelling = false, .cause = why};
+  record.state.phase = SourcePhase::kRefused;
+  record.state.cause = why;
   SendLooseReport(services_, key, ReportOf(record, trust::Order()));
 }
 
 bool SourceJobs::Save(Job& job) {
+  if (Ended(job.record.state.phase)) {
+    job.record.header.clear();
+    job.stored.secret = Secret();
+  }
   job.stored.state = FormatSourceRecord(job.record);
   job.stored.open = !Ended(job.record.state.phase);
   PutReport(job.stored, ReportOf(job.record, job.order), services_.clock.Now());
@@ -160,19 +165,27 @@ bool SourceJobs::Save(Job& job) {
 
 void SourceJobs::Apply(Job& job, const SourceEvent& event) {
   const SourceDecision decision = Decide(job.record.state, event);
-  if (!decision.changed) return;
   job.record.state = decision.state;
-  if (!Save(job)) return;
-  Log(LogLevel::kInfo, "job-state",
-      {{"promotion", job.stored.key.promotion},
-       {"role", "source"},
-       {"state", SourcePhaseName(decision.state.phase)},
-       {"reason", ErrorName(decision.state.cause)}});
+  if (decision.changed) {
+    if (!Save(job)) return;
+    Announce(job);
+  }
   if (decision.stop_sending) job.stop.request_stop();
-  SendReport(services_, job.stored);
   if (decision.start_sending) StartSending(job);
 }
 
+void SourceJobs::Announce(const Job& job) {
+  const SourceState& state = job.record.state;
+  Log(LogLevel::kInfo, "job-state",
+      {{"promotion", job.stored.key.promotion},
+       {"role", "source"},
+       {"state", SourcePhaseName(state.phase)},
+       {"reason", ErrorName(state.cause)}});
+  SendReport(services_, job.stored);
+  if (Ended(state.phase)) work_.Forget(job.order_sha256);
+}
+
+// A transfer that has no seed yet gets one first; what is journalled is sent by any process.
 void SourceJobs::StartSending(Job& job) {
   const JobKey key = job.stored.key;
   job.stop = std::stop_source();
@@ -180,10 +193,19 @@ void SourceJobs::StartSending(Job& job) {
                      .order_sha256 = job.order_sha256,
                      .statement = job.record.statement,
                      .seal_offers = job.seal_offers,
-                     .paths = job.paths};
+                     .paths = job.paths,
+                     .seed = std::nullopt};
+  if (!job.record.header.empty()) {
+    sending.seed = {.content_key = job.stored.secret, .header = job.record.header};
+  }
   const bool begun = services_.executor.Run([this, key, sending = std::move(sending),
                                              trust = services_.authority.trust(), meter = job.meter,
                                              stop = job.stop.get_token()] {
+    if (!sending.seed) {
+      const auto seed = work_.MakeSeed(sending, *trust);
+      services_.post([this, key, seed] { KeepSeed(key, seed); });
+      return;
+    }
     const Status status = work_.Send(sending, *trust, *meter, stop);
     services_.post([this, key, status] { EndSending(key, status); });
   });
@@ -191,6 +213,18 @@ void SourceJobs::StartSending(Job& job) {
     EndSending(key, NamedError(StatusCode::kUnavailable, "agent-busy",
                                "the source's agent has no thread free; try again later"));
   }
+}
+
+void SourceJobs::KeepSeed(const JobKey& key, const StatusOr<transfer::TransferSeed>& seed) {
+  Job* job = jobs_.Find(key);
+  if (job == nullptr) return;
+  if (!seed.ok()) return EndSending(key, seed.status());
+  if (job->stop.stop_requested()) {
+    return EndSending(key, NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped"));
+  }
+  job->stored.secret = seed->content_key;
+  job->record.header = seed->header;
+  if (Save(*job)) StartSending(*job);
 }
 
 void SourceJobs::EndSending(const JobKey& key, const Status& status) {
@@ -202,6 +236,14 @@ void SourceJobs::EndSending(const JobKey& key, const Status& status) {
     job->record.transfer_milliseconds = absl::ToInt64Milliseconds(figures->elapsed);
   }
   Apply(*job, SendingEnded{status});
+}
+
+void SourceJobs::ForgetStrays() {
+  std::vector<std::string> open;
+  jobs_.ForEach([&open](const Job& job) {
+    if (job.stored.open) open.push_back(job.order_sha256);
+  });
+  work_.ForgetOthers(open);
 }
 
 void SourceJobs::OnRecorded(const JobKey& key, uint64_t revision) {

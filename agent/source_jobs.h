@@ -25,8 +25,10 @@ class SourceJobs {
   SourceJobs(JobServices services, SourceWork& work);
   ~SourceJobs();
 
-  // At the start: a job from the journal goes on, or ends because its step died with the process.
+  // At the start: a job from the journal goes on with the coordinator's next wish.
   Status Restore(const JobRecord& stored);
+  // After that: what belongs to no job any more is removed from the disk.
+  void ForgetStrays();
   void OnCommand(const v1::JobCommand& command);
   void OnRecorded(const JobKey& key, uint64_t revision);
   // What the coordinator's ledger does not have yet.
@@ -41,7 +43,9 @@ class SourceJobs {
   void EndAccept(const JobKey& key, const StatusOr<std::string>& statement);
   void Refuse(const JobKey& key, const Status& why);
   void Apply(Job& job, const SourceEvent& event);
+  void Announce(const Job& job);
   void StartSending(Job& job);
+  void KeepSeed(const JobKey& key, const StatusOr<transfer::TransferSeed>& seed);
   void EndSending(const JobKey& key, const Status& status);
   bool Save(Job& job);
 

@@ -2,6 +2,8 @@
 
 #include "agent/target_jobs.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +11,7 @@
 #include "agent/target_jobs_job.h"
 #include "agent/target_transfer.h"
 #include "common/base/logging.h"
+#include "common/transfer/spool.h"
 #include "sluice/v1/control.pb.h"
 
 namespace sluice::agent {
@@ -22,6 +25,7 @@ struct UploadTask {
   IncomingTerms terms;
   std::shared_ptr<const trust::TrustDocument> trust;
   std::shared_ptr<TransferMeter> meter;
+  std::stop_token leaving;
 
   // True when the app runs the droplet already.
   StatusOr<bool> Run(TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop) const {
@@ -31,7 +35,8 @@ struct UploadTask {
     bool opened = false;
     const OpenIncoming open = [this, &opened](std::stop_token transfer_stop) {
       opened = true;
-      return OpenIncomingTransfer(exchange, terms, *trust, *meter, std::move(transfer_stop));
+      return OpenIncomingTransfer(exchange, terms, *trust, *meter, leaving,
+                                  std::move(transfer_stop));
     };
     const StatusOr<bool> uploaded = work.Upload(assignment, statement, terms.statement, open, facts,
                                                 checkpoint, std::move(stop));
@@ -43,10 +48,11 @@ struct UploadTask {
 }  // namespace
 
 TargetJobs::TargetJobs(JobServices services, TargetWork& work, transfer::BulkExchange& exchange,
-                       Entropy& entropy)
+                       transfer::Spool& spool, Entropy& entropy)
     : services_(std::move(services)),
       work_(work),
       exchange_(exchange),
+      spool_(spool),
       entropy_(entropy),
       jobs_(services_) {}
 TargetJobs::~TargetJobs() = default;
@@ -93,7 +99,7 @@ void TargetJobs::OnCommand(const v1::JobCommand& command) {
 void TargetJobs::OnWish(Job& job, const v1::JobCommand& command) {
   switch (command.step()) {
     case v1::JOB_STEP_TRANSFER:
-      if (job.record.state.phase == TargetPhase::kAccepted && command.routes_size() > 0) {
+      if (job.AwaitsTransfer() && command.routes_size() > 0) {
         const v1::Route& route = command.routes(0);
         job.path = {route.target_index(), route.dial(), route.endpoint()};
         job.record.statement = command.statement();
@@ -145,7 +151,34 @@ void TargetJobs::Carry(Job& job, const TargetDecision& decision) {
        {"reason", ErrorName(decision.state.cause)}});
   if (decision.stop_running) job.stop.request_stop();
   if (Reportable(job.record)) SendReport(services_, job.stored);
+  DropSpooled(job);
   if (decision.start) StartStep(job, *decision.start);
+}
+
+// What a transfer has left in the spool goes as soon as no upload may need it any more.
+void TargetJobs::DropSpooled(const Job& job) {
+  if (job.MayTransfer() || job.record.state.running == TargetStep::kUpload) return;
+  const auto transfer = TransferIdOf(job.order_sha256);
+  if (!transfer.ok()) return;
+  const Status removed = spool_.Remove(*transfer);
+  if (removed.ok() || absl::IsNotFound(removed)) return;
+  LogStatus(LogLevel::kWarning, "spool-not-cleaned", removed,
+            {{"promotion", job.stored.key.promotion}});
+}
+
+void TargetJobs::ForgetStrays() {
+  std::set<transfer::TransferId> needed;
+  jobs_.ForEach([&needed](const Job& job) {
+    const auto transfer = TransferIdOf(job.order_sha256);
+    if (job.MayTransfer() && transfer.ok()) needed.insert(*transfer);
+  });
+  const auto spooled = spool_.List();
+  if (!spooled.ok()) return LogStatus(LogLevel::kWarning, "spool-not-listed", spooled.status());
+  for (const transfer::SpooledTransfer& stray : *spooled) {
+    if (needed.contains(stray.transfer)) continue;
+    const Status removed = spool_.Remove(stray.transfer);
+    if (!removed.ok()) LogStatus(LogLevel::kWarning, "spool-not-cleaned", removed);
+  }
 }
 
 // Brings what is journalled of the job in line with its record: state, receipt, report.
@@ -163,9 +196,7 @@ void TargetJobs::Prepare(Job& job) {
     }
   }
   const TargetPhase phase = job.record.state.phase;
-  const bool before_transfer =
-      phase == TargetPhase::kAccepted || phase == TargetPhase::kTransferring;
-  if (!before_transfer) job.stored.secret = Secret();
+  if (!job.MayTransfer()) job.stored.secret = Secret();
   job.stored.state = FormatTargetRecord(job.record);
   job.stored.facts = FormatTargetFacts(job.facts);
   job.stored.open =
@@ -201,7 +232,8 @@ void TargetJobs::StartStep(Job& job, TargetStep step) {
                                  .seal_secret = job.stored.secret,
                                  .path = job.path.value_or(ChosenPath())},
                        .trust = services_.authority.trust(),
-                       .meter = job.meter};
+                       .meter = job.meter,
+                       .leaving = services_.leaving};
   StepEnd end = {
       .step = step, .status = absl::OkStatus(), .runs_already = false, .facts = job.facts};
   const bool begun = services_.executor.Run([this, key, checkpoint, upload = std::move(upload), end,
@@ -227,10 +259,15 @@ void TargetJobs::OnFacts(const JobKey& key, const TargetFacts& facts) {
   Job* job = jobs_.Find(key);
   if (job == nullptr) return;
   job->facts = facts;
-  const bool transfers = job->record.state.phase == TargetPhase::kTransferring &&
-                         facts.path == kDirectPath && !job->transfer_reported;
-  if (!transfers) return;
+  if (job->record.state.phase != TargetPhase::kTransferring || facts.path != kDirectPath) return;
+  // The first upload is no news, and each that is begun again is.
+  const bool again = facts.uploads_begun > std::max(job->uploads_reported, int64_t{1});
+  const bool news =
+      !job->transfer_reported || again || facts.waiting_for != job->waiting_reported;
+  if (!news) return;
   job->transfer_reported = true;
+  job->uploads_reported = facts.uploads_begun;
+  job->waiting_reported = facts.waiting_for;
   if (Save(*job)) SendReport(services_, job->stored);
 }
 

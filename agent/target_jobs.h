@@ -15,6 +15,10 @@
 #include "common/transfer/bulk_exchange.h"
 #include "common/trust/order.h"
 
+namespace sluice::transfer {
+class Spool;
+}  // namespace sluice::transfer
+
 namespace sluice::agent {
 
 struct JudgedOrder;
@@ -23,12 +27,14 @@ struct JudgedOrder;
 class TargetJobs {
  public:
   TargetJobs(JobServices services, TargetWork& work, transfer::BulkExchange& exchange,
-             Entropy& entropy);
+             transfer::Spool& spool, Entropy& entropy);
   ~TargetJobs();
 
-  // At the start: a job from the journal goes on, or is undone because its step died with the
-  // process.
+  // At the start: a job from the journal goes on with the coordinator's next wish, or is undone
+  // because its step died with the process.
   Status Restore(const JobRecord& stored);
+  // After that: what belongs to no job any more is removed from the spool.
+  void ForgetStrays();
   void OnCommand(const v1::JobCommand& command);
   void OnRecorded(const JobKey& key, uint64_t revision);
   // What the coordinator's ledger does not have yet.
@@ -56,6 +62,7 @@ class TargetJobs {
   void OnUndoWish(Job& job);
   void Apply(Job& job, const TargetEvent& event);
   void Carry(Job& job, const TargetDecision& decision);
+  void DropSpooled(const Job& job);
   void Prepare(Job& job);
   bool Save(Job& job);
   void StartStep(Job& job, TargetStep step);
@@ -65,6 +72,7 @@ class TargetJobs {
   const JobServices services_;
   TargetWork& work_;
   transfer::BulkExchange& exchange_;
+  transfer::Spool& spool_;
   Entropy& entropy_;
   HeldJobs<Job> jobs_;
 };

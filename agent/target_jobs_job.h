@@ -16,7 +16,10 @@ struct TargetJobs::Job : HeldJob {
   TargetRecord record;
   TargetFacts facts;               // as the latest checkpoint has them
   bool checking_rollback = false;  // a rollback order is being judged by the foundation
+  // What reports have shown of the running transfer.
   bool transfer_reported = false;
+  int64_t uploads_reported = 0;
+  std::string waiting_reported;
   std::optional<ChosenPath> path;  // from the latest command; the transfer needs it
   Status refusal;                  // of the latest step order, until something happens
   std::string refused_order;       // its SHA-256
@@ -24,8 +27,17 @@ struct TargetJobs::Job : HeldJob {
   bool Busy() const { return checking_rollback; }
   std::string_view Phase(const transfer::TransferFigures& figures) const {
     if (record.state.phase != TargetPhase::kTransferring) return "";
+    if (facts.waiting_for == kWaitingForPeer) return "waiting for peer";
+    if (facts.waiting_for == kWaitingForRoom) return "waiting for room";
+    if (facts.uploads_begun > 1) return "upload again";
     return figures.bytes_done == figures.bytes_total ? "upload" : "transfer";
   }
+  // The transfer's key and what has arrived are still needed, or will be.
+  bool MayTransfer() const {
+    return record.state.phase == TargetPhase::kAccepted ||
+           record.state.phase == TargetPhase::kTransferring;
+  }
+  bool AwaitsTransfer() const { return MayTransfer() && !record.state.running; }
   TargetAssignment Assignment() const {
     return {.order = order, .index = stored.key.target_index, .rollback = record.rollback};
   }

@@ -59,12 +59,12 @@ StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(transfer::BulkEx
                                                                 const IncomingTerms& terms,
                                                                 const trust::TrustDocument& trust,
                                                                 TransferMeter& meter,
+                                                                std::stop_token leaving,
                                                                 std::stop_token stop) {
   SLUICE_ASSIGN_OR_RETURN(transfer::IncomingOptions options, OptionsOf(terms, trust));
-  const uint64_t bytes = options.layout.droplet_bytes;
   SLUICE_ASSIGN_OR_RETURN(auto transfer, exchange.Receive(std::move(options)));
   return std::unique_ptr<IncomingDroplet>(std::make_unique<IncomingTransferDroplet>(
-      std::move(transfer), bytes, meter, std::move(stop)));
+      std::move(transfer), meter, std::move(leaving), std::move(stop)));
 }
 
 void DeclineTransfer(transfer::BulkExchange& exchange, const IncomingTerms& terms,

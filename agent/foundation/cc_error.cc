@@ -54,6 +54,8 @@ Meaning MeaningOfStatus(int http_status) {
       return {StatusCode::kPermissionDenied, "not-authorized"};
     case 404:
       return {StatusCode::kNotFound, "not-found"};
+    case 408:  // nginx: the body came too slowly
+      return {StatusCode::kUnavailable, "foundation-unavailable"};
     case 413:
       return {StatusCode::kResourceExhausted, "too-large"};
     case 429:

@@ -1,11 +1,13 @@
 #include "agent/jobs/source_steps.h"
 
-#include <functional>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/jobs/downloaded_droplet.h"
 #include "agent/jobs/source_droplet.h"
+#include "common/base/logging.h"
 #include "common/crypto/digest.h"
 #include "common/transfer/content_key.h"
 #include "common/trust/envelope.h"
@@ -23,43 +25,23 @@ Status ChangedSincePlan(std::string_view what) {
 
 Status Stopped() { return NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped"); }
 
-// Hashes what passes through, and lets the last bytes go only if the whole is what was published.
-class ProvingSink final : public http::ByteSink {
- public:
-  ProvingSink(const trust::Artifact& artifact, transfer::OutgoingTransfer& transfer)
-      : artifact_(artifact), transfer_(transfer) {}
-
-  Status Write(std::string_view bytes) override {
-    hash_.Update(bytes);
-    bytes_ += static_cast<int64_t>(bytes.size());
-    if (bytes_ == artifact_.size_bytes) {
-      const std::string found = hash_.Finish().hex();
-      if (found != artifact_.sha256) {
-        return NamedError(StatusCode::kDataLoss, "digest-mismatch",
-                          absl::StrCat("the source's blobstore gave bytes with sha256:", found,
-                                       ", Cloud Controller published sha256:", artifact_.sha256));
-      }
-    }
-    return transfer_.Write(bytes);
-  }
-
- private:
-  const trust::Artifact& artifact_;
-  transfer::OutgoingTransfer& transfer_;
-  crypto::Sha256 hash_;
-  int64_t bytes_ = 0;
-};
+// A receiver is not asked about for longer than this before the download is closed: blobstores end
+// what is idle, and it is taken up again by Range.
+constexpr absl::Duration kDownloadIdleMax = absl::Seconds(30);
+constexpr std::string_view kDigestLogEnding = ".digests";
 
 }  // namespace
 
-SourceSteps::SourceSteps(foundation::CloudController& cloud_controller,
+SourceSteps::SourceSteps(Options options, foundation::CloudController& cloud_controller,
                          transfer::BulkExchange& exchange, crypto::SigningKey identity,
-                         const Clock& clock, Entropy& entropy)
-    : cloud_controller_(cloud_controller),
+                         const Clock& clock, Entropy& entropy, Files& files)
+    : options_(std::move(options)),
+      cloud_controller_(cloud_controller),
       exchange_(exchange),
       identity_(std::move(identity)),
       clock_(clock),
-      entropy_(entropy) {}
+      entropy_(entropy),
+      files_(files) {}
 
 StatusOr<std::string> SourceSteps::State(const trust::Order& order, const std::string& order_sha256,
                                          const trust::TrustDocument& trust, std::stop_token stop) {
@@ -106,16 +88,14 @@ StatusOr<std::string> SourceSteps::State(const trust::Order& order, const std::s
   return trust::SignStatement(statement, identity_);
 }
 
-StatusOr<transfer::OutgoingOptions> SourceSteps::Prepare(const Sending& sending,
-                                                         const trust::TrustDocument& trust) {
+StatusOr<SourceSteps::Receivers> SourceSteps::ReceiversOf(const Sending& sending,
+                                                          const trust::TrustDocument& trust) const {
   if (sending.paths.empty() || sending.paths.size() != sending.seal_offers.size()) {
     return NamedError(StatusCode::kInvalidArgument, "paths-without-offers",
                       "the coordinator must send one seal offer for each path");
   }
-  transfer::OutgoingOptions options;
-  SLUICE_ASSIGN_OR_RETURN(options.layout, LayoutOf(sending.order_sha256, sending.order.artifact));
-  options.statement_sha256 = crypto::Sha256Of(sending.statement);
-  options.content_key = transfer::GenerateContentKey(entropy_);
+  SLUICE_ASSIGN_OR_RETURN(const transfer::TransferId transfer, TransferIdOf(sending.order_sha256));
+  Receivers receivers;
   for (size_t i = 0; i < sending.paths.size(); ++i) {
     const ChosenPath& path = sending.paths[i];
     if (path.target_index >= sending.order.targets.size()) {
@@ -128,44 +108,88 @@ StatusOr<transfer::OutgoingOptions> SourceSteps::Prepare(const Sending& sending,
                             trust::VerifySealOffer(sending.seal_offers[i],
                                                    {.foundation = foundation,
                                                     .order_sha256 = sending.order_sha256,
-                                                    .transfer_id = options.layout.transfer.hex()},
+                                                    .transfer_id = transfer.hex()},
                                                    trust, clock_.Now()));
     SLUICE_ASSIGN_OR_RETURN(
         const trust::TrustedAgent agent,
         SignerOf(sending.seal_offers[i], trust::kSealOfferType, foundation, trust));
     SLUICE_ASSIGN_OR_RETURN(const crypto::SealSuite suite, crypto::SealSuiteByName(offer.suite));
-    options.recipients.push_back({.suite = suite, .public_key = offer.public_key});
-    options.meetings.push_back(
+    receivers.recipients.push_back({.suite = suite, .public_key = offer.public_key});
+    receivers.meetings.push_back(
         {.peer = PeerOf(foundation, agent), .dial = path.dial, .endpoint = path.endpoint});
   }
-  options.sign = [identity = identity_](std::string_view message) {
-    return identity.Sign(message);
-  };
-  return options;
+  return receivers;
+}
+
+transfer::ChunkSigner SourceSteps::Signer() const {
+  return [identity = identity_](std::string_view message) { return identity.Sign(message); };
+}
+
+std::string SourceSteps::DigestLogPath(const transfer::TransferId& transfer) const {
+  return absl::StrCat(options_.outgoing_folder, "/", transfer.hex(), ToAbsl(kDigestLogEnding));
+}
+
+StatusOr<transfer::TransferSeed> SourceSteps::MakeSeed(const Sending& sending,
+                                                       const trust::TrustDocument& trust) {
+  SLUICE_ASSIGN_OR_RETURN(const Receivers receivers, ReceiversOf(sending, trust));
+  transfer::SeedOptions options;
+  SLUICE_ASSIGN_OR_RETURN(options.layout, LayoutOf(sending.order_sha256, sending.order.artifact));
+  options.statement_sha256 = crypto::Sha256Of(sending.statement);
+  options.recipients = receivers.recipients;
+  options.sign = Signer();
+  return transfer::MakeTransferSeed(options, entropy_);
 }
 
 Status SourceSteps::Send(const Sending& sending, const trust::TrustDocument& trust,
                          TransferMeter& meter, std::stop_token stop) {
-  SLUICE_ASSIGN_OR_RETURN(transfer::OutgoingOptions options, Prepare(sending, trust));
+  if (!sending.seed) {
+    return NamedError(StatusCode::kFailedPrecondition, "seed-missing",
+                      "nothing is sent before the transfer's seed is journalled");
+  }
+  SLUICE_ASSIGN_OR_RETURN(Receivers receivers, ReceiversOf(sending, trust));
+  transfer::OutgoingOptions options;
+  SLUICE_ASSIGN_OR_RETURN(options.layout, LayoutOf(sending.order_sha256, sending.order.artifact));
+  SLUICE_ASSIGN_OR_RETURN(options.droplet_sha256,
+                          crypto::Sha256Digest::FromHex(sending.order.artifact.sha256));
+  options.seed = *sending.seed;
+  options.meetings = std::move(receivers.meetings);
+  options.sign = Signer();
+  options.digest_log_path = DigestLogPath(options.layout.transfer);
+  DownloadedDroplet droplet(cloud_controller_, sending.order.source.droplet_guid,
+                            options.layout.droplet_bytes, stop);
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<transfer::OutgoingTransfer> transfer,
                           exchange_.Send(std::move(options)));
-  const std::stop_callback on_stop(stop, [&transfer] { transfer->Cancel(Stopped()); });
+  const std::stop_callback on_stop(stop, [this, &transfer] {
+    if (options_.leaving.stop_requested()) return transfer->Leave();
+    transfer->Cancel(Stopped());
+  });
   meter.Show([&transfer] { return transfer->figures(); });
-  ProvingSink sink(sending.order.artifact, *transfer);
-  // A foundation is not asked for bytes that nobody needs.
-  Status status = transfer->AwaitReceiver();
-  if (status.ok()) {
-    status = cloud_controller_.DownloadDroplet(
-        sending.order.source.droplet_guid, 0,
-        static_cast<uint64_t>(sending.order.artifact.size_bytes), sink, stop);
-  }
-  if (status.ok()) {
-    status = transfer->Finish();
-  } else {
-    transfer->Cancel(status);
-  }
+  const Status status = transfer->Run(droplet, kDownloadIdleMax);
   meter.Hide();
   return ErrorName(status) == kAlreadyStored ? absl::OkStatus() : status;
+}
+
+void SourceSteps::Forget(const std::string& order_sha256) {
+  const auto transfer = TransferIdOf(order_sha256);
+  if (!transfer.ok()) return;
+  const Status removed = files_.Remove(DigestLogPath(*transfer));
+  if (removed.ok() || absl::IsNotFound(removed)) return;
+  LogStatus(LogLevel::kWarning, "digest-log-not-removed", removed);
+}
+
+void SourceSteps::ForgetOthers(const std::vector<std::string>& order_sha256s) {
+  std::set<std::string> kept;
+  for (const std::string& order_sha256 : order_sha256s) {
+    const auto transfer = TransferIdOf(order_sha256);
+    if (transfer.ok()) kept.insert(absl::StrCat(transfer->hex(), ToAbsl(kDigestLogEnding)));
+  }
+  const auto names = files_.List(options_.outgoing_folder);
+  if (!names.ok()) return LogStatus(LogLevel::kWarning, "digest-logs-not-listed", names.status());
+  for (const std::string& name : *names) {
+    if (!name.ends_with(kDigestLogEnding) || kept.contains(name)) continue;
+    const Status removed = files_.Remove(absl::StrCat(options_.outgoing_folder, "/", name));
+    if (!removed.ok()) LogStatus(LogLevel::kWarning, "digest-log-not-removed", removed);
+  }
 }
 
 }  // namespace sluice::agent

@@ -11,6 +11,7 @@
 #include "agent/jobs/incoming_droplet.h"
 #include "agent/jobs/target_facts.h"
 #include "agent/jobs/target_record.h"
+#include "agent/jobs/upload_start.h"
 #include "common/base/clock.h"
 #include "common/http/waiter.h"
 #include "common/trust/order.h"
@@ -42,7 +43,8 @@ class TargetWork {
                                std::stop_token stop) = 0;
 
   // Brings the droplet into the target's Cloud Controller, by the cheapest way: there already,
-  // copied from another app, or uploaded while it arrives. Ends with the digest confirmed there.
+  // copied from another app, or uploaded from what arrives. Goes on where `facts` say that an
+  // earlier process was. Ends with the digest confirmed there.
   // DataLoss "digest-mismatch", "checksum-differs"; FailedPrecondition by CC's reasons. True when
   // the app runs exactly this droplet already, so that there is nothing to activate.
   virtual StatusOr<bool> Upload(const TargetAssignment& assignment,
@@ -73,6 +75,7 @@ class TargetSteps final : public TargetWork {
     absl::Duration undo_timeout = absl::Minutes(10);
     // Of its own STAGED droplets per app besides the current one and the one before.
     int keep_droplets = 3;
+    UploadLimits upload_limits;  // of the foundation
   };
   // All borrowed.
   TargetSteps(Options options, foundation::CloudController& cloud_controller, const Clock& clock,
@@ -97,8 +100,9 @@ class TargetSteps final : public TargetWork {
   StatusOr<bool> UseStoredDroplet(const TargetAssignment& assignment,
                                   const trust::Statement& statement, TargetFacts& facts,
                                   const Checkpoint& checkpoint, std::stop_token stop);
-  Status UploadIncoming(const trust::Statement& statement, const OpenIncoming& open_incoming,
-                        TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
+  Status CreateApp(const TargetAssignment& assignment, const trust::Statement& statement,
+                   TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
+  StatusOr<bool> AwaitCopy(TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
   Status ConfirmDroplet(const TargetAssignment& assignment, TargetFacts& facts,
                         std::stop_token stop);
   Status Annotate(const TargetAssignment& assignment, const trust::Statement& statement,
@@ -125,6 +129,8 @@ class TargetSteps final : public TargetWork {
   Status UndoActivation(const TargetAssignment& assignment, TargetFacts& facts,
                         const Checkpoint& checkpoint, std::stop_token stop);
   Status EndDeployment(const TargetFacts& facts, std::stop_token stop);
+  Status FindCreatedApp(const TargetAssignment& assignment, TargetFacts& facts,
+                        std::stop_token stop);
   Status RemoveMade(const TargetAssignment& assignment, TargetFacts& facts,
                     const Checkpoint& checkpoint, std::stop_token stop);
 

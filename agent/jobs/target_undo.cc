@@ -136,6 +136,21 @@ Status TargetSteps::EndDeployment(const TargetFacts& facts, std::stop_token stop
   }
 }
 
+// The answer to the creation was lost. Only an app that says so is ours.
+Status TargetSteps::FindCreatedApp(const TargetAssignment& assignment, TargetFacts& facts,
+                                   std::stop_token stop) {
+  const trust::OrderTarget& target = assignment.target();
+  const auto app = cloud_controller_.FindApp(target.space_guid, target.reference.app, stop);
+  if (absl::IsNotFound(app.status())) return absl::OkStatus();
+  if (!app.ok()) return app.status();
+  const auto made_by = app->metadata.annotations.find(kPromotionAnnotation);
+  if (made_by != app->metadata.annotations.end() &&
+      made_by->second == assignment.order.promotion.value()) {
+    facts.app_guid = app->guid;
+  }
+  return absl::OkStatus();
+}
+
 // A droplet of ours that is STAGED with the right digest stays: promoting again moves no byte.
 Status TargetSteps::RemoveMade(const TargetAssignment& assignment, TargetFacts& facts,
                                const Checkpoint& checkpoint, std::stop_token stop) {
@@ -145,17 +160,7 @@ Status TargetSteps::RemoveMade(const TargetAssignment& assignment, TargetFacts& 
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
   }
   if (facts.app_created && facts.app_guid.empty()) {
-    const trust::OrderTarget& target = assignment.target();
-    const auto app = cloud_controller_.FindApp(target.space_guid, target.reference.app, stop);
-    if (!app.ok() && !absl::IsNotFound(app.status())) return app.status();
-    // The answer to the creation was lost. Only an app that says it is ours is deleted.
-    if (app.ok()) {
-      const auto made_by = app->metadata.annotations.find(kPromotionAnnotation);
-      if (made_by != app->metadata.annotations.end() &&
-          made_by->second == assignment.order.promotion.value()) {
-        facts.app_guid = app->guid;
-      }
-    }
+    SLUICE_RETURN_IF_ERROR(FindCreatedApp(assignment, facts, stop));
   }
   if (facts.app_created && !facts.app_guid.empty()) {
     SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteApp(facts.app_guid, stop));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/jobs/annotations.h"
+#include "agent/jobs/droplet_upload.h"
 #include "agent/jobs/target_steps.h"
 
 namespace sluice::agent {
@@ -69,10 +70,23 @@ StatusOr<bool> TargetSteps::Upload(const TargetAssignment& assignment,
                                    const OpenIncoming& open_incoming, TargetFacts& facts,
                                    const Checkpoint& checkpoint, std::stop_token stop) {
   SLUICE_RETURN_IF_ERROR(FindOrCreateApp(assignment, statement, facts, checkpoint, stop));
-  SLUICE_ASSIGN_OR_RETURN(const bool stored,
-                          UseStoredDroplet(assignment, statement, facts, checkpoint, stop));
+  // What an earlier process has begun here is not looked for elsewhere any more.
+  bool stored = false;
+  if (facts.path != kDirectPath) {
+    SLUICE_ASSIGN_OR_RETURN(stored, AwaitCopy(facts, checkpoint, stop));
+    if (!stored) {
+      SLUICE_ASSIGN_OR_RETURN(stored,
+                              UseStoredDroplet(assignment, statement, facts, checkpoint, stop));
+    }
+  }
   if (!stored) {
-    SLUICE_RETURN_IF_ERROR(UploadIncoming(statement, open_incoming, facts, checkpoint, stop));
+    DropletUpload upload(
+        {.process_types = statement.process_types,
+         .droplet_bytes = static_cast<uint64_t>(assignment.order.artifact.size_bytes),
+         .limits = options_.upload_limits,
+         .expires_at = assignment.order.expires_at},
+        cloud_controller_, clock_, waiter_, facts, checkpoint, stop);
+    SLUICE_RETURN_IF_ERROR(upload.Run(open_incoming));
   }
   SLUICE_RETURN_IF_ERROR(ConfirmDroplet(assignment, facts, stop));
   if (facts.droplet_made) {
@@ -92,18 +106,36 @@ Status TargetSteps::FindOrCreateApp(const TargetAssignment& assignment,
                                     const trust::Statement& statement, TargetFacts& facts,
                                     const Checkpoint& checkpoint, std::stop_token stop) {
   const trust::OrderTarget& target = assignment.target();
-  facts.started_at = clock_.Now();
+  if (facts.started_at == absl::UnixEpoch()) facts.started_at = clock_.Now();
   if (target.app_guid.empty()) {
+    if (!facts.app_guid.empty()) return absl::OkStatus();  // by an earlier process
+    return CreateApp(assignment, statement, facts, checkpoint, stop);
+  }
+  SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(target.app_guid, stop));
+  facts.app_guid = app.guid;
+  facts.app_was_started = app.state == "STARTED";
+  facts.previous_droplet_guid = app.current_droplet_guid.value_or(DropletGuid());
+  return checkpoint(facts);
+}
+
+Status TargetSteps::CreateApp(const TargetAssignment& assignment, const trust::Statement& statement,
+                              TargetFacts& facts, const Checkpoint& checkpoint,
+                              std::stop_token stop) {
+  const trust::OrderTarget& target = assignment.target();
+  if (facts.app_created) {  // an earlier process asked for it and may not have heard the answer
+    SLUICE_RETURN_IF_ERROR(FindCreatedApp(assignment, facts, stop));
+  }
+  if (facts.app_guid.empty()) {
     // Journalled before: if the answer is lost, an undo looks for an app with our annotation.
     facts.app_created = true;
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
-    auto created = cloud_controller_.CreateApp(
+    const std::string promotion = assignment.order.promotion.value();
+    const auto created = cloud_controller_.CreateApp(
         {.space = target.space_guid,
          .name = target.reference.app,
          .stack = statement.stack,
          .buildpacks = {},
-         .metadata = {.labels = {},
-                      .annotations = {{kPromotionAnnotation, assignment.order.promotion.value()}}}},
+         .metadata = {.labels = {}, .annotations = {{kPromotionAnnotation, promotion}}}},
         stop);
     if (!created.ok() && ErrorName(created.status()) == "name-taken") {
       facts.app_created = false;
@@ -112,15 +144,25 @@ Status TargetSteps::FindOrCreateApp(const TargetAssignment& assignment,
     }
     if (!created.ok()) return created.status();
     facts.app_guid = created->guid;
-    Warn(facts, absl::StrCat(target.reference.text(),
-                             " is new: it has no route and no services until somebody adds them"));
-    return checkpoint(facts);
   }
-  SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(target.app_guid, stop));
-  facts.app_guid = app.guid;
-  facts.app_was_started = app.state == "STARTED";
-  facts.previous_droplet_guid = app.current_droplet_guid.value_or(DropletGuid());
+  Warn(facts, absl::StrCat(target.reference.text(),
+                           " is new: it has no route and no services until somebody adds them"));
   return checkpoint(facts);
+}
+
+// The copy that an earlier process has begun; false when there is none, or it came to nothing.
+StatusOr<bool> TargetSteps::AwaitCopy(TargetFacts& facts, const Checkpoint& checkpoint,
+                                      std::stop_token stop) {
+  if (!facts.droplet_made || facts.droplet_guid.empty()) return false;
+  const Status copied = cloud_controller_.WaitForCopy(facts.droplet_guid, stop).status();
+  if (copied.ok()) return true;
+  if (stop.stop_requested()) return copied;
+  SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteDroplet(facts.droplet_guid, stop));
+  facts.droplet_guid = DropletGuid();
+  facts.droplet_made = false;
+  facts.path.clear();
+  SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+  return false;
 }
 
 StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
@@ -162,30 +204,6 @@ StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
     return true;
   }
   return false;
-}
-
-Status TargetSteps::UploadIncoming(const trust::Statement& statement,
-                                   const OpenIncoming& open_incoming, TargetFacts& facts,
-                                   const Checkpoint& checkpoint, std::stop_token stop) {
-  SLUICE_ASSIGN_OR_RETURN(
-      const Droplet droplet,
-      cloud_controller_.CreateDroplet(facts.app_guid, statement.process_types, stop));
-  facts.droplet_guid = droplet.guid;
-  facts.droplet_made = true;
-  facts.path = kDirectPath;
-  SLUICE_RETURN_IF_ERROR(checkpoint(facts));
-  SLUICE_ASSIGN_OR_RETURN(const auto incoming, open_incoming(stop));
-  const auto job = cloud_controller_.UploadDroplet(droplet.guid, *incoming, stop);
-  const transfer::TransferFigures figures = incoming->figures();
-  facts.bytes_transferred = static_cast<int64_t>(figures.bytes_done);
-  facts.bytes_received = static_cast<int64_t>(figures.bytes_sent);
-  facts.bytes_again = static_cast<int64_t>(figures.bytes_again);
-  facts.transfer_milliseconds = absl::ToInt64Milliseconds(figures.elapsed);
-  if (!job.ok()) {
-    incoming->GiveUp(job.status());
-    return job.status();
-  }
-  return cloud_controller_.WaitForJob(*job, stop);
 }
 
 Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment, TargetFacts& facts,

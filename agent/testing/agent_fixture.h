@@ -20,6 +20,7 @@
 #include "common/base/testing/status_matchers.h"
 #include "common/http/testing/fake_transport.h"
 #include "common/http/testing/fake_waiter.h"
+#include "common/transfer/spool.h"
 #include "common/trust/receipt.h"
 #include "common/trust/seal_offer.h"
 #include "common/trust/statement.h"
@@ -110,6 +111,10 @@ class ScriptedSource final : public SourceWork {
     calls.push_back("state");
     return statement;
   }
+  StatusOr<transfer::TransferSeed> MakeSeed(const Sending&, const trust::TrustDocument&) override {
+    calls.push_back("make-seed");
+    return seed;
+  }
   Status Send(const Sending& asked, const trust::TrustDocument&, TransferMeter& meter,
               std::stop_token stop) override {
     calls.push_back("send");
@@ -118,7 +123,15 @@ class ScriptedSource final : public SourceWork {
     return stop.stop_requested() ? absl::CancelledError("stopped") : send;
   }
 
+  void Forget(const std::string&) override { calls.push_back("forget"); }
+  void ForgetOthers(const std::vector<std::string>& order_sha256s) override {
+    remembered = order_sha256s;
+  }
+
   std::vector<std::string> calls;
+  std::vector<std::string> remembered;  // at the latest start
+  StatusOr<transfer::TransferSeed> seed =
+      transfer::TransferSeed{.content_key = Secret("content key"), .header = "header"};
   StatusOr<std::string> statement = std::string("{statement}");
   Status send;
   std::function<void(TransferMeter&)> in_send;
@@ -163,9 +176,11 @@ class AgentFixture : public ::testing::Test {
     reads_.reset();
     authority_.reset();
     journal_.reset();
+    spool_.reset();
     steps_ = HeldExecutor();
     posted_.clear();
     journal_ = *Journal::Open(files_, folder_ + "/journal.db");
+    spool_ = *transfer::Spool::Open(files_, folder_ + "/spool", uint64_t{1} << 30);
     auto authority = Authority::Open(files_,
                                      {.trust_document = folder_ + "/trust.json",
                                       .trust_roots = {trust_.root().signing.Public()},
@@ -190,10 +205,12 @@ class AgentFixture : public ::testing::Test {
                       return true;
                     },
                 .send = [this](v1::ControlMessage message) { sent_.push_back(std::move(message)); },
+                .leaving = {},
                 .give_up = [this](const Status& why) { given_up_ = why; }},
             .source_work = source_,
             .target_work = target_,
             .exchange = exchange_,
+            .spool = *spool_,
             .entropy = entropy_,
             .reads = *reads_,
             .readers = steps_,
@@ -281,6 +298,7 @@ class AgentFixture : public ::testing::Test {
   ScriptedSource source_;
   NoExchange exchange_;
   std::unique_ptr<Journal> journal_;
+  std::unique_ptr<transfer::Spool> spool_;
   std::unique_ptr<Authority> authority_;
   std::unique_ptr<Reads> reads_;
   std::unique_ptr<Agent> agent_;

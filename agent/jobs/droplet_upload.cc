@@ -1,0 +1,231 @@
+#include "agent/jobs/droplet_upload.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "agent/jobs/arriving_body.h"
+#include "common/base/logging.h"
+
+namespace sluice::agent {
+namespace {
+
+using foundation::Droplet;
+
+// The spool's and the journal's disks are looked at so often while they are full.
+constexpr absl::Duration kRoomPoll = absl::Seconds(5);
+// While the beginning is put off, rates are looked at so often at most and at least.
+constexpr absl::Duration kLookAgainFirst = absl::Milliseconds(20);
+constexpr absl::Duration kLookAgainMax = absl::Milliseconds(500);
+// A peer that sends nothing for so long is waited for, and people are told.
+constexpr absl::Duration kPeerSilence = absl::Seconds(10);
+// Between uploads that broke: this, doubled each time.
+constexpr absl::Duration kBrokenPause = absl::Milliseconds(500);
+
+bool NoRoom(const Status& status) {
+  const std::string name = ErrorName(status);
+  return name == "spool-full" || name == "disk-full";
+}
+
+// Whether the same bits may be taken another time. Cloud Controller's own verdicts are final.
+bool MayPass(const Status& broken) {
+  return broken.code() == StatusCode::kUnavailable ||
+         broken.code() == StatusCode::kDeadlineExceeded;
+}
+
+}  // namespace
+
+DropletUpload::DropletUpload(Terms terms, foundation::CloudController& cloud_controller,
+                             const Clock& clock, http::Waiter& waiter, TargetFacts& facts,
+                             const Checkpoint& checkpoint, std::stop_token stop)
+    : terms_(std::move(terms)),
+      cloud_controller_(cloud_controller),
+      clock_(clock),
+      waiter_(waiter),
+      facts_(facts),
+      checkpoint_(checkpoint),
+      stop_(std::move(stop)) {}
+
+Status DropletUpload::Run(const OpenIncoming& open_incoming) {
+  facts_.path = kDirectPath;
+  SLUICE_ASSIGN_OR_RETURN(const bool stored, StoredAlready());
+  if (stored) return absl::OkStatus();
+  SLUICE_RETURN_IF_ERROR(OpenTransfer(open_incoming));
+  const Status uploaded = UploadUntilStored(open_incoming);
+  if (!incoming_) return uploaded;
+  NoteFigures();
+  if (!uploaded.ok()) incoming_->GiveUp(uploaded);
+  return uploaded;
+}
+
+// What became of the droplet resource that there is. When it takes no upload any more it is deleted,
+// and there is none.
+StatusOr<bool> DropletUpload::StoredAlready() {
+  if (facts_.droplet_guid.empty()) return false;
+  auto droplet = cloud_controller_.GetDroplet(facts_.droplet_guid, stop_);
+  if (droplet.ok() && droplet->state == "PROCESSING_UPLOAD") {
+    SLUICE_RETURN_IF_ERROR(AwaitProcessed(*droplet));
+  }
+  if (!droplet.ok() && !absl::IsNotFound(droplet.status())) return droplet.status();
+  if (droplet.ok() && droplet->Staged()) return true;
+  if (droplet.ok() && droplet->state == "AWAITING_UPLOAD") return false;
+  if (droplet.ok()) {
+    SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteDroplet(facts_.droplet_guid, stop_));
+  }
+  facts_.droplet_guid = DropletGuid();
+  facts_.droplet_made = false;
+  SLUICE_RETURN_IF_ERROR(Keep());
+  return false;
+}
+
+// The job's name was lost with the answer, or with a process: the droplet says how it goes.
+Status DropletUpload::AwaitProcessed(Droplet& droplet) {
+  const foundation::CloudController::Options& options = cloud_controller_.options();
+  const absl::Duration begun_at = clock_.Monotonic();
+  while (droplet.state == "PROCESSING_UPLOAD") {
+    if (clock_.Monotonic() - begun_at > options.job_timeout) {
+      return NamedError(StatusCode::kDeadlineExceeded, "job-timeout",
+                        absl::StrCat("droplet ", droplet.guid.value(),
+                                     " is still being processed after ",
+                                     absl::FormatDuration(options.job_timeout)));
+    }
+    SLUICE_RETURN_IF_ERROR(waiter_.Wait(options.job_poll_max, stop_));
+    SLUICE_ASSIGN_OR_RETURN(droplet, cloud_controller_.GetDroplet(droplet.guid, stop_));
+  }
+  return absl::OkStatus();
+}
+
+Status DropletUpload::OpenTransfer(const OpenIncoming& open_incoming) {
+  while (true) {
+    auto incoming = open_incoming(stop_);
+    if (incoming.ok()) {
+      incoming_ = *std::move(incoming);
+      rate_ = ArrivalRate();
+      return WaitFor("");
+    }
+    if (!NoRoom(incoming.status())) return incoming.status();
+    SLUICE_RETURN_IF_ERROR(CheckExpiry(incoming.status()));
+    SLUICE_RETURN_IF_ERROR(WaitFor(kWaitingForRoom));
+    SLUICE_RETURN_IF_ERROR(waiter_.Wait(kRoomPoll, stop_));
+  }
+}
+
+Status DropletUpload::MakeDroplet() {
+  if (!facts_.droplet_guid.empty()) return absl::OkStatus();
+  SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.CreateDroplet(
+                                                     facts_.app_guid, terms_.process_types, stop_));
+  facts_.droplet_guid = droplet.guid;
+  facts_.droplet_made = true;
+  return Keep();
+}
+
+Status DropletUpload::UploadUntilStored(const OpenIncoming& open_incoming) {
+  while (true) {
+    SLUICE_RETURN_IF_ERROR(MakeDroplet());
+    SLUICE_RETURN_IF_ERROR(AwaitStart(open_incoming));
+    const Status uploaded = UploadOnce();
+    if (uploaded.ok()) return uploaded;
+    SLUICE_RETURN_IF_ERROR(Judge(uploaded));
+    SLUICE_ASSIGN_OR_RETURN(const bool stored, StoredAlready());
+    if (stored) return absl::OkStatus();
+  }
+}
+
+Status DropletUpload::AwaitStart(const OpenIncoming& open_incoming) {
+  while (true) {
+    const Status failure = incoming_->failure();
+    if (NoRoom(failure)) {
+      incoming_.reset();
+      SLUICE_RETURN_IF_ERROR(OpenTransfer(open_incoming));
+      continue;
+    }
+    SLUICE_RETURN_IF_ERROR(failure);
+    const absl::Duration now = clock_.Monotonic();
+    const uint64_t done = incoming_->figures().bytes_done;
+    rate_.Add(now, done);
+    const Arrival arrival = {.bytes_missing = terms_.droplet_bytes - done,
+                             .bytes_per_second = rate_.BytesPerSecond(),
+                             .uploads_cut = cut_};
+    const UploadStart start = DecideUploadStart(arrival, terms_.limits);
+    early_ = arrival.bytes_missing > 0;
+    if (start.now) return WaitFor("");
+    SLUICE_RETURN_IF_ERROR(LookForPeer(now));
+    const absl::Duration longest = arrival.bytes_per_second ? kLookAgainMax : kLookAgainFirst;
+    SLUICE_RETURN_IF_ERROR(waiter_.Wait(std::clamp(start.wait, kLookAgainFirst, longest), stop_));
+  }
+}
+
+Status DropletUpload::LookForPeer(absl::Duration now) {
+  if (rate_.SilentFor(now) < kPeerSilence) return WaitFor("");
+  SLUICE_RETURN_IF_ERROR(
+      CheckExpiry(NamedError(StatusCode::kUnavailable, "peer-silent", "no byte comes")));
+  return WaitFor(kWaitingForPeer);
+}
+
+Status DropletUpload::UploadOnce() {
+  ++begun_;
+  ++facts_.uploads_begun;
+  NoteFigures();
+  SLUICE_RETURN_IF_ERROR(Keep());
+  Log(LogLevel::kInfo, "upload-begun",
+      {{"droplet", facts_.droplet_guid.value()},
+       {"attempt", facts_.uploads_begun},
+       {"bytes", facts_.bytes_transferred}});
+  const std::unique_ptr<transfer::ArrivingDroplet> droplet = incoming_->Open();
+  ArrivingBody body(*droplet, terms_.droplet_bytes, terms_.limits.StarvedAfter());
+  SLUICE_ASSIGN_OR_RETURN(const JobGuid job,
+                          cloud_controller_.UploadDroplet(facts_.droplet_guid, body, stop_));
+  return cloud_controller_.WaitForJob(job, stop_);
+}
+
+Status DropletUpload::Judge(const Status& broken) {
+  // A transfer that has failed is the cause of what it did to the upload.
+  const Status failure = incoming_->failure();
+  if (!failure.ok() && !NoRoom(failure)) return failure;
+  const bool again = NoRoom(failure) || MayPass(broken);
+  if (stop_.stop_requested() || !again || begun_ >= kUploadsMax) return broken;
+  if (early_) ++cut_;
+  LogStatus(LogLevel::kWarning, "upload-broke", broken,
+            {{"droplet", facts_.droplet_guid.value()}, {"attempt", facts_.uploads_begun}});
+  if (facts_.warnings.size() < kWarningsMax) {
+    facts_.warnings.push_back(absl::StrCat("upload ", facts_.uploads_begun,
+                                           " broke and was begun again from the spool: ",
+                                           ErrorName(broken)));
+  }
+  if (ErrorName(broken) == kUploadStarved) return absl::OkStatus();
+  return waiter_.Wait(kBrokenPause * (1 << (begun_ - 1)), stop_);
+}
+
+void DropletUpload::NoteFigures() {
+  const transfer::TransferFigures figures = incoming_->figures();
+  facts_.bytes_transferred = static_cast<int64_t>(figures.bytes_done);
+  facts_.bytes_received = static_cast<int64_t>(figures.bytes_sent);
+  facts_.bytes_again = static_cast<int64_t>(figures.bytes_again);
+  facts_.transfer_milliseconds = absl::ToInt64Milliseconds(figures.elapsed);
+}
+
+Status DropletUpload::Keep() {
+  while (true) {
+    const Status kept = checkpoint_(facts_);
+    if (!NoRoom(kept)) return kept;
+    SLUICE_RETURN_IF_ERROR(CheckExpiry(kept));
+    facts_.waiting_for = kWaitingForRoom;
+    SLUICE_RETURN_IF_ERROR(waiter_.Wait(kRoomPoll, stop_));
+    facts_.waiting_for.clear();
+  }
+}
+
+Status DropletUpload::WaitFor(const char* what) {
+  if (facts_.waiting_for == what) return absl::OkStatus();
+  facts_.waiting_for = what;
+  return Keep();
+}
+
+Status DropletUpload::CheckExpiry(const Status& why) const {
+  if (clock_.Now() < terms_.expires_at) return absl::OkStatus();
+  return NamedError(StatusCode::kDeadlineExceeded, "order-expired",
+                    absl::StrCat("the order expired while it was waited for (",
+                                 ErrorName(why), "); promote again"));
+}
+
+}  // namespace sluice::agent
