@@ -209,6 +209,21 @@ StatusOr<std::vector<JobRecord>> Journal::FindJobs(std::string_view promotion) {
   }
 }
 
+StatusOr<std::vector<std::string>> Journal::LatestFacts(size_t jobs_max) {
+  MutexLock lock(mutex_);
+  SLUICE_ASSIGN_OR_RETURN(
+      Statement find,
+      database_->Prepare("SELECT facts FROM job WHERE role = ?1 ORDER BY number DESC LIMIT ?2"));
+  find.BindInteger(1, static_cast<int64_t>(JobRole::kTarget));
+  find.BindInteger(2, static_cast<int64_t>(jobs_max));
+  std::vector<std::string> facts;
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool found, find.Step());
+    if (!found) return facts;
+    facts.push_back(find.Blob(0));
+  }
+}
+
 Status Journal::MarkReported(const JobKey& key, uint64_t revision) {
   MutexLock lock(mutex_);
   SLUICE_ASSIGN_OR_RETURN(

@@ -85,6 +85,8 @@ class Journal {
   StatusOr<std::vector<JobRecord>> LoadUnfinishedJobs();
   // Any: a rollback may come for one that ended long ago. Nothing when there is none.
   StatusOr<std::optional<JobRecord>> FindJob(const JobKey& key);
+  // What the steps of target jobs have done, the latest job's first.
+  StatusOr<std::vector<std::string>> LatestFacts(size_t jobs_max);
   // All of one promotion, source first.
   StatusOr<std::vector<JobRecord>> FindJobs(std::string_view promotion);
   Status MarkReported(const JobKey& key, uint64_t revision);

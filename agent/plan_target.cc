@@ -1,5 +1,6 @@
 #include "agent/plan_target.h"
 
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -132,6 +133,25 @@ void DescribeProcesses(const TargetQuestion& question,
   }
 }
 
+// When the upload is going to begin. What the transfer measures decides in the end.
+void DescribeUpload(const TargetQuestion& question, TargetPlan& plan) {
+  if (!question.bytes_per_second) {
+    plan.upload_why = "no rate is known yet: it is measured as the transfer begins";
+    return;
+  }
+  const Arrival arrival = {.bytes_missing = question.size_bytes,
+                           .bytes_per_second = question.bytes_per_second,
+                           .uploads_cut = 0};
+  const bool now = DecideUploadStart(arrival, question.upload_limits).now;
+  const double seconds = static_cast<double>(question.size_bytes) / *question.bytes_per_second;
+  plan.estimated_seconds = static_cast<int64_t>(std::ceil(seconds));
+  plan.upload = now ? "cut-through" : "spool-first";
+  plan.upload_why = absl::StrCat(
+      "at ", static_cast<int64_t>(*question.bytes_per_second / 1000), " kB/s the droplet comes in ",
+      *plan.estimated_seconds, " s, and an upload may take ",
+      absl::FormatDuration(question.upload_limits.time_max), now ? "" : ", of which half is used");
+}
+
 void DescribeChanges(const TargetQuestion& question, TargetPlan& plan) {
   const bool restarts = question.strategy == "restart" || plan.state != "STARTED";
   if (plan.app_guid.empty()) {
@@ -153,6 +173,7 @@ void DescribeChanges(const TargetQuestion& question, TargetPlan& plan) {
   if (plan.upload == "copy") {
     plan.changes.push_back("copy the droplet from another app of this foundation");
   } else if (plan.already == "none") {
+    DescribeUpload(question, plan);
     plan.changes.push_back(absl::StrCat("upload ", question.size_bytes, " bytes"));
   } else {
     plan.upload = "none";
@@ -221,6 +242,22 @@ StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
   SLUICE_RETURN_IF_ERROR(FindCopySource(cloud_controller, question, plan, stop));
   DescribeChanges(question, plan);
   return plan;
+}
+
+StatusOr<std::optional<double>> LastArrivalRate(Journal& journal) {
+  constexpr size_t kJobsLookedAt = 8;
+  // Less than this is over before a link shows what it can.
+  constexpr int64_t kBytesMin = int64_t{1} << 20;
+  SLUICE_ASSIGN_OR_RETURN(const auto latest, journal.LatestFacts(kJobsLookedAt));
+  for (const std::string& text : latest) {
+    SLUICE_ASSIGN_OR_RETURN(const TargetFacts facts, ParseTargetFacts(text));
+    const bool tells = facts.path == kDirectPath && facts.droplet_staged &&
+                       facts.bytes_transferred >= kBytesMin && facts.transfer_milliseconds > 0;
+    if (!tells) continue;
+    return std::optional<double>(1000.0 * static_cast<double>(facts.bytes_transferred) /
+                                 static_cast<double>(facts.transfer_milliseconds));
+  }
+  return std::optional<double>();
 }
 
 StatusOr<RollbackPlan> PlanForRollback(CloudController& cloud_controller, Journal& journal,

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "agent/foundation/cloud_controller.h"
+#include "agent/jobs/upload_start.h"
 #include "agent/journal.h"
 #include "common/base/status.h"
 #include "common/trust/reference.h"
@@ -23,6 +25,9 @@ struct TargetQuestion {
   std::string stack;
   foundation::ProcessTypes process_types;
   uint64_t droplet_bytes_max = 0;  // of this foundation
+  UploadLimits upload_limits;      // likewise
+  // At which droplets are expected to arrive here; nothing when nobody knows.
+  std::optional<double> bytes_per_second;
 };
 
 struct TargetPlan {
@@ -34,7 +39,9 @@ struct TargetPlan {
   DropletGuid current_droplet_guid;
   std::string current_sha256;
   std::string already = "none";        // or "stored", "current", "running"
-  std::string upload = "cut-through";  // or "copy" (another app here has it), "none"
+  std::string upload = "cut-through";  // "spool-first", "copy" (another app here has it), "none"
+  std::string upload_why;
+  std::optional<int64_t> estimated_seconds;  // until all has arrived
   std::vector<std::string> changes;
   std::vector<std::string> warnings;
   std::string undo;
@@ -45,6 +52,10 @@ struct TargetPlan {
 // "droplet-too-large", "deployment-in-progress"; PermissionDenied "role-missing".
 StatusOr<TargetPlan> PlanForTarget(foundation::CloudController& cloud_controller,
                                    const TargetQuestion& question, std::stop_token stop);
+
+// The rate of the latest transfer into this agent that says something about its links; nothing when
+// there was none.
+StatusOr<std::optional<double>> LastArrivalRate(Journal& journal);
 
 struct RollbackPlan {
   OrganizationGuid organization_guid;

@@ -272,6 +272,8 @@ StatusOr<std::string> Reads::PlanTarget(const Question& question) {
     return BadArguments(error.what());
   }
   asked.droplet_bytes_max = options_.droplet_bytes_max;
+  asked.upload_limits = options_.upload_limits;
+  SLUICE_ASSIGN_OR_RETURN(asked.bytes_per_second, LastArrivalRate(journal_));
   SLUICE_ASSIGN_OR_RETURN(const TargetPlan plan,
                           PlanForTarget(cloud_controller_, asked, question.stop));
   SLUICE_ASSIGN_OR_RETURN(const int64_t used, journal_.LastCounter(reference.text()));
@@ -286,10 +288,12 @@ StatusOr<std::string> Reads::PlanTarget(const Question& question) {
                {"current_sha256", plan.current_sha256},
                {"already", plan.already},
                {"upload", plan.upload},
+               {"upload_why", plan.upload_why},
                {"changes", plan.changes},
                {"warnings", plan.warnings},
                {"undo", plan.undo},
-               {"estimated_seconds", nullptr}})
+               {"estimated_seconds",
+                plan.estimated_seconds ? json(*plan.estimated_seconds) : json(nullptr)}})
       .dump();
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/foundation/cloud_controller.h"
+#include "agent/jobs/upload_start.h"
 #include "agent/journal.h"
 #include "common/base/status.h"
 #include "common/trust/acceptance.h"
@@ -21,6 +22,7 @@ class Reads {
     std::string version;
     // CC's nginx refuses larger bodies: cc.app_bits_max_body_size of capi-release.
     uint64_t droplet_bytes_max = uint64_t{2048} << 20;
+    UploadLimits upload_limits;
   };
   Reads(Options options, foundation::CloudController& cloud_controller, Journal& journal);
 

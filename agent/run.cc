@@ -161,7 +161,8 @@ void Program::MakeAgent() {
       cloud_controller, around_.clock, foundation_.waiter());
   reads_ = std::make_unique<Reads>(Reads::Options{.foundation = settings_.foundation,
                                                   .version = SLUICE_VERSION,
-                                                  .droplet_bytes_max = settings_.droplet_bytes_max},
+                                                  .droplet_bytes_max = settings_.droplet_bytes_max,
+                                                  .upload_limits = settings_.upload_limits},
                                    cloud_controller, *journal_);
   agent_ = std::make_unique<Agent>(Agent::Options{.bulk_endpoint = bulk_endpoint_},
                                    Agent::Parts{.services = Services(),

@@ -75,7 +75,8 @@ TargetPlan TargetFrom(JsonReader& reader, const trust::AppReference& reference) 
   plan.current_droplet_guid = DropletGuid(reader.OptionalString("current_droplet_guid"));
   plan.current_sha256 = reader.OptionalString("current_sha256");
   plan.already = reader.OneOf("already", {"none", "stored", "current", "running"});
-  plan.upload = reader.OneOf("upload", {"cut-through", "copy", "none"});
+  plan.upload = reader.OneOf("upload", {"cut-through", "spool-first", "copy", "none"});
+  plan.upload_why = reader.OptionalString("upload_why");
   plan.changes = StringsOrNone(reader, "changes");
   plan.warnings = StringsOrNone(reader, "warnings");
   plan.undo = reader.OptionalString("undo");

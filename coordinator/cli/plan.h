@@ -53,7 +53,8 @@ struct TargetPlan {
   DropletGuid current_droplet_guid;
   std::string current_sha256;
   std::string already;  // none, stored, current, running
-  std::string upload;   // cut-through, copy, none
+  std::string upload;   // cut-through, spool-first, copy, none
+  std::string upload_why;
   std::vector<std::string> changes;
   std::vector<std::string> warnings;
   std::string undo;

@@ -65,7 +65,7 @@ TEST_F(PromotingTest, ThePlanIsShownAndConfirmedBeforeTheOrderIsSigned) {
   // Data on standard output, everything else beside it.
   EXPECT_THAT(terminal_.out, AllOf(HasSubstr("CHG-7"), HasSubstr("verified"),
                                    HasSubstr("179.0 MiB in 4.0s (44.7 MiB/s), 0.5% overhead")));
-  EXPECT_THAT(terminal_.notes, HasSubstr("cut-through"));
+  EXPECT_THAT(terminal_.notes, HasSubstr("cut-through (no rate is known yet)"));
 }
 
 TEST_F(PromotingTest, AnAnswerThatIsNotYesOrdersNothing) {
@@ -99,7 +99,8 @@ TEST_F(PromotingTest, ADryRunSendsNoOrderAndPrintsThePlanAsData) {
                  "exists": true, "state": "STARTED", "instances": 2,
                  "current_droplet_guid": "22222222-0000-4000-8000-000000000004",
                  "current_sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
-                 "already": "none", "upload": "cut-through", "changes": ["droplet"],
+                 "already": "none", "upload": "cut-through",
+                 "upload_why": "no rate is known yet", "changes": ["droplet"],
                  "warnings": [], "undo": "puts back the droplet that runs now",
                  "estimated_seconds": null}]}})"));
   EXPECT_THAT(federation_.orders, IsEmpty());

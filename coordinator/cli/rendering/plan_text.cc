@@ -43,7 +43,8 @@ std::string Upload(const TargetPlan& target) {
   if (target.already == "stored") return "nothing: it has this droplet";
   if (target.upload == "copy")
     return "nothing: another app there has this droplet, which is copied";
-  return target.upload;
+  if (target.upload_why.empty()) return target.upload;
+  return absl::StrCat(target.upload, " (", target.upload_why, ")");
 }
 
 std::string Activation(const TargetPlan& target, const PromoteArguments& arguments) {
@@ -110,6 +111,7 @@ json TargetJson(const TargetPlan& target) {
           {"current_sha256", OrNull(target.current_sha256)},
           {"already", target.already},
           {"upload", target.upload},
+          {"upload_why", OrNull(target.upload_why)},
           {"changes", target.changes},
           {"warnings", target.warnings},
           {"undo", target.undo},

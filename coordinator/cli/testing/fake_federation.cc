@@ -51,6 +51,7 @@ json TargetPlanJson(const trust::OrderTarget& target) {
           {"current_sha256", std::string(64, 'b')},
           {"already", "none"},
           {"upload", "cut-through"},
+          {"upload_why", "no rate is known yet"},
           {"changes", {"droplet"}},
           {"warnings", json::array()},
           {"undo", "puts back the droplet that runs now"},
