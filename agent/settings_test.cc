@@ -58,6 +58,24 @@ TEST_F(SettingsTest, PathsAreRelativeToTheFileAndDefaultsAreThere) {
   EXPECT_EQ(settings->bulk_listen, "");
   EXPECT_EQ(settings->job_poll_first, absl::Seconds(1));
   EXPECT_EQ(settings->droplet_bytes_max, uint64_t{2} << 30);
+  EXPECT_EQ(settings->spool_folder, folder_ + "/data/spool");
+  EXPECT_EQ(settings->spool_bytes_max, uint64_t{8} << 30);
+  EXPECT_EQ(settings->upload_limits.time_max, absl::Seconds(900));
+  EXPECT_EQ(settings->upload_limits.idle_max, absl::Seconds(60));
+}
+
+TEST_F(SettingsTest, SpoolAndTheFoundationsLimitsForUploadsAreReadAndJudged) {
+  const auto settings = Load(Good() + "spool: {folder: big-disk, bytes_max: 100G}\n",
+                             {{"SLUICE_CLOUD_CONTROLLER_UPLOAD_TIME_MAX", "20s"},
+                              {"SLUICE_CLOUD_CONTROLLER_UPLOAD_IDLE_MAX", "3s"}});
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_EQ(settings->spool_folder, folder_ + "/big-disk");
+  EXPECT_EQ(settings->spool_bytes_max, uint64_t{100} << 30);
+  EXPECT_EQ(settings->upload_limits.time_max, absl::Seconds(20));
+  EXPECT_EQ(settings->upload_limits.idle_max, absl::Seconds(3));
+  EXPECT_THAT(Load(Good() + "spool: {bytes_max: 0}\n").status(), HasErrorName("bad-configuration"));
+  EXPECT_THAT(Load(Good(), {{"SLUICE_CLOUD_CONTROLLER_UPLOAD_IDLE_MAX", "0s"}}).status(),
+              HasErrorName("bad-configuration"));
 }
 
 TEST_F(SettingsTest, EnvironmentReplacesWhatTheFileSaysAndBringsTheSecret) {

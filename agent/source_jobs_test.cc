@@ -70,7 +70,7 @@ TEST_F(SourceJobsTest, TransferIsSentOnceOverTheChosenPath) {
   EXPECT_THAT(source_.sending.seal_offers, ElementsAre("{offer}"));
   Hear(Transfer());
   EXPECT_EQ(LastReport().revision(), report.revision());
-  EXPECT_THAT(source_.calls, ElementsAre("state", "send"));
+  EXPECT_THAT(source_.calls, ElementsAre("state", "make-seed", "send", "forget"));
 }
 
 TEST_F(SourceJobsTest, ProgressIsSentAsTheBytesMoveAndOnlyThen) {
@@ -121,16 +121,55 @@ TEST_F(SourceJobsTest, CancelStopsSending) {
   EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_CANCELLED);
 }
 
-TEST_F(SourceJobsTest, SendingThatDiedWithTheProcessHasFailedForTheNext) {
+TEST_F(SourceJobsTest, SendingThatDiedWithTheProcessGoesOnWithTheSameSeed) {
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  v1::ControlMessage message;
+  *message.mutable_job_command() = Transfer();
+  agent_->OnMessage(message);
+  RunOneStep();  // the seed is made
+  RunPosted();   // and journalled; the sending is held
+  StartAgent();
+  EXPECT_THAT(source_.remembered, ElementsAre(trust::OrderSha256(order_text_)));
+  agent_->OnWelcome(v1::Welcome());
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_SENDING);
+  source_.seed = NamedError(StatusCode::kInternal, "second-seed", "one stream has one key");
+  Hear(Transfer());
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_SENT);
+  EXPECT_THAT(source_.calls, ElementsAre("state", "make-seed", "send", "forget"));
+  ASSERT_TRUE(source_.sending.seed.has_value());
+  EXPECT_EQ(source_.sending.seed->content_key.Reveal(), "content key");
+  EXPECT_EQ(source_.sending.seed->header, "header");
+}
+
+TEST_F(SourceJobsTest, SeedIsJournalledBeforeAnythingIsSentAndGoneWhenAllIsSent) {
+  const auto journalled = [this] {
+    return (*journal_->FindJob({"promotion-1", JobRole::kSource, 0}))->secret.Reveal();
+  };
+  std::string while_sending;
+  source_.in_send = [&](TransferMeter&) { while_sending = journalled(); };
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  Hear(Transfer());
+  EXPECT_EQ(while_sending, "content key");
+  EXPECT_EQ(journalled(), "");
+}
+
+TEST_F(SourceJobsTest, SeedThatCannotBeMadeFailsTheJob) {
+  source_.seed = NamedError(StatusCode::kPermissionDenied, "unknown-agent", "forged offer");
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  Hear(Transfer());
+  EXPECT_EQ(LastReport().error().name(), "unknown-agent");
+  EXPECT_THAT(source_.calls, ElementsAre("state", "make-seed", "forget"));
+}
+
+TEST_F(SourceJobsTest, SendingOfAProcessBeforeIsCancelledWithoutAStep) {
   Hear(Command(v1::JOB_STEP_ACCEPT));
   v1::ControlMessage message;
   *message.mutable_job_command() = Transfer();
   agent_->OnMessage(message);
   StartAgent();
-  agent_->OnWelcome(v1::Welcome());
-  const v1::JobReport report = LastReport();
-  EXPECT_EQ(report.source_state(), v1::SOURCE_STATE_FAILED);
-  EXPECT_EQ(report.error().name(), "agent-restarted");
+  Hear(Command(v1::JOB_STEP_CANCEL));
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_CANCELLED);
+  EXPECT_THAT(source_.calls, ElementsAre("state", "forget"));
 }
 
 TEST_F(SourceJobsTest, RevisionsRiseEvenIfTheJournalIsLost) {

@@ -390,17 +390,85 @@ TEST_F(TargetJobsTest, RollbackToAnotherDropletThanThePromotionReplacedIsRefused
   EXPECT_EQ(LastReport().error().name(), "rollback-target-differs");
 }
 
-TEST_F(TargetJobsTest, StepThatDiedWithTheProcessIsUndoneByTheNext) {
+TEST_F(TargetJobsTest, UploadThatDiedWithTheProcessGoesOnWithTheNextWish) {
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
   v1::ControlMessage message;
   *message.mutable_job_command() = Transfer();
   agent_->OnMessage(message);
   StartAgent();  // the step that was held is gone
   RunSteps();
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan")) << "nothing by itself";
+  Hear(Transfer());
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_UPLOADED);
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload"));
+}
+
+TEST_F(TargetJobsTest, WhatIsWaitedForAndEachRepeatedUploadIsReported) {
+  std::vector<v1::JobReport> seen;
+  target_.in_upload_of = [&](TargetFacts& facts, const Checkpoint& checkpoint) {
+    const auto report = [&] {
+      ASSERT_THAT(checkpoint(facts), IsOk());
+      RunPosted();
+      const std::vector<v1::JobReport> reports = Reports();
+      seen.insert(seen.end(), reports.begin(), reports.end());
+    };
+    Reports();
+    for (const char* waiting : {kWaitingForRoom, kWaitingForPeer, ""}) {
+      facts.waiting_for = waiting;
+      report();
+    }
+    for (facts.uploads_begun = 1; facts.uploads_begun < 3; ++facts.uploads_begun) report();
+    report();
+  };
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  Hear(Transfer());
+  std::vector<v1::WaitingFor> waiting;
+  for (const v1::JobReport& report : seen) {
+    EXPECT_EQ(report.target_state(), v1::TARGET_STATE_TRANSFERRING);
+    waiting.push_back(report.waiting_for());
+  }
+  EXPECT_THAT(waiting, ElementsAre(v1::WAITING_FOR_ROOM, v1::WAITING_FOR_PEER,
+                                   v1::WAITING_FOR_UNSPECIFIED, v1::WAITING_FOR_UNSPECIFIED,
+                                   v1::WAITING_FOR_UNSPECIFIED))
+      << "two of the three uploads are repetitions";
+  EXPECT_EQ(LastReport().waiting_for(), v1::WAITING_FOR_UNSPECIFIED);
+}
+
+TEST_F(TargetJobsTest, SpoolIsCleanOnceTheUploadIsDoneAndOfStraysAtTheStart) {
+  const auto admit = [this](std::string_view order_sha256) {
+    const trust::Artifact& artifact = order_.artifact;
+    ASSERT_THAT(spool_->Admit(*LayoutOf(order_sha256, artifact)), IsOk());
+  };
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  admit(trust::OrderSha256(order_text_));
+  admit("of a job that nobody knows");
+  StartAgent();
+  EXPECT_EQ(spool_->List()->size(), 1u) << "the stray is gone";
+  Hear(Transfer());
+  EXPECT_THAT(*spool_->List(), IsEmpty());
+}
+
+TEST_F(TargetJobsTest, SpoolIsCleanOnceTheJobIsCancelled) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  ASSERT_THAT(spool_->Admit(*LayoutOf(trust::OrderSha256(order_text_), order_.artifact)), IsOk());
+  v1::JobCommand command = Command(v1::JOB_STEP_CANCEL, order_text_);
+  command.set_step_order(StepOrder(trust::Action::kCancel));
+  Hear(command);
+  EXPECT_THAT(*spool_->List(), IsEmpty());
+}
+
+TEST_F(TargetJobsTest, ActivationThatDiedWithTheProcessIsUndoneByTheNext) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  Hear(Transfer());
+  v1::ControlMessage message;
+  *message.mutable_job_command() = Command(v1::JOB_STEP_ACTIVATE, order_text_);
+  agent_->OnMessage(message);
+  StartAgent();  // the step that was held is gone
+  RunSteps();
   const v1::JobReport report = LastReport();
   EXPECT_EQ(report.target_state(), v1::TARGET_STATE_FAILED);
   EXPECT_EQ(report.error().name(), "agent-restarted");
-  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "undo"));
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload", "undo"));
 }
 
 TEST_F(TargetJobsTest, AcceptedJobWaitsThroughARestartWithTheSameSealOffer) {

@@ -38,13 +38,14 @@ class HeldExecutor final : public Executor {
     tasks_.push_back(std::move(task));
     return true;
   }
+  void RunOne() {
+    const std::function<void()> task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
+  }
   // Runs what is held, and what that adds.
   void RunAll() {
-    while (!tasks_.empty()) {
-      const std::function<void()> task = std::move(tasks_.front());
-      tasks_.pop_front();
-      task();
-    }
+    while (!tasks_.empty()) RunOne();
   }
   size_t held() const { return tasks_.size(); }
   bool full = false;
@@ -76,6 +77,7 @@ class ScriptedTarget final : public TargetWork {
     facts.path = kDirectPath;
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
     if (in_upload) in_upload();
+    if (in_upload_of) in_upload_of(facts, checkpoint);
     if (stop.stop_requested()) return absl::CancelledError("stopped");
     SLUICE_RETURN_IF_ERROR(upload);
     facts.reported_sha256 = assignment.order.artifact.sha256;
@@ -101,6 +103,7 @@ class ScriptedTarget final : public TargetWork {
   Status check_plan, check_rollback, upload, activate, undo;
   bool runs_already = false;
   std::function<void()> in_upload;
+  std::function<void(TargetFacts&, const Checkpoint&)> in_upload_of;
   std::optional<RollbackTerms> rollback;
 };
 
@@ -225,6 +228,7 @@ class AgentFixture : public ::testing::Test {
       call();
     }
   }
+  void RunOneStep() { steps_.RunOne(); }
   // Until nothing is left to do.
   void RunSteps() {
     do {
