@@ -122,6 +122,18 @@ TEST_F(PromotionTest, GoesFromRecordedToDoneStepByStepWithOneWishPerJobAtEachSta
   EXPECT_EQ(Reason(promotion_), "");
 }
 
+TEST_F(PromotionTest, SourceThatStillSendsWhenAllIsUploadedIsToldToStopAndNothingElseChanges) {
+  UntilTransfer(2);
+  Source(v1::SOURCE_STATE_SENDING);
+  TargetAt(0, v1::TARGET_STATE_UPLOADED);
+  EXPECT_EQ(SourceStep(), v1::JOB_STEP_TRANSFER);
+  TargetAt(1, v1::TARGET_STATE_UPLOADED);
+  EXPECT_EQ(SourceStep(), v1::JOB_STEP_CANCEL);
+  Source(v1::SOURCE_STATE_CANCELLED);
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_ACTIVATING);
+  EXPECT_EQ(SourceStep(), v1::JOB_STEP_UNSPECIFIED);
+}
+
 TEST_F(PromotionTest, WithSeveralTargetsNobodyActivatesUntilAllAreUploaded) {
   UntilTransfer(3);
   TargetAt(0, v1::TARGET_STATE_UPLOADED);
