@@ -79,13 +79,29 @@ void IncomingCarriage::ShowVerified() {
 }
 
 StatusOr<std::optional<IncomingCarriage::Stored>> IncomingCarriage::AwaitChunk(uint32_t index) {
-  const bool last = index + 1 >= layout().chunk_count;
   MutexLock lock(mutex_);
-  // What has been verified stays readable, however the conversation about it ends.
-  while (why_.ok() && !verified_ && (last || opened_ <= index)) changed_.Wait(mutex_);
+  while (why_.ok() && !Readable(index)) changed_.Wait(mutex_);
   if (!why_.ok()) return why_;
   if (index >= layout().chunk_count) return std::optional<Stored>();
   return stored_;
+}
+
+StatusOr<bool> IncomingCarriage::AwaitReadable(uint32_t index, absl::Duration patience) {
+  const absl::Duration end = clock().Monotonic() + patience;
+  MutexLock lock(mutex_);
+  while (why_.ok() && !Readable(index)) {
+    const absl::Duration left = end - clock().Monotonic();
+    if (left <= absl::ZeroDuration()) return false;
+    changed_.WaitFor(mutex_, left);
+  }
+  if (!why_.ok()) return why_;
+  return true;
+}
+
+// What has been verified stays readable, however the conversation about it ends.
+bool IncomingCarriage::Readable(uint32_t index) const {
+  const bool last = index + 1 >= layout().chunk_count;
+  return verified_ || (!last && opened_ > index);
 }
 
 Status IncomingCarriage::AwaitVerified() {

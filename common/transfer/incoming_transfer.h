@@ -53,11 +53,15 @@ class IncomingCarriage final : public Carriage {
     std::shared_ptr<SpoolFile> file;
   };
   StatusOr<std::optional<Stored>> AwaitChunk(uint32_t index);
+  // Whether AwaitChunk() would give an answer now, or within `patience`.
+  StatusOr<bool> AwaitReadable(uint32_t index, absl::Duration patience);
   Status AwaitVerified();
   bool verified() const;
   Status cause() const;
 
  private:
+  bool Readable(uint32_t index) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   CreditBudget& credit_;
   ReceiverMachine machine_;
   mutable Mutex mutex_;

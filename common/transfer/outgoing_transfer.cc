@@ -38,12 +38,7 @@ class SealingTransfer final : public OutgoingTransfer {
         sealer_(options_.layout, sealing_key, options_.sign),
         digests_(std::move(digests)) {}
 
-  ~SealingTransfer() override {
-    loop_->Put([carriage = carriage_](ExchangeLoop& loop) {
-      loop.Abandon(*carriage, NamedError(StatusCode::kCancelled, "cancelled",
-                                         "the source has stopped sending"));
-    });
-  }
+  ~SealingTransfer() override { Leave(); }
 
   Status Run(DropletSource& source, absl::Duration idle_max) override {
     idle_max_ = idle_max;
@@ -68,6 +63,13 @@ class SealingTransfer final : public OutgoingTransfer {
     loop_->Put([carriage = carriage_, why](ExchangeLoop& loop) {
       loop.Perform(*carriage, carriage->machine().GiveUp(why));
     });
+  }
+
+  void Leave() override {
+    const Status why =
+        NamedError(StatusCode::kCancelled, "cancelled", "the source has stopped sending");
+    carriage_->End(why);
+    loop_->Put([carriage = carriage_, why](ExchangeLoop& loop) { loop.Abandon(*carriage, why); });
   }
 
   TransferFigures figures() const override { return carriage_->figures(); }

@@ -14,6 +14,11 @@ class SpooledDroplet final : public ArrivingDroplet {
   explicit SpooledDroplet(std::shared_ptr<IncomingCarriage> carriage)
       : carriage_(std::move(carriage)) {}
 
+  StatusOr<bool> AwaitBytes(absl::Duration patience) override {
+    if (given_ < plain_.size()) return true;
+    return carriage_->AwaitReadable(next_, patience);
+  }
+
   StatusOr<size_t> Read(std::span<char> plain) override {
     if (given_ == plain_.size()) SLUICE_RETURN_IF_ERROR(OpenNext());
     const size_t count = std::min(plain.size(), plain_.size() - given_);
@@ -54,7 +59,9 @@ SpoolingTransfer::SpoolingTransfer(IncomingOptions options, std::shared_ptr<Spoo
   thread_.emplace("intake", [this] { intake_.Run(); });
 }
 
-SpoolingTransfer::~SpoolingTransfer() {
+SpoolingTransfer::~SpoolingTransfer() { Leave(); }
+
+void SpoolingTransfer::Leave() {
   const Status why =
       NamedError(StatusCode::kCancelled, "cancelled", "the target has stopped receiving");
   const bool verified = carriage_->verified();

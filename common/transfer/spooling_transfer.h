@@ -23,6 +23,7 @@ class SpoolingTransfer final : public IncomingTransfer {
   std::unique_ptr<ArrivingDroplet> Open() override;
   Status AwaitVerified() override { return carriage_->AwaitVerified(); }
   void Cancel(const Status& why) override;
+  void Leave() override;
   TransferFigures figures() const override { return carriage_->figures(); }
 
  private:

@@ -50,27 +50,55 @@ class Restart(FederationCase):
                          self.dev.current_droplet("coordinator-killed")["checksum"]["value"])
         self.sluice("cancel", "coordinator-killed")
 
-    def test_an_agent_of_the_source_killed_in_mid_transfer_fails_it_cleanly(self):
-        self.push_big("source-killed")
-        before = self.prod.state()
-        self.slow_promotion("source-killed")
-        self.federation.agents["dev"].process.kill()
-        self.federation.start_agent("dev")
-        failed = self.sluice("watch", "source-killed", expect=1)
-        self.assert_named(failed, "source-killed")
-        self.assert_put_back(before)
-        self.assertEqual(self.version_at(self.prod, "source-killed"), 1)
+    def assert_uploaded(self, app):
+        """The promotion comes to its end at *uploaded*, with the bits of the source."""
+        target = self.sluice("watch", app, "--output", "json", expect=8).json()["targets"][0]
+        self.assertEqual(target["state"], "uploaded")
+        self.assertEqual(target["reported_sha256"],
+                         self.dev.current_droplet(app)["checksum"]["value"])
+        self.assertEqual(self.spooled("prod"), [])
+        self.sluice("cancel", app)
 
-    def test_an_agent_of_the_target_killed_in_mid_transfer_puts_everything_back(self):
+    def spooled(self, name):
+        """Files that transfers have left with that agent."""
+        data = self.federation.agents[name].folder / "data"
+        return [file.name for folder in ("spool", "outgoing") for file in (data / folder).iterdir()]
+
+    def test_an_agent_of_the_source_killed_in_mid_transfer_goes_on_after_its_restart(self):
+        self.push_big("source-killed")
+        self.dev.misbehave("download-slow", bytes_per_second=SLOW)
+        self.addCleanup(self.dev.behave)
+        self.promote("source-killed", "--detach", "--id", "source-killed", "--no-activate")
+        self.wait_for_upload()
+        self.federation.agents["dev"].process.kill()
+        self.dev.behave()
+        self.federation.start_agent("dev")
+        self.assert_uploaded("source-killed")
+        self.assertEqual(self.spooled("dev"), [])
+
+    def test_an_agent_of_the_target_killed_in_mid_upload_uploads_again_after_its_restart(self):
         self.push_big("target-killed")
-        before = self.prod.state()
+        droplets = len(self.prod.droplets("target-killed"))
         self.slow_promotion("target-killed")
         self.federation.agents["prod"].process.kill()
         self.prod.behave()
         self.federation.start_agent("prod")
-        failed = self.sluice("watch", "target-killed", expect=1)
-        self.assert_named(failed, "target-killed")
-        self.assert_put_back(before)
+        self.assert_uploaded("target-killed")
+        self.assertEqual(len(self.prod.droplets("target-killed")), droplets + 1,
+                         "the same droplet is uploaded")
+
+    def test_both_agents_asked_to_end_in_mid_transfer_go_on_after_their_restart(self):
+        self.push_big("both-stopped")
+        self.dev.misbehave("download-slow", bytes_per_second=SLOW)
+        self.addCleanup(self.dev.behave)
+        self.promote("both-stopped", "--detach", "--id", "both-stopped", "--no-activate")
+        self.wait_for_upload()
+        for name in ("dev", "prod"):
+            self.assertEqual(self.federation.agents[name].process.stop(), 0)
+        self.dev.behave()
+        for name in ("dev", "prod"):
+            self.federation.start_agent(name)
+        self.assert_uploaded("both-stopped")
 
     def test_cancel_takes_effect_in_mid_transfer_and_puts_everything_back(self):
         self.push_big("cancel-transfer")

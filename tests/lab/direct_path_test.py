@@ -1,6 +1,7 @@
 import unittest
 
 from federation.case import FederationCase
+from federation.programs import eventually
 from network.lab import Lab
 
 MIB = 1024 * 1024
@@ -70,9 +71,13 @@ class SourceListens(DirectPathCase):
         self.lab.forbid(*self.direction())
         self.addCleanup(self.lab.allow, *self.direction())
         before = self.prod.state()
-        failed = self.promote("closed", expect=1)
-        # A firewall answers nobody: each end waits, and either may give up first.
-        self.assertRegex(failed.stderr, r"\[peer-(silent|unreachable)\]", str(failed))
+        self.promote("closed", "--detach", "--id", "closed")
+        # A firewall answers nobody: the target waits for its peer, and says so, until it is told
+        # to stop.
+        eventually("prod to wait for its peer", lambda: "peer" in [
+            target["waiting_for"] for target in self.federation.promotion("closed")["targets"]])
+        self.sluice("cancel", "closed")
+        self.sluice("watch", "closed", expect=1)
         self.assert_untouched(self.prod, before)
 
 

@@ -17,6 +17,7 @@ class FederationCase(unittest.TestCase):
     """
 
     FOUNDATIONS = ("dev", "prod")
+    BOX_OPTIONS = {}  # by foundation, as FoundationBox takes them
     maxDiff = 4000
     _builds = itertools.count(1)
 
@@ -26,7 +27,8 @@ class FederationCase(unittest.TestCase):
         cls.droplet_folder = cls.enterClassContext(
             tempfile.TemporaryDirectory(prefix="sluice-droplets-"))
         for name in cls.FOUNDATIONS:
-            cls.federation.add_foundation(name).make_space(ORGANIZATION, SPACE)
+            box = cls.federation.add_foundation(name, **cls.BOX_OPTIONS.get(name, {}))
+            box.make_space(ORGANIZATION, SPACE)
         cls.start()
 
     @classmethod

@@ -77,6 +77,8 @@ class Agent:
         self.config_file = folder / "agent.yaml"
         self.policy_file = folder / "policy.yaml"
         self.process = None
+        self.endpoint = None  # where it listened last: others know it by that
+        self.cloud_controller = {}  # settings of that part besides those that all have
 
     @property
     def log(self):
@@ -206,7 +208,7 @@ class Federation:
                 "api": agent.box.api_url, "ca_file": str(agent.box.ca_file),
                 "client_id": agent.box.client_id, "client_secret_file": str(secret),
                 "job_poll_first": self._poll, "job_poll_max": self._poll,
-                "deployment_poll": self._poll},
+                "deployment_poll": self._poll, **agent.cloud_controller},
             "data_dir": str(agent.folder / "data"),
             "log_level": "debug"}
         if listen:
@@ -250,16 +252,17 @@ class Federation:
                 self._write_cli_config(config_of_operator.stem)
 
     def start_agent(self, name, listens=True, binary="sluice-agent", environment=None, **config):
-        """Started and admitted. Without `listens` it dials out only; `binary` is another program
-        instead, `environment` what it gets besides."""
+        """Started and admitted, on the endpoint it had before. Without `listens` it dials out only;
+        `binary` is another program instead, `environment` what it gets besides."""
         agent, place = self.agents[name], self.place(name)
-        self.write_agent_config(name, f"tcp://{place.address}:0" if listens else None, **config)
+        listen = (agent.endpoint or f"tcp://{place.address}:0") if listens else None
+        self.write_agent_config(name, listen, **config)
         (agent.folder / "data").mkdir(exist_ok=True)
         agent.process = Program(
             f"agent {name}",
             [*place.enter, program(binary), "run", "--config", str(agent.config_file)],
             agent.log, environment={**ENVIRONMENT, **(environment or {})})
-        agent.process.wait_for("agent-ready")
+        agent.endpoint = agent.process.wait_for("agent-ready")["endpoint"] or agent.endpoint
         return agent.process
 
     def wait_for_agents(self):
