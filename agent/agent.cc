@@ -58,8 +58,7 @@ Agent::Agent(Options options, Parts parts)
       readers_(parts.readers),
       timers_(parts.timers),
       source_jobs_(parts.services, parts.source_work),
-      target_jobs_(parts.services, parts.target_work, parts.exchange, parts.spool,
-                   parts.entropy) {}
+      target_jobs_(parts.services, parts.target_work, parts.exchange, parts.spool, parts.entropy) {}
 
 Agent::~Agent() { timers_.Cancel(progress_); }
 
@@ -80,6 +79,8 @@ void Agent::ScheduleProgress() {
   progress_ = timers_.After(options_.progress_every, [this] {
     source_jobs_.SendProgress();
     target_jobs_.SendProgress();
+    source_jobs_.RetryUnsaved();
+    target_jobs_.RetryUnsaved();
     ScheduleProgress();
   });
 }

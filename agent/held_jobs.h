@@ -79,7 +79,8 @@ class HeldJobs {
 
   void OnRecorded(const JobKey& key, uint64_t revision) {
     const Status marked = services_.journal.MarkReported(key, revision);
-    if (!marked.ok()) return services_.give_up(marked);
+    // Without room the report stays unreported, and is sent again after the next connection.
+    if (JudgeSave(services_, marked) != Saved::kYes) return;
     Job* job = Find(key);
     if (job == nullptr || job->accepting || job->stored.revision != revision) return;
     job->stored.reported = true;

@@ -21,6 +21,16 @@ void SetKey(v1::JobReport& report, const JobKey& key) {
 
 }  // namespace
 
+Saved JudgeSave(const JobServices& services, const Status& status) {
+  if (status.ok()) return Saved::kYes;
+  if (ErrorName(status) == "disk-full") {
+    LogStatus(LogLevel::kWarning, "journal-full", status);
+    return Saved::kLater;
+  }
+  services.give_up(status);
+  return Saved::kNever;
+}
+
 void PutReport(JobRecord& job, v1::JobReport report, absl::Time now) {
   job.revision = std::max(job.revision + 1, RevisionAt(now));
   SetKey(report, job.key);

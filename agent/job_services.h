@@ -41,6 +41,14 @@ struct JobServices {
   std::function<void(const Status&)> give_up;
 };
 
+// Events of one job that wait for the journal's disk; further wishes come again.
+inline constexpr size_t kUnsavedEventsMax = 32;
+
+// Whether a journal's write was kept. When its disk is full it is tried again; for any other
+// failure the services are told to give up.
+enum class Saved { kYes, kLater, kNever };
+Saved JudgeSave(const JobServices& services, const Status& status);
+
 // Makes `report` the job's latest, with the next revision. Revisions follow the wall clock, so that
 // an agent that lost its journal is still heard.
 void PutReport(JobRecord& job, v1::JobReport report, absl::Time now);

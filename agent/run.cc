@@ -95,9 +95,8 @@ Status Program::OpenFiles() {
   }
   SLUICE_RETURN_IF_ERROR(around_.files.MakeFolder(settings_.data_dir));
   SLUICE_RETURN_IF_ERROR(around_.files.MakeFolder(settings_.OutgoingFolder()));
-  SLUICE_ASSIGN_OR_RETURN(
-      spool_, transfer::Spool::Open(around_.files, settings_.spool_folder,
-                                    settings_.spool_bytes_max));
+  SLUICE_ASSIGN_OR_RETURN(spool_, transfer::Spool::Open(around_.files, settings_.spool_folder,
+                                                        settings_.spool_bytes_max));
   // The control loop writes it on its own thread and waits for the disk, a write for each change of
   // a job's state: what is not journalled may not be acted upon, and nothing else may overtake it.
   // That holds heartbeats up by at most one write for each job that changes in the same turn, so by
@@ -117,10 +116,9 @@ Status Program::OpenNetwork() {
       network_, net::Network::Start(
                     {.public_key = curve.public_key().bytes(), .secret_key = curve.secret_bytes()},
                     [this](std::string_view key) { return authority_->FindPeer(key); }));
-  SLUICE_ASSIGN_OR_RETURN(
-      exchange_, transfer::BulkExchange::Start(*network_, around_.clock, around_.entropy,
-                                               around_.files, *spool_,
-                                               {.listen_endpoint = settings_.bulk_listen}));
+  SLUICE_ASSIGN_OR_RETURN(exchange_, transfer::BulkExchange::Start(
+                                         *network_, around_.clock, around_.entropy, around_.files,
+                                         *spool_, {.listen_endpoint = settings_.bulk_listen}));
   bulk_endpoint_ =
       settings_.bulk_advertise.empty() ? exchange_->endpoint() : settings_.bulk_advertise;
   return absl::OkStatus();

@@ -39,7 +39,7 @@ struct Settings {
   UploadLimits upload_limits;      // likewise of the foundation, or what stands before it
   std::string spool_folder;        // for what arrives, sealed, until its upload is done
   uint64_t spool_bytes_max = 0;
-  std::string policy_file;         // empty: none
+  std::string policy_file;  // empty: none
   std::string data_dir;
   LogLevel log_level = LogLevel::kInfo;
 

@@ -1,5 +1,6 @@
 #include "agent/source_jobs.h"
 
+#include <deque>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,8 @@ struct SourceJobs::Job : HeldJob {
   // From the latest command; sending needs them.
   std::vector<std::string> seal_offers;
   std::vector<ChosenPath> paths;
+  std::deque<SourceEvent> unsaved;  // the journal had no room for what they decide
+  bool seed_unsaved = false;        // nor for the transfer's seed
 
   bool Busy() const { return false; }
   std::string_view Phase(const transfer::TransferFigures&) const {
@@ -150,7 +153,7 @@ void SourceJobs::Refuse(const JobKey& key, const Status& why) {
   SendLooseReport(services_, key, ReportOf(record, trust::Order()));
 }
 
-bool SourceJobs::Save(Job& job) {
+Saved SourceJobs::Save(Job& job) {
   if (Ended(job.record.state.phase)) {
     job.record.header.clear();
     job.stored.secret = Secret();
@@ -158,16 +161,26 @@ bool SourceJobs::Save(Job& job) {
   job.stored.state = FormatSourceRecord(job.record);
   job.stored.open = !Ended(job.record.state.phase);
   PutReport(job.stored, ReportOf(job.record, job.order), services_.clock.Now());
-  const Status saved = services_.journal.SaveJob(job.stored);
-  if (!saved.ok()) services_.give_up(saved);
-  return saved.ok();
+  return JudgeSave(services_, services_.journal.SaveJob(job.stored));
 }
 
 void SourceJobs::Apply(Job& job, const SourceEvent& event) {
+  if (!job.unsaved.empty()) {  // in their order
+    if (job.unsaved.size() < kUnsavedEventsMax) job.unsaved.push_back(event);
+    return;
+  }
   const SourceDecision decision = Decide(job.record.state, event);
+  const SourceRecord before = job.record;
+  const JobRecord stored_before = job.stored;
   job.record.state = decision.state;
   if (decision.changed) {
-    if (!Save(job)) return;
+    const Saved saved = Save(job);
+    if (saved == Saved::kLater) {
+      job.record = before;
+      job.stored = stored_before;
+      job.unsaved.push_back(event);
+    }
+    if (saved != Saved::kYes) return;
     Announce(job);
   }
   if (decision.stop_sending) job.stop.request_stop();
@@ -224,7 +237,25 @@ void SourceJobs::KeepSeed(const JobKey& key, const StatusOr<transfer::TransferSe
   }
   job->stored.secret = seed->content_key;
   job->record.header = seed->header;
-  if (Save(*job)) StartSending(*job);
+  SaveSeed(*job);
+}
+
+void SourceJobs::SaveSeed(Job& job) {
+  const Saved saved = Save(job);
+  job.seed_unsaved = saved == Saved::kLater;
+  if (saved == Saved::kYes) StartSending(job);
+}
+
+void SourceJobs::RetryUnsaved() {
+  jobs_.ForEach([this](Job& job) {
+    if (job.seed_unsaved && !job.stop.stop_requested()) return SaveSeed(job);
+    std::deque<SourceEvent> events = std::exchange(job.unsaved, {});
+    for (const SourceEvent& event : events) Apply(job, event);
+    if (!job.seed_unsaved || !job.stop.stop_requested()) return;
+    job.seed_unsaved = false;
+    Apply(job,
+          SendingEnded{NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped")});
+  });
 }
 
 void SourceJobs::EndSending(const JobKey& key, const Status& status) {

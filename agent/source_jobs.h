@@ -34,6 +34,8 @@ class SourceJobs {
   // What the coordinator's ledger does not have yet.
   void ResendReports();
   void SendProgress();
+  // What could not be journalled for want of room is tried again.
+  void RetryUnsaved();
   // Tells every running step to stop; none reports any more.
   void StopAll();
 
@@ -45,9 +47,10 @@ class SourceJobs {
   void Apply(Job& job, const SourceEvent& event);
   void Announce(const Job& job);
   void StartSending(Job& job);
+  void SaveSeed(Job& job);
   void KeepSeed(const JobKey& key, const StatusOr<transfer::TransferSeed>& seed);
   void EndSending(const JobKey& key, const Status& status);
-  bool Save(Job& job);
+  Saved Save(Job& job);
 
   const JobServices services_;
   SourceWork& work_;

@@ -135,11 +135,29 @@ void TargetJobs::OnUndoWish(Job& job) {
 }
 
 void TargetJobs::Apply(Job& job, const TargetEvent& event) {
+  if (!job.unsaved.empty()) {  // in their order
+    if (job.unsaved.size() < kUnsavedEventsMax) job.unsaved.push_back(event);
+    return;
+  }
   const TargetDecision decision = Decide(job.record.state, event);
   if (!decision.changed) return;
+  const TargetRecord before = job.record;
+  const JobRecord stored_before = job.stored;
   job.record.state = decision.state;
   job.refusal = absl::OkStatus();
-  if (Save(job)) Carry(job, decision);
+  const Saved saved = Save(job);
+  if (saved == Saved::kYes) return Carry(job, decision);
+  if (saved == Saved::kNever) return;
+  job.record = before;
+  job.stored = stored_before;
+  job.unsaved.push_back(event);
+}
+
+void TargetJobs::RetryUnsaved() {
+  jobs_.ForEach([this](Job& job) {
+    const std::deque<TargetEvent> events = std::exchange(job.unsaved, {});
+    for (const TargetEvent& event : events) Apply(job, event);
+  });
 }
 
 // Acts on a decision that is journalled.
@@ -207,11 +225,9 @@ void TargetJobs::Prepare(Job& job) {
   }
 }
 
-bool TargetJobs::Save(Job& job) {
+Saved TargetJobs::Save(Job& job) {
   Prepare(job);
-  const Status saved = services_.journal.SaveJob(job.stored);
-  if (!saved.ok()) services_.give_up(saved);
-  return saved.ok();
+  return JudgeSave(services_, services_.journal.SaveJob(job.stored));
 }
 
 void TargetJobs::StartStep(Job& job, TargetStep step) {
@@ -262,13 +278,12 @@ void TargetJobs::OnFacts(const JobKey& key, const TargetFacts& facts) {
   if (job->record.state.phase != TargetPhase::kTransferring || facts.path != kDirectPath) return;
   // The first upload is no news, and each that is begun again is.
   const bool again = facts.uploads_begun > std::max(job->uploads_reported, int64_t{1});
-  const bool news =
-      !job->transfer_reported || again || facts.waiting_for != job->waiting_reported;
+  const bool news = !job->transfer_reported || again || facts.waiting_for != job->waiting_reported;
   if (!news) return;
   job->transfer_reported = true;
   job->uploads_reported = facts.uploads_begun;
   job->waiting_reported = facts.waiting_for;
-  if (Save(*job)) SendReport(services_, job->stored);
+  if (Save(*job) == Saved::kYes) SendReport(services_, job->stored);
 }
 
 void TargetJobs::EndStep(const JobKey& key, const StepEnd& end) {

@@ -40,6 +40,8 @@ class TargetJobs {
   // What the coordinator's ledger does not have yet.
   void ResendReports();
   void SendProgress();
+  // What could not be journalled for want of room is tried again.
+  void RetryUnsaved();
   // Tells every running step to stop; none reports any more.
   void StopAll();
 
@@ -64,7 +66,7 @@ class TargetJobs {
   void Carry(Job& job, const TargetDecision& decision);
   void DropSpooled(const Job& job);
   void Prepare(Job& job);
-  bool Save(Job& job);
+  Saved Save(Job& job);
   void StartStep(Job& job, TargetStep step);
   void OnFacts(const JobKey& key, const TargetFacts& facts);
   void EndStep(const JobKey& key, const StepEnd& end);

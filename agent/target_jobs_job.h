@@ -1,6 +1,7 @@
 // One job of TargetJobs; for its two .cc files.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,9 +21,10 @@ struct TargetJobs::Job : HeldJob {
   bool transfer_reported = false;
   int64_t uploads_reported = 0;
   std::string waiting_reported;
-  std::optional<ChosenPath> path;  // from the latest command; the transfer needs it
-  Status refusal;                  // of the latest step order, until something happens
-  std::string refused_order;       // its SHA-256
+  std::optional<ChosenPath> path;   // from the latest command; the transfer needs it
+  Status refusal;                   // of the latest step order, until something happens
+  std::string refused_order;        // its SHA-256
+  std::deque<TargetEvent> unsaved;  // the journal had no room for what they decide
 
   bool Busy() const { return checking_rollback; }
   std::string_view Phase(const transfer::TransferFigures& figures) const {

@@ -238,7 +238,7 @@ void TargetJobs::RefuseStep(Job& job, const std::string& envelope, const Status&
   job.refused_order = trust::OrderSha256(envelope);
   job.refusal = why;
   if (!Reportable(job.record)) return;
-  if (Save(job)) SendReport(services_, job.stored);
+  if (Save(job) == Saved::kYes) SendReport(services_, job.stored);
 }
 
 }  // namespace sluice::agent

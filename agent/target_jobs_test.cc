@@ -427,9 +427,9 @@ TEST_F(TargetJobsTest, WhatIsWaitedForAndEachRepeatedUploadIsReported) {
     EXPECT_EQ(report.target_state(), v1::TARGET_STATE_TRANSFERRING);
     waiting.push_back(report.waiting_for());
   }
-  EXPECT_THAT(waiting, ElementsAre(v1::WAITING_FOR_ROOM, v1::WAITING_FOR_PEER,
-                                   v1::WAITING_FOR_UNSPECIFIED, v1::WAITING_FOR_UNSPECIFIED,
-                                   v1::WAITING_FOR_UNSPECIFIED))
+  EXPECT_THAT(waiting,
+              ElementsAre(v1::WAITING_FOR_ROOM, v1::WAITING_FOR_PEER, v1::WAITING_FOR_UNSPECIFIED,
+                          v1::WAITING_FOR_UNSPECIFIED, v1::WAITING_FOR_UNSPECIFIED))
       << "two of the three uploads are repetitions";
   EXPECT_EQ(LastReport().waiting_for(), v1::WAITING_FOR_UNSPECIFIED);
 }

@@ -55,12 +55,9 @@ StatusOr<trust::Statement> CheckStatement(const std::string& envelope, const tru
                                  " states of the droplet is not what the order names"));
 }
 
-StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(transfer::BulkExchange& exchange,
-                                                                const IncomingTerms& terms,
-                                                                const trust::TrustDocument& trust,
-                                                                TransferMeter& meter,
-                                                                std::stop_token leaving,
-                                                                std::stop_token stop) {
+StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(
+    transfer::BulkExchange& exchange, const IncomingTerms& terms, const trust::TrustDocument& trust,
+    TransferMeter& meter, std::stop_token leaving, std::stop_token stop) {
   SLUICE_ASSIGN_OR_RETURN(transfer::IncomingOptions options, OptionsOf(terms, trust));
   SLUICE_ASSIGN_OR_RETURN(auto transfer, exchange.Receive(std::move(options)));
   return std::unique_ptr<IncomingDroplet>(std::make_unique<IncomingTransferDroplet>(

@@ -33,12 +33,9 @@ StatusOr<trust::Statement> CheckStatement(const std::string& envelope, const tru
                                           const trust::TrustDocument& trust);
 
 // `leaving` is requested before `stop` when the process ends: see IncomingTransferDroplet.
-StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(transfer::BulkExchange& exchange,
-                                                                const IncomingTerms& terms,
-                                                                const trust::TrustDocument& trust,
-                                                                TransferMeter& meter,
-                                                                std::stop_token leaving,
-                                                                std::stop_token stop);
+StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(
+    transfer::BulkExchange& exchange, const IncomingTerms& terms, const trust::TrustDocument& trust,
+    TransferMeter& meter, std::stop_token leaving, std::stop_token stop);
 
 // Tells the source that nothing is needed of it. Best effort: otherwise it notices by silence.
 void DeclineTransfer(transfer::BulkExchange& exchange, const IncomingTerms& terms,

@@ -7,10 +7,10 @@ namespace sluice::agent {
 StatusOr<size_t> ArrivingBody::Read(std::span<char> buffer) {
   SLUICE_ASSIGN_OR_RETURN(const bool ready, droplet_.AwaitBytes(starved_after_));
   if (ready) return droplet_.Read(buffer);
-  return NamedError(StatusCode::kUnavailable, kUploadStarved,
-                    absl::StrCat("no byte of the droplet came for ",
-                                 absl::FormatDuration(starved_after_),
-                                 ": the upload was given up before the foundation cuts it"));
+  return NamedError(
+      StatusCode::kUnavailable, kUploadStarved,
+      absl::StrCat("no byte of the droplet came for ", absl::FormatDuration(starved_after_),
+                   ": the upload was given up before the foundation cuts it"));
 }
 
 }  // namespace sluice::agent

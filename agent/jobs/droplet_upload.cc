@@ -58,8 +58,8 @@ Status DropletUpload::Run(const OpenIncoming& open_incoming) {
   return uploaded;
 }
 
-// What became of the droplet resource that there is. When it takes no upload any more it is deleted,
-// and there is none.
+// What became of the droplet resource that there is. When it takes no upload any more it is
+// deleted, and there is none.
 StatusOr<bool> DropletUpload::StoredAlready() {
   if (facts_.droplet_guid.empty()) return false;
   auto droplet = cloud_controller_.GetDroplet(facts_.droplet_guid, stop_);
@@ -84,10 +84,10 @@ Status DropletUpload::AwaitProcessed(Droplet& droplet) {
   const absl::Duration begun_at = clock_.Monotonic();
   while (droplet.state == "PROCESSING_UPLOAD") {
     if (clock_.Monotonic() - begun_at > options.job_timeout) {
-      return NamedError(StatusCode::kDeadlineExceeded, "job-timeout",
-                        absl::StrCat("droplet ", droplet.guid.value(),
-                                     " is still being processed after ",
-                                     absl::FormatDuration(options.job_timeout)));
+      return NamedError(
+          StatusCode::kDeadlineExceeded, "job-timeout",
+          absl::StrCat("droplet ", droplet.guid.value(), " is still being processed after ",
+                       absl::FormatDuration(options.job_timeout)));
     }
     SLUICE_RETURN_IF_ERROR(waiter_.Wait(options.job_poll_max, stop_));
     SLUICE_ASSIGN_OR_RETURN(droplet, cloud_controller_.GetDroplet(droplet.guid, stop_));
@@ -188,9 +188,9 @@ Status DropletUpload::Judge(const Status& broken) {
   LogStatus(LogLevel::kWarning, "upload-broke", broken,
             {{"droplet", facts_.droplet_guid.value()}, {"attempt", facts_.uploads_begun}});
   if (facts_.warnings.size() < kWarningsMax) {
-    facts_.warnings.push_back(absl::StrCat("upload ", facts_.uploads_begun,
-                                           " broke and was begun again from the spool: ",
-                                           ErrorName(broken)));
+    facts_.warnings.push_back(
+        absl::StrCat("upload ", facts_.uploads_begun,
+                     " broke and was begun again from the spool: ", ErrorName(broken)));
   }
   if (ErrorName(broken) == kUploadStarved) return absl::OkStatus();
   return waiter_.Wait(kBrokenPause * (1 << (begun_ - 1)), stop_);
@@ -224,8 +224,8 @@ Status DropletUpload::WaitFor(const char* what) {
 Status DropletUpload::CheckExpiry(const Status& why) const {
   if (clock_.Now() < terms_.expires_at) return absl::OkStatus();
   return NamedError(StatusCode::kDeadlineExceeded, "order-expired",
-                    absl::StrCat("the order expired while it was waited for (",
-                                 ErrorName(why), "); promote again"));
+                    absl::StrCat("the order expired while it was waited for (", ErrorName(why),
+                                 "); promote again"));
 }
 
 }  // namespace sluice::agent

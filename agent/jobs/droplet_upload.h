@@ -69,9 +69,9 @@ class DropletUpload {
   const std::stop_token stop_;
   std::unique_ptr<IncomingDroplet> incoming_;
   ArrivalRate rate_;
-  int begun_ = 0;        // requests of this process
-  int cut_ = 0;          // of these, begun while bytes were missing
-  bool early_ = false;   // so is the latest
+  int begun_ = 0;       // requests of this process
+  int cut_ = 0;         // of these, begun while bytes were missing
+  bool early_ = false;  // so is the latest
 };
 
 }  // namespace sluice::agent

@@ -53,8 +53,7 @@ class LinkReader final : public transfer::ArrivingDroplet {
     return true;
   }
   StatusOr<size_t> Read(std::span<char> plain) override {
-    const size_t count =
-        std::min<uint64_t>(plain.size(), std::max(link_.Arrived(), at_) - at_);
+    const size_t count = std::min<uint64_t>(plain.size(), std::max(link_.Arrived(), at_) - at_);
     std::fill_n(plain.data(), count, 'x');
     at_ += count;
     return count;

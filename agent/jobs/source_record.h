@@ -12,7 +12,7 @@ namespace sluice::agent {
 
 struct SourceRecord {
   SourceState state;
-  std::string statement;    // envelope
+  std::string statement;  // envelope
   // Of the transfer's seed, whose content key is the job's secret; empty until it is made and after
   // the transfer has ended.
   std::string header;

@@ -47,8 +47,8 @@ class SourceWork {
 
   // Downloads, seals and sends, all at once, from where an earlier process was. OK when every
   // receiver has the whole droplet, or needs none of it. Names of MakeSeed(); DataLoss
-  // "digest-mismatch" when the blobstore gives other bytes than Cloud Controller published; names of
-  // DownloadDroplet() and OutgoingTransfer.
+  // "digest-mismatch" when the blobstore gives other bytes than Cloud Controller published; names
+  // of DownloadDroplet() and OutgoingTransfer.
   virtual Status Send(const Sending& sending, const trust::TrustDocument& trust,
                       TransferMeter& meter, std::stop_token stop) = 0;
 

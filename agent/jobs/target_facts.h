@@ -31,8 +31,8 @@ struct TargetFacts {
   int64_t bytes_received = 0;         // as they were on the wire
   int64_t bytes_again = 0;            // of these, chunks that had come before
   int64_t transfer_milliseconds = 0;
-  int64_t uploads_begun = 0;          // POSTs of the bits: an upload that broke is begun again
-  std::string waiting_for;            // kWaitingForRoom, kWaitingForPeer; empty: for nothing
+  int64_t uploads_begun = 0;  // POSTs of the bits: an upload that broke is begun again
+  std::string waiting_for;    // kWaitingForRoom, kWaitingForPeer; empty: for nothing
   absl::Time started_at = absl::UnixEpoch();
   absl::Time finished_at = absl::UnixEpoch();
   std::vector<std::string> warnings;  // for people, at most kWarningsMax
@@ -40,7 +40,7 @@ struct TargetFacts {
 inline constexpr size_t kWarningsMax = 32;
 inline constexpr char kWaitingForRoom[] = "room";  // in the spool or on its disk
 inline constexpr char kWaitingForPeer[] = "peer";  // no byte comes
-inline constexpr char kDirectPath[] = "direct";  // the bytes came from the source's agent
+inline constexpr char kDirectPath[] = "direct";    // the bytes came from the source's agent
 
 std::string FormatTargetFacts(const TargetFacts& facts);
 // DataLoss "journal-unreadable".

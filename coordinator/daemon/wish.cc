@@ -27,9 +27,8 @@ std::optional<Wish> SourceWish(const Promotion& promotion) {
     return wish;
   }
   // Without an end of its own it would wait for receivers that need nothing any more.
-  const bool needed =
-      std::any_of(promotion.targets.begin(), promotion.targets.end(),
-                  [](const TargetJob& job) { return !HasUploaded(job.state); });
+  const bool needed = std::any_of(promotion.targets.begin(), promotion.targets.end(),
+                                  [](const TargetJob& job) { return !HasUploaded(job.state); });
   if (!needed && promotion.source.state == v1::SOURCE_STATE_SENDING) {
     wish.step = v1::JOB_STEP_CANCEL;
     return wish;

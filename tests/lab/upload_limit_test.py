@@ -14,8 +14,8 @@ WHOLE_SECONDS, IDLE_SECONDS = 20, 3  # gorouter's 900 and nginx's 60, scaled
 
 
 class UploadLimit(FederationCase):
-    BOX_OPTIONS = {"prod": {"request_limit_seconds": WHOLE_SECONDS,
-                            "upload_idle_seconds": IDLE_SECONDS}}
+    BOX_OPTIONS = {"prod": {"request_limit": WHOLE_SECONDS,
+                            "upload_idle": IDLE_SECONDS}}
 
     @classmethod
     def make_places(cls):
