@@ -143,7 +143,8 @@ TEST_F(SourceJobsTest, SendingThatDiedWithTheProcessGoesOnWithTheSameSeed) {
 
 TEST_F(SourceJobsTest, SeedIsJournalledBeforeAnythingIsSentAndGoneWhenAllIsSent) {
   const auto journalled = [this] {
-    return (*journal_->FindJob({"promotion-1", JobRole::kSource, 0}))->secret.Reveal();
+    const auto job = *journal_->FindJob({"promotion-1", JobRole::kSource, 0});
+    return std::string(job->secret.Reveal());
   };
   std::string while_sending;
   source_.in_send = [&](TransferMeter&) { while_sending = journalled(); };

@@ -140,10 +140,10 @@ void TargetJobs::Apply(Job& job, const TargetEvent& event) {
     return;
   }
   const TargetDecision decision = Decide(job.record.state, event);
-  if (!decision.changed) return;
   const TargetRecord before = job.record;
   const JobRecord stored_before = job.stored;
-  job.record.state = decision.state;
+  job.record.state = decision.state;  // what runs is known to this process alone
+  if (!decision.changed) return;
   job.refusal = absl::OkStatus();
   const Saved saved = Save(job);
   if (saved == Saved::kYes) return Carry(job, decision);

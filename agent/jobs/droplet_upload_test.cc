@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/foundation/testing/scripted_foundation.h"
+#include "agent/jobs/arriving_body.h"
 #include "common/base/testing/status_matchers.h"
 #include "gmock/gmock.h"
 
@@ -87,8 +88,8 @@ class LinkedDroplet final : public IncomingDroplet {
 class DropletUploadTest : public ::testing::Test {
  protected:
   DropletUploadTest() {
-    link_.come = Steady(2 * kMiB);
     On("GET", "/v3/jobs/job-1", JsonReply(200, JobJson("job-1", "COMPLETE")));
+    On("GET", "/v3/apps/app-1/droplets", foundation::PageReply({}));
     On("POST", "/v3/droplets", JsonReply(201, DropletJson("new", "AWAITING_UPLOAD")));
     facts_.app_guid = AppGuid("app-1");
   }
@@ -140,7 +141,11 @@ class DropletUploadTest : public ::testing::Test {
   }
 
   foundation::ScriptedFoundation prod_;
-  Link link_{prod_.clock()};
+  Link link_{.clock = prod_.clock(),
+             .come = Steady(2 * kMiB),
+             .failure = {},
+             .opened = {},
+             .given_up = {}};
   UploadLimits limits_;
   TargetFacts facts_;
   std::vector<std::string> kept_;  // what the journal heard was waited for, changes only

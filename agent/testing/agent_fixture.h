@@ -192,7 +192,12 @@ class AgentFixture : public ::testing::Test {
     ASSERT_THAT(authority, IsOk());
     authority_ = *std::move(authority);
     reads_ = std::make_unique<Reads>(
-        Reads::Options{.foundation = FoundationName(foundation_), .version = "test"},
+        [this] {
+          Reads::Options options;
+          options.foundation = FoundationName(foundation_);
+          options.version = "test";
+          return options;
+        }(),
         cloud_controller_, *journal_);
     agent_ = std::make_unique<Agent>(
         Agent::Options(),
