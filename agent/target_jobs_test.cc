@@ -412,7 +412,8 @@ TEST_F(TargetJobsTest, WhatIsWaitedForAndEachRepeatedUploadIsReported) {
       const std::vector<v1::JobReport> reports = Reports();
       seen.insert(seen.end(), reports.begin(), reports.end());
     };
-    Reports();
+    RunPosted();
+    Reports();  // that it transfers
     for (const char* waiting : {kWaitingForRoom, kWaitingForPeer, ""}) {
       facts.waiting_for = waiting;
       report();

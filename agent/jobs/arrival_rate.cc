@@ -4,6 +4,8 @@ namespace sluice::agent {
 
 void ArrivalRate::Add(absl::Duration now, uint64_t bytes) {
   if (samples_.empty() || bytes > samples_.back().bytes) grown_at_ = now;
+  // What came while nobody looked says nothing of now.
+  if (!samples_.empty() && now - samples_.back().at >= kWindow) samples_.clear();
   // The latest sample moves until it stands far enough from the one before.
   const size_t count = samples_.size();
   if (count >= 2 && samples_[count - 1].at - samples_[count - 2].at < kSampleEvery) {

@@ -60,5 +60,17 @@ TEST(ArrivalRate, FollowsALinkThatBecomesSlowerOrDies) {
   EXPECT_EQ(rate.SilentFor(now), absl::Seconds(6));
 }
 
+TEST(ArrivalRate, IsUnknownAgainWhenNobodyHasLookedForLong) {
+  ArrivalRate rate;
+  absl::Duration now;
+  uint64_t bytes = 0;
+  Flow(rate, now, bytes, 2, kMiB);
+  now += absl::Seconds(30);
+  rate.Add(now, bytes + 1);
+  EXPECT_EQ(rate.BytesPerSecond(), std::nullopt);
+  rate.Add(now + absl::Seconds(1), bytes + 1);
+  EXPECT_THAT(rate.BytesPerSecond(), Optional(Eq(0)));
+}
+
 }  // namespace
 }  // namespace sluice::agent
