@@ -59,7 +59,9 @@ class PlanTargetTest : public testing::Test {
                               .size_bytes = 4,
       .stack = "",
                               .process_types = {{"web", "run"}},
-                              .droplet_bytes_max = 1 << 20};
+                              .droplet_bytes_max = 1 << 20,
+                              .upload_limits = {},
+                              .bytes_per_second = {}};
 };
 
 TEST_F(PlanTargetTest, DropletThatTheFoundationDoesNotHaveIsUploadedAsItArrives) {
@@ -68,6 +70,22 @@ TEST_F(PlanTargetTest, DropletThatTheFoundationDoesNotHaveIsUploadedAsItArrives)
   ASSERT_THAT(plan, IsOk());
   EXPECT_EQ(plan->upload, "cut-through");
   EXPECT_THAT(plan->changes, Contains("upload 4 bytes"));
+}
+
+TEST_F(PlanTargetTest, UploadIsForetoldFromTheRateAndTheFoundationsLimits) {
+  prod_.On("GET", "/v3/droplets", PageReply({}));
+  question_.size_bytes = 1 << 19;
+  question_.upload_limits.time_max = absl::Seconds(20);
+  question_.bytes_per_second = 1 << 16;  // 8 s
+  auto plan = Plan();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->upload, "cut-through");
+  EXPECT_EQ(plan->estimated_seconds, 8);
+  question_.bytes_per_second = 1 << 15;  // 16 s, more than half of what an upload may take
+  plan = Plan();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->upload, "spool-first");
+  EXPECT_NE(plan->upload_why, "");
 }
 
 TEST_F(PlanTargetTest, DropletThatAnotherAppHoldsIsCopied) {

@@ -39,29 +39,50 @@ const std::string kAppPath = "/v3/apps/" + kApp;
 const Status kCut = NamedError(StatusCode::kUnavailable, "connection-cut", "cut");
 const http::FakeReply kForbidden = ErrorReply(403, 10003, "CF-NotAuthorized", "not authorized");
 
+// All of it is there, or nothing ever comes.
 class ArrivingBits final : public IncomingDroplet {
  public:
   explicit ArrivingBits(Status failure) : failure_(std::move(failure)) {}
-  uint64_t ContentLength() const override { return 4; }
-  StatusOr<size_t> Read(std::span<char> buffer) override {
-    SLUICE_RETURN_IF_ERROR(failure_);
-    if (given_) return 0;
-    given_ = true;
-    std::copy_n("bits", 4, buffer.data());
-    return 4;
+  std::unique_ptr<transfer::ArrivingDroplet> Open() override {
+    return std::make_unique<Reader>(failure_);
   }
+  Status failure() override { return failure_; }
   void GiveUp(const Status&) override {}
-  transfer::TransferFigures figures() const override { return {}; }
+  transfer::TransferFigures figures() const override {
+    transfer::TransferFigures figures;
+    figures.bytes_total = figures.bytes_done = kBits.size();
+    return figures;
+  }
+
+  static constexpr std::string_view kBits = "bits";
 
  private:
+  class Reader final : public transfer::ArrivingDroplet {
+   public:
+    explicit Reader(Status failure) : failure_(std::move(failure)) {}
+    StatusOr<bool> AwaitBytes(absl::Duration) override {
+      SLUICE_RETURN_IF_ERROR(failure_);
+      return true;
+    }
+    StatusOr<size_t> Read(std::span<char> plain) override {
+      const size_t count = left_.copy(plain.data(), plain.size());
+      left_.remove_prefix(count);
+      return count;
+    }
+
+   private:
+    const Status failure_;
+    std::string_view left_ = kBits;
+  };
+
   const Status failure_;
-  bool given_ = false;
 };
 
 class TargetStepsTest : public testing::Test {
  protected:
   TargetStepsTest() {
     assignment_.order = trust_.PromoteOrder();
+    assignment_.order.artifact.size_bytes = static_cast<int64_t>(ArrivingBits::kBits.size());
     statement_.sha256 = kSha256;
     statement_.stack = "cflinuxfs4";
     statement_.process_types = {{"web", "run"}};
