@@ -111,7 +111,7 @@ TEST(SpoolTest, ChunkThatIsThereIsNotWrittenOverUnlessDiscarded) {
   EXPECT_THAT(*file->Sync(), ElementsAre());
   EXPECT_EQ(files.steps(), steps) << "an acknowledged chunk is never torn by a second copy";
   files.FlipBit(PathOf(stream.layout), (kSlotsAt + 100) * 8);
-  EXPECT_THAT(stream.Opener().Open(*file->Read(0)), HasErrorName("chunk-bad-signature"));
+  EXPECT_THAT(stream.Check(*file->Read(0)), HasErrorName("chunk-bad-signature"));
   file->Discard(0);
   EXPECT_EQ(file->stored().Count(), 0u);
   EXPECT_THAT(file->Read(0), HasErrorName("chunk-not-stored"));

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/base/clock.h"
+#include "common/base/files.h"
 #include "common/crypto/curve_key.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/key_agreement.h"
@@ -18,12 +19,15 @@
 #include "common/crypto/system_entropy.h"
 #include "common/net/network.h"
 #include "common/transfer/bulk_exchange.h"
+#include "common/transfer/spool.h"
 
 namespace sluice::bench {
 namespace {
 
 constexpr size_t kPieceBytes = 256 * 1024;
 constexpr size_t kEndpointBytesMax = 256;
+constexpr uint64_t kSpoolBytesMax = uint64_t{16} << 30;
+constexpr absl::Duration kIdleMax = absl::Seconds(30);
 constexpr char kAnyLoopbackPort[] = "tcp://127.0.0.1:*";
 
 Status FileTrouble(const std::string& file) {
@@ -38,7 +42,6 @@ struct Agreed {
   crypto::SigningKey signing = crypto::SigningKey::Generate(crypto::KeyKind::kAgent, entropy);
   crypto::SealKeyPair recipient =
       crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, entropy);
-  Secret content_key = transfer::GenerateContentKey(entropy);
   crypto::Sha256Digest statement_sha256 = crypto::Sha256Of("bench");
   crypto::Sha256Digest droplet_sha256;
   transfer::StreamLayout layout;
@@ -51,14 +54,38 @@ struct Agreed {
   }
 };
 
+class DropletFile final : public transfer::DropletSource {
+ public:
+  explicit DropletFile(std::string file) : file_(std::move(file)) {}
+
+  Status Read(uint64_t offset, const Take& take) override {
+    std::ifstream in(file_, std::ios::binary);
+    in.seekg(static_cast<std::streamoff>(offset));
+    std::string piece(kPieceBytes, '\0');
+    while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
+      SLUICE_RETURN_IF_ERROR(
+          take(std::string_view(piece).substr(0, static_cast<size_t>(in.gcount()))));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::string file_;
+};
+
 struct Party {
+  std::unique_ptr<SystemFiles> files;
+  std::unique_ptr<transfer::Spool> spool;
   std::unique_ptr<net::Network> network;
   std::unique_ptr<transfer::BulkExchange> exchange;
 };
 
 StatusOr<Party> Join(const crypto::CurveKeyPair& own, const net::Peer& other,
-                     const std::string& listen, const Clock& clock, Entropy& entropy) {
+                     const std::string& listen, const std::string& folder, const Clock& clock,
+                     Entropy& entropy) {
   Party party;
+  party.files = std::make_unique<SystemFiles>();
+  SLUICE_ASSIGN_OR_RETURN(party.spool, transfer::Spool::Open(*party.files, folder, kSpoolBytesMax));
   SLUICE_ASSIGN_OR_RETURN(
       party.network, net::Network::Start({own.public_key().bytes(), own.secret_bytes()},
                                          [other](std::string_view key) -> std::optional<net::Peer> {
@@ -67,16 +94,17 @@ StatusOr<Party> Join(const crypto::CurveKeyPair& own, const net::Peer& other,
                                          }));
   transfer::BulkExchange::Options options;
   options.listen_endpoint = listen;
-  SLUICE_ASSIGN_OR_RETURN(party.exchange, transfer::BulkExchange::Start(
-                                              *party.network, clock, entropy, std::move(options)));
+  SLUICE_ASSIGN_OR_RETURN(
+      party.exchange, transfer::BulkExchange::Start(*party.network, clock, entropy, *party.files,
+                                                    *party.spool, std::move(options)));
   return party;
 }
 
 // Tells the sender by `told` where it listens.
 Status ReceiveInto(Agreed& agreed, const std::string& file, int told) {
   const SystemClock clock;
-  SLUICE_ASSIGN_OR_RETURN(
-      Party party, Join(agreed.target, agreed.Source(), kAnyLoopbackPort, clock, agreed.entropy));
+  SLUICE_ASSIGN_OR_RETURN(Party party, Join(agreed.target, agreed.Source(), kAnyLoopbackPort,
+                                            file + ".spool", clock, agreed.entropy));
   transfer::IncomingOptions options;
   options.layout = agreed.layout;
   options.droplet_sha256 = agreed.droplet_sha256;
@@ -92,10 +120,11 @@ Status ReceiveInto(Agreed& agreed, const std::string& file, int told) {
   const std::string endpoint = party.exchange->endpoint();
   if (write(told, endpoint.data(), endpoint.size()) < 0) return FileTrouble("pipe");
   close(told);
+  const std::unique_ptr<transfer::ArrivingDroplet> droplet = incoming->Open();
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   std::string piece(kPieceBytes, '\0');
   while (true) {
-    SLUICE_ASSIGN_OR_RETURN(const size_t count, incoming->Read(piece));
+    SLUICE_ASSIGN_OR_RETURN(const size_t count, droplet->Read(piece));
     if (count == 0) break;
     out.write(piece.data(), static_cast<std::streamsize>(count));
   }
@@ -109,25 +138,25 @@ Status SendFrom(Agreed& agreed, const std::string& file, int heard) {
   if (length <= 0) return FileTrouble("pipe");
   endpoint.resize(static_cast<size_t>(length));
   const SystemClock clock;
-  SLUICE_ASSIGN_OR_RETURN(Party party,
-                          Join(agreed.source, agreed.Target(), "", clock, agreed.entropy));
+  SLUICE_ASSIGN_OR_RETURN(Party party, Join(agreed.source, agreed.Target(), "", file + ".outgoing",
+                                            clock, agreed.entropy));
   transfer::OutgoingOptions options;
   options.layout = agreed.layout;
   options.droplet_sha256 = agreed.droplet_sha256;
-  options.statement_sha256 = agreed.statement_sha256;
-  options.content_key = agreed.content_key;
-  options.recipients = {{agreed.recipient.suite, agreed.recipient.public_key}};
   options.meetings = {{agreed.Target(), true, endpoint}};
   options.sign = [&agreed](std::string_view message) { return agreed.signing.Sign(message); };
+  options.digest_log_path = file + ".digests";
+  SLUICE_ASSIGN_OR_RETURN(
+      options.seed, transfer::MakeTransferSeed(
+                        {.layout = agreed.layout,
+                         .statement_sha256 = agreed.statement_sha256,
+                         .recipients = {{agreed.recipient.suite, agreed.recipient.public_key}},
+                         .sign = options.sign},
+                        agreed.entropy));
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<transfer::OutgoingTransfer> outgoing,
                           party.exchange->Send(std::move(options)));
-  std::ifstream in(file, std::ios::binary);
-  std::string piece(kPieceBytes, '\0');
-  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())) || in.gcount() > 0) {
-    SLUICE_RETURN_IF_ERROR(
-        outgoing->Write(std::string_view(piece).substr(0, static_cast<size_t>(in.gcount()))));
-  }
-  return outgoing->Finish();
+  DropletFile droplet(file);
+  return outgoing->Run(droplet, kIdleMax);
 }
 
 }  // namespace

@@ -90,9 +90,9 @@ void ReadChunk(std::string_view input, bool sign) {
   const bool fits = CheckChunkPlace(Layout(), chunk.index, chunk.sealed.size()).ok();
   if (sign) chunk.signature = Sign(ChunkSignedBytes(Layout(), chunk.index, chunk.sealed));
   static ChunkOpener& opener = *new ChunkOpener(
-      Layout(), SecretOf("c1dd20fc95ad599b1c5da0fcb735555d8f25344ab5f77067e28818009214a4b3"),
-      Verify);
-  const auto plain = opener.Open(chunk);
+      Layout(), SecretOf("c1dd20fc95ad599b1c5da0fcb735555d8f25344ab5f77067e28818009214a4b3"));
+  const Status checked = CheckChunk(Layout(), Verify, chunk);
+  const auto plain = checked.ok() ? opener.Open(chunk) : StatusOr<std::string>(checked);
   if (!plain.ok()) {
     SLUICE_CHECK(plain.status().code() == StatusCode::kDataLoss);
     SLUICE_CHECK(!ErrorName(plain.status()).empty());

@@ -1,5 +1,5 @@
-"""Links so slow, or so often cut, that a foundation would end the upload: it is begun late, or given
-up and begun again from the spool. The foundation's limits are scaled down to seconds."""
+"""Links so slow, or so often cut, that a foundation would end the upload: it is begun late, or
+given up and begun again from the spool. The foundation's limits are scaled down to seconds."""
 
 import threading
 import unittest
