@@ -84,9 +84,8 @@ struct OutgoingOptions {
   ChunkSigner sign;
   // Fails by "verified-mismatch" if a receiver claims to hold another.
   crypto::Sha256Digest droplet_sha256;
-  // The log of plain chunks' digests, made if there is none: no chunk is sealed twice with
-  // different bytes. The transfer removes it when it has ended well; after anything else its owner
-  // does.
+  // The log of sealed chunks' digests, made if there is none: no chunk leaves twice with different
+  // bytes. The transfer removes it when it has ended well; after anything else its owner does.
   std::string digest_log_path;
   // A connection without a sign of life for this long is taken for broken.
   absl::Duration silence_max = absl::Seconds(6);
@@ -113,7 +112,8 @@ class OutgoingTransfer {
   // when nothing was wanted for `idle_max`. Fails with the transfer's cause: what a receiver said
   // when it gave up, why Cancel() was called, what `source` returned, "cancelled", a refusal of
   // SenderMachine; DataLoss "digest-mismatch" (the droplet read in one piece has another SHA-256),
-  // "chunk-changed" (other bytes than when it was read before), "stream-truncated".
+  // "chunk-changed" (other bytes than when it was read before), "stream-truncated",
+  // "stream-overrun".
   virtual Status Run(DropletSource& source, absl::Duration idle_max) = 0;
   // Any thread. Effective at once here: Run() returns `why`, an error. Receivers are told it and
   // fail by it.
