@@ -57,7 +57,7 @@ class PlanTargetTest : public testing::Test {
                               .strategy = "rolling",
                               .sha256 = kSha256,
                               .size_bytes = 4,
-      .stack = "",
+                              .stack = "",
                               .process_types = {{"web", "run"}},
                               .droplet_bytes_max = 1 << 20,
                               .upload_limits = {},

@@ -229,8 +229,7 @@ TEST_F(CallsTest, AStopWhileADropletIsMadeLosesNoDroplet) {
   // Before it, a stop makes none.
   EXPECT_THAT(client_.CreateDroplet(kApp, {{"web", "run"}}, stop.get_token()),
               HasErrorName("cancelled"));
-  EXPECT_THAT(client_.CopyDroplet(Source(), kApp, stop.get_token()),
-              HasErrorName("cancelled"));
+  EXPECT_THAT(client_.CopyDroplet(Source(), kApp, stop.get_token()), HasErrorName("cancelled"));
   EXPECT_EQ(foundation_.Count("POST", "/v3/droplets"), 1U);
 }
 

@@ -142,7 +142,8 @@ class ArrivingDroplet {
   // The last chunk is given out only after the digest of the whole was found equal to
   // droplet_sha256. Fails with the transfer's cause.
   virtual StatusOr<size_t> Read(std::span<char> plain) = 0;
-  // Waits until Read() would not block; false when it still would after `patience`. Fails as Read().
+  // Waits until Read() would not block; false when it still would after `patience`. Fails as
+  // Read().
   virtual StatusOr<bool> AwaitBytes(absl::Duration patience) = 0;
 };
 
@@ -163,7 +164,8 @@ class IncomingTransfer {
   // Any thread. Effective at once here: blocked calls return `why`, an error. The source is told it
   // and fails by it.
   virtual void Cancel(const Status& why) = 0;
-  // Any thread. As if it were destroyed now: blocked calls return "cancelled", and the source waits.
+  // Any thread. As if it were destroyed now: blocked calls return "cancelled", and the source
+  // waits.
   virtual void Leave() = 0;
   virtual TransferFigures figures() const = 0;
 };

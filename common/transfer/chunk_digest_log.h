@@ -1,6 +1,6 @@
-// What the source has sealed: the SHA-256 of each sealed chunk, on the disk before it leaves. A chunk
-// that is read again, after a restart too, leaves again only if it is the same: else one nonce would
-// show two plaintexts.
+// What the source has sealed: the SHA-256 of each sealed chunk, on the disk before it leaves. A
+// chunk that is read again, after a restart too, leaves again only if it is the same: else one
+// nonce would show two plaintexts.
 //
 // Format: proto/sealed-stream.md, C3.
 #pragma once

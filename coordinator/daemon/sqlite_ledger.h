@@ -69,7 +69,8 @@ class SqliteLedger final : public Ledger {
 };
 
 // Copies the ledger at `path` to `copy_path`, which must not exist, and verifies the copy. Its
-// coordinator must not be running: the ledger has one owner, and another is refused by common/store. The copy is a ledger that a coordinator can start from.
+// coordinator must not be running: the ledger has one owner, and another is refused by
+// common/store. The copy is a ledger that a coordinator can start from.
 Status BackUpLedger(Files& files, const std::string& path, const std::string& copy_path);
 
 }  // namespace sluice::coordinator

@@ -32,8 +32,8 @@ struct Wish {
 // before others get on, has none.
 //
 //   source   ACCEPT until routes are chosen; TRANSFER until SENT or the promotion has ended;
-//            CANCEL when undoing or undone, or when it sends and all targets are uploaded, until the
-//            source's job has ended
+//            CANCEL when undoing or undone, or when it sends and all targets are uploaded, until
+//            the source's job has ended
 //   target   ACCEPT; TRANSFER if it has a route, until UPLOADED; nothing while the barrier is shut;
 //            ACTIVATE once released, until VERIFIED; UNDO (failure, rollback) or CANCEL, until an
 //            end
