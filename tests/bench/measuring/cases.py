@@ -142,9 +142,9 @@ def loopback():
         processes = setup.federation.processes
         by_curl = setup.curl_both_steps()
         by_steps = setup.agent_steps()
-        before = {name: process.threads_cpu_seconds() for name, process in processes.items()}
+        before = {name: _work(process) for name, process in processes.items()}
         by_sluice = setup.promote()
-        after = {name: process.threads_cpu_seconds() for name, process in processes.items()}
+        after = {name: _work(process) for name, process in processes.items()}
     yield Result("loopback", by_curl, "s", "curl download, then curl upload")
     yield Result("loopback", by_steps, "s", "the agents' code step by step")
     yield Result("loopback", by_sluice, "s", "sluice promote --no-activate")
@@ -153,13 +153,22 @@ def loopback():
     yield Result("loopback", by_sluice / by_curl, "ratio", "the two curl steps, which seal nothing",
                  LOOPBACK_CURL_GOAL)
     for name in processes:
-        spent = {thread: seconds - before[name].get(thread, 0)
-                 for thread, seconds in after[name].items()}
-        yield Result("loopback", sum(spent.values()), "core-seconds per GiB", name)
+        whole, threads = after[name]
+        whole_before, threads_before = before[name]
+        whole -= whole_before
+        yield Result("loopback", whole, "core-seconds per GiB", name)
+        spent = {thread: seconds - threads_before.get(thread, 0)
+                 for thread, seconds in threads.items()}
+        spent["of its own, ended since"] = whole - sum(spent.values())
         for thread, seconds in sorted(spent.items(), key=lambda item: -item[1]):
             if seconds >= 0.01:
                 yield Result("loopback", seconds, "core-seconds per GiB",
                              f"{name}, thread {thread}")
+
+
+def _work(process):
+    """CPU seconds of the process, and of each thread that lives."""
+    return process.cpu_seconds(), process.threads_cpu_seconds()
 
 
 CASES = {"memory-1gib": memory_1gib, "two-links": two_links, "loopback": loopback}

@@ -183,12 +183,12 @@ class Program:
             Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
     def cpu_seconds(self):
-        """User and system time so far."""
+        """User and system time so far, of threads that have ended too."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def threads_cpu_seconds(self):
-        """The same by thread name."""
+        """The same by the name of each thread that lives."""
         spent = {}
         for task in Path(f"/proc/{self.pid}/task").iterdir():
             name, _, fields = (task / "stat").read_text().partition(" (")[2].rpartition(") ")
