@@ -140,7 +140,8 @@ Blobstore::Blobstore(const Options& options, const CertificateFiles& certificate
   url_ = "https://" + options.address + ":" + std::to_string(port);
   // Connects at once, for the socket listens already, and is answered as soon as nginx runs.
   ClientRequest probe{.host = options.address, .port = port, .target = "/healthz"};
-  probe.tls = MakeClientTls(certificates.ca);
+  const Tls tls = MakeClientTls(certificates.ca);
+  probe.tls = tls.get();
   probe.timeout_ms = kStartMs;
   if (Fetch(probe)) return;
   throw std::runtime_error("nginx did not start: see " + directory_ + "/error.log and output.log");

@@ -155,7 +155,8 @@ void RunBox(const Options& given) {
   MakeDirectories(options);
   CertificateFiles certificates =
       MakeCertificates(options.directory + "/tls", options.name, options.address);
-  SSL_CTX* tls = MakeServerTls(certificates.certificate, certificates.key);
+  // For the threads that serve connections to the process's end.
+  SSL_CTX* tls = MakeServerTls(certificates.certificate, certificates.key).release();
   HttpServer api(options.address, 0, tls);
   HttpServer uaa_server(options.address, 0, tls);
   HttpServer fault(options.address, 0, tls);

@@ -160,24 +160,26 @@ void Stream::Linger() {
   }
 }
 
-SSL_CTX* MakeServerTls(const std::string& certificate_file, const std::string& key_file) {
-  SSL_CTX* tls = SSL_CTX_new(TLS_server_method());
-  SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
-  SSL_CTX_set_read_ahead(tls, 1);
-  SSL_CTX_set_default_read_buffer_len(tls, kTlsReadAheadBytes);
-  SSL_CTX_set_options(tls, SSL_OP_IGNORE_UNEXPECTED_EOF);
-  if (SSL_CTX_use_certificate_chain_file(tls, certificate_file.c_str()) != 1 ||
-      SSL_CTX_use_PrivateKey_file(tls, key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+void FreeTls::operator()(SSL_CTX* tls) const { SSL_CTX_free(tls); }
+
+Tls MakeServerTls(const std::string& certificate_file, const std::string& key_file) {
+  Tls tls(SSL_CTX_new(TLS_server_method()));
+  SSL_CTX_set_min_proto_version(tls.get(), TLS1_2_VERSION);
+  SSL_CTX_set_read_ahead(tls.get(), 1);
+  SSL_CTX_set_default_read_buffer_len(tls.get(), kTlsReadAheadBytes);
+  SSL_CTX_set_options(tls.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
+  if (SSL_CTX_use_certificate_chain_file(tls.get(), certificate_file.c_str()) != 1 ||
+      SSL_CTX_use_PrivateKey_file(tls.get(), key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
     throw std::runtime_error("cannot use the certificate " + certificate_file);
   }
   return tls;
 }
 
-SSL_CTX* MakeClientTls(const std::string& ca_file) {
-  SSL_CTX* tls = SSL_CTX_new(TLS_client_method());
-  SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_options(tls, SSL_OP_IGNORE_UNEXPECTED_EOF);
-  if (SSL_CTX_load_verify_locations(tls, ca_file.c_str(), nullptr) != 1) {
+Tls MakeClientTls(const std::string& ca_file) {
+  Tls tls(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX_set_verify(tls.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_options(tls.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
+  if (SSL_CTX_load_verify_locations(tls.get(), ca_file.c_str(), nullptr) != 1) {
     throw std::runtime_error("cannot use the CA file " + ca_file);
   }
   return tls;

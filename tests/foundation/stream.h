@@ -46,8 +46,13 @@ class Stream {
   int read_timeout_ms_ = 0;
 };
 
-// Contexts live as long as the program. Both throw std::runtime_error on unusable files.
-SSL_CTX* MakeServerTls(const std::string& certificate_file, const std::string& key_file);
-SSL_CTX* MakeClientTls(const std::string& ca_file);
+struct FreeTls {
+  void operator()(SSL_CTX* tls) const;
+};
+using Tls = std::unique_ptr<SSL_CTX, FreeTls>;
+
+// Both throw std::runtime_error on unusable files.
+Tls MakeServerTls(const std::string& certificate_file, const std::string& key_file);
+Tls MakeClientTls(const std::string& ca_file);
 
 }  // namespace sluice::box

@@ -169,7 +169,7 @@ Answer TestBox::Ask(const std::string& method, const std::string& url, const std
   request.target = target.target;
   request.headers = std::move(headers);
   request.body = body;
-  request.tls = target.tls ? tls_ : nullptr;
+  request.tls = target.tls ? tls_.get() : nullptr;
   request.timeout_ms = 30000;
   Answer answer;
   auto response = Fetch(request);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/foundation/http_client.h"
+#include "tests/foundation/stream.h"
 
 namespace sluice::box {
 
@@ -71,7 +72,7 @@ class TestBox {
   pid_t pid_ = -1;
   int lifeline_ = -1;
   nlohmann::json about_;
-  SSL_CTX* tls_ = nullptr;
+  Tls tls_;
   std::map<std::string, std::string> tokens_;
 };
 
