@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/process.h"
 
 namespace sluice {
 namespace {
@@ -45,6 +46,7 @@ CLI::App* DaemonProgram::AddConfiguredCommand(const std::string& name, const std
 void DaemonProgram::AddServing(std::function<Status(const std::string&, SignalDescriptor&)> serve) {
   AddConfiguredCommand("run", "Serve until SIGTERM",
                        [serve = std::move(serve)](const std::string& config_file) -> Status {
+                         AllowManyDescriptors();
                          SLUICE_ASSIGN_OR_RETURN(SignalDescriptor signals,
                                                  SignalDescriptor::Open({SIGTERM, SIGINT, SIGHUP}));
                          return serve(config_file, signals);

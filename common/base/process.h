@@ -1,6 +1,7 @@
 // What main() does with its process and its environment, and nobody else.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -10,6 +11,13 @@ namespace sluice {
 // Keys are in this process's memory: no core file, no debugger of the same user. First thing in
 // main().
 void KeepMemoryPrivate();
+
+// How many descriptors a daemon may have open, if the hard limit permits: a session takes one, a
+// transfer a few. The default of 1,024 is below what a coordinator serves.
+inline constexpr uint64_t kDescriptorsMax = 16'384;
+
+// Raises this process's limit to kDescriptorsMax or to its hard limit; never lowers it.
+void AllowManyDescriptors();
 
 // The SLUICE_... variables of the environment, as ConfigReader takes them.
 std::map<std::string, std::string, std::less<>> ReadOverrides();

@@ -34,5 +34,27 @@ TEST(ProcessTest, PrivateMemoryLeavesNoCoreAndTakesNoDebugger) {
   EXPECT_EQ(status, 0);
 }
 
+TEST(ProcessTest, ManyDescriptorsAreAllowedAsFarAsTheHardLimitGoesAndNeverFewerThanBefore) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const auto raised_to = [](rlim_t soft, rlim_t hard) {
+      rlimit limit{soft, hard};
+      setrlimit(RLIMIT_NOFILE, &limit);
+      AllowManyDescriptors();
+      getrlimit(RLIMIT_NOFILE, &limit);
+      return limit.rlim_cur;
+    };
+    // Downwards, as a hard limit cannot be raised again.
+    const bool right = raised_to(kDescriptorsMax + 1, kDescriptorsMax + 1) == kDescriptorsMax + 1 &&
+                       raised_to(64, kDescriptorsMax + 1) == kDescriptorsMax &&
+                       raised_to(64, 512) == 512;
+    _exit(right ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
 }  // namespace
 }  // namespace sluice
