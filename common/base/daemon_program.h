@@ -36,8 +36,8 @@ class DaemonProgram {
   // The same with --config: `act` gets the configuration's file.
   CLI::App* AddConfiguredCommand(const std::string& name, const std::string& help,
                                  std::function<Status(const std::string& config_file)> act);
-  // `run`, with --config, many descriptors allowed. SIGTERM, SIGINT and SIGHUP are held back before `serve` makes any thread,
-  // so that none of them takes a signal away.
+  // `run`, with --config. Many descriptors are allowed, and SIGTERM, SIGINT and SIGHUP held back
+  // before `serve` makes any thread, so that none of them takes a signal away.
   void AddServing(std::function<Status(const std::string& config_file, SignalDescriptor&)> serve);
 
   // Does the command that the words ask for; a failure is said on standard error. The process's
