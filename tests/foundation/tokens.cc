@@ -19,6 +19,7 @@ using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
 constexpr char kAudience[] = "cloud_controller";
 constexpr char kKeyId[] = "box-key-1";
+constexpr unsigned kKeyBits = 1024;  // made at every start: 2048 would take most of it
 
 std::string BigNumber(EVP_PKEY* key, const char* parameter) {
   BIGNUM* number = nullptr;
@@ -31,7 +32,7 @@ std::string BigNumber(EVP_PKEY* key, const char* parameter) {
 
 }  // namespace
 
-Tokens::Tokens(std::string issuer) : issuer_(std::move(issuer)), key_(EVP_RSA_gen(2048U)) {}
+Tokens::Tokens(std::string issuer) : issuer_(std::move(issuer)), key_(EVP_RSA_gen(kKeyBits)) {}
 
 Tokens::~Tokens() { EVP_PKEY_free(key_); }
 
