@@ -3,6 +3,7 @@
 //
 //   bench-stage download API CA CLIENT SECRET_FILE DROPLET_GUID SHA256 FILE
 //   bench-stage transfer FILE FILE SHA256
+//   bench-stage engine FILE SPOOL SHA256     ends with the digest verified; prints what it cost
 //   bench-stage upload API CA CLIENT SECRET_FILE APP_GUID FILE
 #include <cstdio>
 #include <string>
@@ -16,9 +17,21 @@ namespace {
 
 constexpr int kExitFailed = 1;
 
+sluice::Status PrintEngineCost(const std::string& from, const std::string& to,
+                               const std::string& sha256) {
+  SLUICE_ASSIGN_OR_RETURN(const sluice::bench::EngineCost cost,
+                          sluice::bench::MeasureEngine(from, to, sha256));
+  std::printf("{\"seconds\": %f, \"source\": %f, \"target\": %f}\n", cost.seconds,
+              cost.source_core_seconds, cost.target_core_seconds);
+  return absl::OkStatus();
+}
+
 sluice::Status Perform(const std::vector<std::string>& words) {
   if (words.size() == 5 && words[1] == "transfer") {
     return sluice::bench::TransferFile(words[2], words[3], words[4]);
+  }
+  if (words.size() == 5 && words[1] == "engine") {
+    return PrintEngineCost(words[2], words[3], words[4]);
   }
   if (words.size() == 9 && words[1] == "download") {
     return sluice::bench::DownloadToFile({words[2], words[3], words[4], words[5]}, words[6],
@@ -31,7 +44,8 @@ sluice::Status Perform(const std::vector<std::string>& words) {
   return sluice::NamedError(
       sluice::StatusCode::kInvalidArgument, "usage",
       "bench-stage download API CA CLIENT SECRET_FILE DROPLET_GUID SHA256 FILE | "
-      "transfer FILE FILE SHA256 | upload API CA CLIENT SECRET_FILE APP_GUID FILE");
+      "transfer FILE FILE SHA256 | engine FILE SPOOL SHA256 | upload API CA CLIENT SECRET_FILE "
+      "APP_GUID FILE");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "tests/bench/stage_transfer.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,8 +101,28 @@ StatusOr<Party> Join(const crypto::CurveKeyPair& own, const net::Peer& other,
   return party;
 }
 
-// Tells the sender by `told` where it listens.
-Status ReceiveInto(Agreed& agreed, const std::string& file, int told) {
+Status WriteTo(const std::string& file, transfer::IncomingTransfer& incoming) {
+  const std::unique_ptr<transfer::ArrivingDroplet> droplet = incoming.Open();
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  std::string piece(kPieceBytes, '\0');
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const size_t count, droplet->Read(piece));
+    if (count == 0) break;
+    out.write(piece.data(), static_cast<std::streamsize>(count));
+  }
+  out.close();
+  return out ? absl::OkStatus() : FileTrouble(file);
+}
+
+Status AwaitDigest(const std::string& /*file*/, transfer::IncomingTransfer& incoming) {
+  return incoming.AwaitVerified();
+}
+
+// What the receiver does with the droplet.
+using Take = Status (*)(const std::string& file, transfer::IncomingTransfer& incoming);
+
+// Tells the sender by `told` where it listens, and ends when the sender has closed `heard`.
+Status ReceiveInto(Agreed& agreed, const std::string& file, Take take, int told, int heard) {
   const SystemClock clock;
   SLUICE_ASSIGN_OR_RETURN(Party party, Join(agreed.target, agreed.Source(), kAnyLoopbackPort,
                                             file + ".spool", clock, agreed.entropy));
@@ -120,16 +141,12 @@ Status ReceiveInto(Agreed& agreed, const std::string& file, int told) {
   const std::string endpoint = party.exchange->endpoint();
   if (write(told, endpoint.data(), endpoint.size()) < 0) return FileTrouble("pipe");
   close(told);
-  const std::unique_ptr<transfer::ArrivingDroplet> droplet = incoming->Open();
-  std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  std::string piece(kPieceBytes, '\0');
-  while (true) {
-    SLUICE_ASSIGN_OR_RETURN(const size_t count, droplet->Read(piece));
-    if (count == 0) break;
-    out.write(piece.data(), static_cast<std::streamsize>(count));
+  SLUICE_RETURN_IF_ERROR(take(file, *incoming));
+  // The source is to hear of it before this process ends: then it closes the pipe.
+  char byte = 0;
+  while (read(heard, &byte, 1) > 0) {
   }
-  out.close();
-  return out ? absl::OkStatus() : FileTrouble(file);
+  return absl::OkStatus();
 }
 
 Status SendFrom(Agreed& agreed, const std::string& file, int heard) {
@@ -159,33 +176,69 @@ Status SendFrom(Agreed& agreed, const std::string& file, int heard) {
   return outgoing->Run(droplet, kIdleMax);
 }
 
-}  // namespace
-
-Status TransferFile(const std::string& from, const std::string& to, const std::string& sha256) {
+StatusOr<Agreed> Agree(const std::string& from, const std::string& sha256) {
   Agreed agreed;
   SLUICE_ASSIGN_OR_RETURN(agreed.droplet_sha256, crypto::Sha256Digest::FromHex(sha256));
   SLUICE_ASSIGN_OR_RETURN(
       agreed.layout,
       transfer::StreamLayout::Cut(transfer::TransferId::Generate(agreed.entropy),
                                   std::filesystem::file_size(from), transfer::kChunkBytesDefault));
-  int pipe_ends[2];
-  if (pipe(pipe_ends) != 0) return FileTrouble("pipe");
+  return agreed;
+}
+
+double CoreSeconds(const rusage& usage) {
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// Forks: the child receives, this process sends.
+StatusOr<EngineCost> Transfer(const std::string& from, const std::string& to,
+                              const std::string& sha256, Take take) {
+  SLUICE_ASSIGN_OR_RETURN(Agreed agreed, Agree(from, sha256));
+  int told[2];
+  int heard[2];
+  if (pipe(told) != 0 || pipe(heard) != 0) return FileTrouble("pipe");
   const pid_t receiver = fork();
   if (receiver == 0) {
-    close(pipe_ends[0]);
-    const Status received = ReceiveInto(agreed, to, pipe_ends[1]);
+    close(told[0]);
+    close(heard[1]);
+    const Status received = ReceiveInto(agreed, to, take, told[1], heard[0]);
     if (!received.ok()) std::fprintf(stderr, "receiver: %s\n", Describe(received).c_str());
     _exit(received.ok() ? 0 : 1);
   }
-  close(pipe_ends[1]);
-  const Status sent = SendFrom(agreed, from, pipe_ends[0]);
-  close(pipe_ends[0]);
+  close(told[1]);
+  close(heard[0]);
+  const SystemClock clock;
+  const absl::Duration began = clock.Monotonic();
+  const Status sent = SendFrom(agreed, from, told[0]);
+  EngineCost cost;
+  cost.seconds = absl::ToDoubleSeconds(clock.Monotonic() - began);
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  cost.source_core_seconds = CoreSeconds(usage);
+  close(told[0]);
+  close(heard[1]);
   int wait_status = 0;
-  waitpid(receiver, &wait_status, 0);
-  if (sent.ok() && wait_status != 0) {
+  wait4(receiver, &wait_status, 0, &usage);
+  cost.target_core_seconds = CoreSeconds(usage);
+  SLUICE_RETURN_IF_ERROR(sent);
+  if (wait_status != 0) {
     return NamedError(StatusCode::kInternal, "receiver-failed", "the receiving process failed");
   }
-  return sent;
+  return cost;
+}
+
+}  // namespace
+
+Status TransferFile(const std::string& from, const std::string& to, const std::string& sha256) {
+  return Transfer(from, to, sha256, WriteTo).status();
+}
+
+StatusOr<EngineCost> MeasureEngine(const std::string& from, const std::string& to,
+                                   const std::string& sha256) {
+  return Transfer(from, to, sha256, AwaitDigest);
 }
 
 }  // namespace sluice::bench
