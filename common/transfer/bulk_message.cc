@@ -42,9 +42,11 @@ v1::BulkMessage AnnounceMessage(const TransferId& transfer) {
   return message;
 }
 
-v1::BulkMessage OpenMessage(const TransferId& transfer, uint32_t target_index) {
+v1::BulkMessage OpenMessage(const TransferId& transfer, uint32_t target_index,
+                            const ChunkSet& stored) {
   v1::BulkMessage message = Message(transfer);
   message.mutable_open()->set_target_index(target_index);
+  message.mutable_open()->set_have(stored.Encode());
   return message;
 }
 
@@ -57,6 +59,22 @@ v1::BulkMessage HeaderMessage(const TransferId& transfer) {
 v1::BulkMessage FetchMessage(const TransferId& transfer, const std::vector<uint32_t>& indexes) {
   v1::BulkMessage message = Message(transfer);
   message.mutable_fetch()->mutable_indexes()->Assign(indexes.begin(), indexes.end());
+  return message;
+}
+
+v1::BulkMessage CreditMessage(const TransferId& transfer, uint32_t chunks,
+                              const std::vector<uint32_t>& stored) {
+  v1::BulkMessage message = Message(transfer);
+  message.mutable_credit()->set_chunks(chunks);
+  message.mutable_credit()->mutable_stored()->Assign(stored.begin(), stored.end());
+  return message;
+}
+
+v1::BulkMessage FellowsMessage(const TransferId& transfer,
+                               const std::vector<uint32_t>& target_indexes) {
+  v1::BulkMessage message = Message(transfer);
+  message.mutable_fellows()->mutable_target_indexes()->Assign(target_indexes.begin(),
+                                                              target_indexes.end());
   return message;
 }
 

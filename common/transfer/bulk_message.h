@@ -8,15 +8,22 @@
 #include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/crypto/digest.h"
+#include "common/transfer/chunk_set.h"
 #include "common/transfer/transfer_id.h"
 #include "sluice/v1/bulk.pb.h"
 
 namespace sluice::transfer {
 
 v1::BulkMessage AnnounceMessage(const TransferId& transfer);
-v1::BulkMessage OpenMessage(const TransferId& transfer, uint32_t target_index);
+v1::BulkMessage OpenMessage(const TransferId& transfer, uint32_t target_index,
+                            const ChunkSet& stored);
 v1::BulkMessage HeaderMessage(const TransferId& transfer);
 v1::BulkMessage FetchMessage(const TransferId& transfer, const std::vector<uint32_t>& indexes);
+// `stored` has become durable, and `chunks` more may come.
+v1::BulkMessage CreditMessage(const TransferId& transfer, uint32_t chunks,
+                              const std::vector<uint32_t>& stored);
+v1::BulkMessage FellowsMessage(const TransferId& transfer,
+                               const std::vector<uint32_t>& target_indexes);
 v1::BulkMessage ChunkMessage(const TransferId& transfer, uint32_t index,
                              std::string_view signature);
 v1::BulkMessage VerifiedMessage(const TransferId& transfer, const crypto::Sha256Digest& sha256,

@@ -108,6 +108,23 @@ bool ChunkSet::Remove(uint32_t index) {
   return true;
 }
 
+void ChunkSet::InsertAll(const ChunkSet& other) {
+  SLUICE_CHECK(other.chunk_count_ == chunk_count_);
+  for (size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
+  Recount();
+}
+
+void ChunkSet::RemoveAll(const ChunkSet& other) {
+  SLUICE_CHECK(other.chunk_count_ == chunk_count_);
+  for (size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
+  Recount();
+}
+
+void ChunkSet::Recount() {
+  count_ = 0;
+  for (const uint64_t word : words_) count_ += static_cast<uint32_t>(std::popcount(word));
+}
+
 std::optional<uint32_t> ChunkSet::FirstWhere(uint32_t from, uint64_t flip) const {
   uint64_t below = ~uint64_t{0} << (from % 64);  // leaves the bits from `from` on
   for (size_t word = from / 64; word < words_.size(); ++word) {

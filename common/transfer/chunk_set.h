@@ -27,6 +27,9 @@ class ChunkSet {
   bool Insert(uint32_t index);
   bool Remove(uint32_t index);  // whether it was there
   bool Contains(uint32_t index) const;
+  // All of another set of the same stream.
+  void InsertAll(const ChunkSet& other);
+  void RemoveAll(const ChunkSet& other);
 
   uint32_t chunk_count() const { return chunk_count_; }
   uint32_t Count() const { return count_; }
@@ -44,6 +47,7 @@ class ChunkSet {
   bool operator==(const ChunkSet&) const = default;
 
  private:
+  void Recount();
   std::optional<uint32_t> FirstWhere(uint32_t from, uint64_t flip) const;
 
   uint32_t chunk_count_;

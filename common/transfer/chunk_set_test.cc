@@ -146,5 +146,19 @@ TEST(ChunkSetTest, EverySequenceOfThreeOctetsIsASetsOneEncodingOrRefused) {
   EXPECT_EQ(accepted, encodings.size());
 }
 
+TEST(ChunkSetTest, SetsAreAddedAndTakenAway) {
+  ChunkSet one(130);
+  ChunkSet other(130);
+  for (const uint32_t index : {0u, 64u, 129u}) one.Insert(index);
+  for (const uint32_t index : {1u, 64u}) other.Insert(index);
+  ChunkSet both = one;
+  both.InsertAll(other);
+  EXPECT_EQ(both.Count(), 4u);
+  for (const uint32_t index : {0u, 1u, 64u, 129u}) EXPECT_TRUE(both.Contains(index)) << index;
+  both.RemoveAll(one);
+  EXPECT_EQ(both.Count(), 1u);
+  EXPECT_TRUE(both.Contains(1));
+}
+
 }  // namespace
 }  // namespace sluice::transfer

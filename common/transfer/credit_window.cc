@@ -20,6 +20,7 @@ CreditWindow::CreditWindow(uint32_t chunk_bytes) : chunk_bytes_(chunk_bytes) {}
 
 void CreditWindow::OnConnection() {
   shortest_way_ = absl::InfiniteDuration();
+  credits_.clear();
   for (auto it = under_way_.begin(); it != under_way_.end();) {
     it = it->second.arrived_at == absl::InfiniteDuration() ? under_way_.erase(it) : std::next(it);
   }
@@ -29,9 +30,17 @@ void CreditWindow::OnAsked(uint32_t index, absl::Duration now) {
   under_way_[index] = {.asked_at = now, .stored_before = stored_bytes_};
 }
 
+void CreditWindow::OnCredit(absl::Duration now) {
+  credits_.push_back({.asked_at = now, .stored_before = stored_bytes_});
+}
+
 void CreditWindow::OnArrived(uint32_t index, absl::Duration now) {
-  const auto found = under_way_.find(index);
-  if (found == under_way_.end()) return;
+  auto found = under_way_.find(index);
+  if (found == under_way_.end()) {
+    if (credits_.empty()) return;
+    found = under_way_.emplace(index, credits_.front()).first;
+    credits_.pop_front();
+  }
   found->second.arrived_at = now;
   shortest_way_ = std::min(shortest_way_, now - found->second.asked_at);
 }

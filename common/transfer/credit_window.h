@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 
 #include "absl/time/time.h"
@@ -23,6 +24,9 @@ class CreditWindow {
   // Another connection: another way, and what was asked for is lost.
   void OnConnection();
   void OnAsked(uint32_t index, absl::Duration now);
+  // A chunk of the other end's choosing is asked for: the next that arrives without having been
+  // asked for by its index, in the order of these calls.
+  void OnCredit(absl::Duration now);
   void OnArrived(uint32_t index, absl::Duration now);
   void OnStored(uint32_t index, absl::Duration now);
 
@@ -39,6 +43,7 @@ class CreditWindow {
 
   const uint32_t chunk_bytes_;
   std::map<uint32_t, UnderWay> under_way_;
+  std::deque<UnderWay> credits_;  // not arrived, oldest first
   uint64_t stored_bytes_ = 0;
   absl::Duration shortest_way_ = absl::InfiniteDuration();  // asked for to arrived
   absl::Duration usual_storing_;                            // arrived to stored, smoothed

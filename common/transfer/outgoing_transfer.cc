@@ -158,7 +158,8 @@ class SealingTransfer final : public OutgoingTransfer {
     for (SealedChunk& chunk : sealed_) {
       const bool passed =
           loop_->Put([carriage = carriage_, chunk = std::move(chunk)](ExchangeLoop& loop) mutable {
-            loop.Perform(*carriage, carriage->machine().OnChunkSealed(std::move(chunk)));
+            loop.Perform(*carriage, carriage->machine().OnChunkSealed(
+                                        std::move(chunk), carriage->clock().Monotonic()));
           });
       // The exchange has ended, and said so to the carriage before.
       if (!passed) return carriage_->cause();

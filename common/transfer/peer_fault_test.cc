@@ -123,7 +123,7 @@ class PeerFaultTest : public testing::Test {
   void SayHeaderAndChunks(uint32_t chunks) {
     by_hand_->Await(v1::BulkMessage::kOpen);
     by_hand_->Say(HeaderMessage(id_), header_);
-    by_hand_->Await(v1::BulkMessage::kFetch);
+    by_hand_->Await(v1::BulkMessage::kCredit);
     for (uint32_t i = 0; i < chunks; ++i) SayChunk(stream_.SealAll()[i]);
   }
   void SayChunk(const SealedChunk& chunk) {
@@ -147,9 +147,11 @@ class PeerFaultTest : public testing::Test {
     by_hand_.reset();
     by_hand_ = std::make_unique<HandMadePeer>(*peer_network_, clock_);
   }
-  std::vector<uint32_t> AwaitFetch() {
-    const v1::BulkMessage message = by_hand_->Await(v1::BulkMessage::kFetch);
-    return {message.fetch().indexes().begin(), message.fetch().indexes().end()};
+  // What the target says to have, in Open and in what follows.
+  void ExpectHas(const v1::BulkMessage& open, std::initializer_list<uint32_t> indexes) {
+    ChunkSet stored(4);
+    for (const uint32_t index : indexes) stored.Insert(index);
+    EXPECT_EQ(open.open().have(), stored.Encode());
   }
   v1::BulkMessage Verified() const {
     return VerifiedMessage(id_, stream_.droplet_sha256, stream_.layout.droplet_bytes);
@@ -199,9 +201,9 @@ TEST_F(PeerFaultTest, TargetAsksASourceThatWasKilledOnlyForWhatItLacks) {
   RestartPeer();
   by_hand_->Dial(exchange_->endpoint(), own_);
   by_hand_->Say(AnnounceMessage(id_));
-  by_hand_->Await(v1::BulkMessage::kOpen);
+  ExpectHas(by_hand_->Await(v1::BulkMessage::kOpen), {0, 1});
   by_hand_->Say(HeaderMessage(id_), header_);
-  EXPECT_THAT(AwaitFetch(), testing::ElementsAre(2, 3));
+  EXPECT_EQ(by_hand_->Await(v1::BulkMessage::kCredit).credit().chunks(), 2u);
   for (const uint32_t index : {2u, 3u}) SayChunk(stream_.SealAll()[index]);
   EXPECT_THAT(ReadToTheEnd(*incoming), IsOk());
 }
@@ -210,9 +212,9 @@ TEST_F(PeerFaultTest, TargetThatDialledDialsAgainWhenItsSourceHangs) {
   auto incoming = Receive(true, kShort);
   SayHeaderAndChunks(2);
   // Not another word over that connection; the next begins as each does.
-  by_hand_->AwaitOverNewConnection(v1::BulkMessage::kOpen);
+  ExpectHas(by_hand_->AwaitOverNewConnection(v1::BulkMessage::kOpen), {0, 1});
   by_hand_->Say(HeaderMessage(id_), header_);
-  EXPECT_THAT(AwaitFetch(), testing::ElementsAre(2, 3));
+  EXPECT_EQ(by_hand_->Await(v1::BulkMessage::kCredit).credit().chunks(), 2u);
   for (const uint32_t index : {2u, 3u}) SayChunk(stream_.SealAll()[index]);
   EXPECT_THAT(ReadToTheEnd(*incoming), IsOk());
 }
@@ -221,10 +223,10 @@ TEST_F(PeerFaultTest, SourceThatDialledDialsAgainWhenItsTargetHangs) {
   auto outgoing = Send(true, kShort);
   RunningSource source(*outgoing, stream_.droplet);
   by_hand_->Await(v1::BulkMessage::kAnnounce);
-  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(OpenMessage(id_, 0, ChunkSet(4)));
   by_hand_->Say(FetchMessage(id_, {0, 1}));
   by_hand_->AwaitOverNewConnection(v1::BulkMessage::kAnnounce);
-  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(OpenMessage(id_, 0, ChunkSet(4)));
   by_hand_->Say(FetchMessage(id_, {2, 3}));
   by_hand_->Await(v1::BulkMessage::kChunk);
   by_hand_->Say(Verified());
@@ -235,12 +237,12 @@ TEST_F(PeerFaultTest, SourceServesATargetThatWasKilledWhereItLeftOff) {
   auto outgoing = Send(false, kLong);
   RunningSource source(*outgoing, stream_.droplet);
   by_hand_->Dial(exchange_->endpoint(), own_);
-  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(OpenMessage(id_, 0, ChunkSet(4)));
   by_hand_->Say(FetchMessage(id_, {0, 1}));
   by_hand_->Await(v1::BulkMessage::kChunk);
   RestartPeer();
   by_hand_->Dial(exchange_->endpoint(), own_);
-  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(OpenMessage(id_, 0, ChunkSet(4)));
   by_hand_->Say(FetchMessage(id_, {0, 2, 3}));
   for (int i = 0; i < 3; ++i) by_hand_->Await(v1::BulkMessage::kChunk);
   by_hand_->Say(Verified());
@@ -253,7 +255,7 @@ TEST_F(PeerFaultTest, SourceIsReadFromWhereTheFirstWantedChunkBegins) {
   auto outgoing = Send(false, kLong);
   RunningSource source(*outgoing, stream_.droplet);
   by_hand_->Dial(exchange_->endpoint(), own_);
-  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(OpenMessage(id_, 0, ChunkSet(4)));
   by_hand_->Say(FetchMessage(id_, {2, 3}));
   for (int i = 0; i < 2; ++i) by_hand_->Await(v1::BulkMessage::kChunk);
   by_hand_->Say(Verified());
@@ -265,7 +267,7 @@ TEST_F(PeerFaultTest, SourceThatNobodyAsksIsNeverRead) {
   auto outgoing = Send(false, kLong);
   RunningSource source(*outgoing, stream_.droplet);
   by_hand_->Dial(exchange_->endpoint(), own_);
-  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(OpenMessage(id_, 0, ChunkSet(4)));
   by_hand_->Say(CancelMessage(
       id_, NamedError(StatusCode::kAlreadyExists, "already-stored", "it is there already")));
   EXPECT_THAT(source.Get(), HasErrorName("already-stored"));
@@ -276,7 +278,7 @@ TEST_F(PeerFaultTest, ClosedIsSaidAgainToATargetThatMissedIt) {
   auto outgoing = Send(false, kLong);
   RunningSource source(*outgoing, stream_.droplet);
   by_hand_->Dial(exchange_->endpoint(), own_);
-  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(OpenMessage(id_, 0, ChunkSet(4)));
   by_hand_->Say(FetchMessage(id_, {0, 1, 2, 3}));
   by_hand_->Say(Verified());
   EXPECT_THAT(source.Get(), IsOk());
@@ -288,7 +290,7 @@ TEST_F(PeerFaultTest, ClosedIsSaidAgainToATargetThatMissedIt) {
 TEST_F(PeerFaultTest, EndOfATransferIsToldToWhoComesLate) {
   Send(false, kLong)->Cancel(NamedError(StatusCode::kDataLoss, "download-cut", "cut"));
   by_hand_->Dial(exchange_->endpoint(), own_);
-  by_hand_->Say(OpenMessage(id_, 0));
+  by_hand_->Say(OpenMessage(id_, 0, ChunkSet(4)));
   EXPECT_EQ(by_hand_->Await(v1::BulkMessage::kCancel).cancel().name(), "download-cut");
 }
 

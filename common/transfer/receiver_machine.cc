@@ -36,11 +36,13 @@ ReceiverMachine::ReceiverMachine(Options options, absl::Duration now)
       said_at_(now),
       chunk_at_(now),
       header_(options_.header),
-      chunks_(options_.layout.chunk_count, Chunk::kMissing),
-      window_(options_.layout.chunk_bytes) {
-  for (uint32_t index = 0; index < options_.layout.chunk_count; ++index) {
-    if (options_.stored.Contains(index)) chunks_[index] = Chunk::kStored;
-  }
+      here_(options_.stored),
+      stored_(options_.stored),
+      window_(options_.layout.chunk_bytes) {}
+
+v1::BulkMessage ReceiverMachine::Open() {
+  not_told_.clear();
+  return OpenMessage(options_.layout.transfer, options_.target_index, here_);
 }
 
 Effects ReceiverMachine::Say(v1::BulkMessage message, absl::Duration now) {
@@ -52,7 +54,7 @@ Effects ReceiverMachine::Say(v1::BulkMessage message, absl::Duration now) {
 
 Effects ReceiverMachine::OnConnected(size_t, absl::Duration now) {
   if (state_ == State::kEnded) return {};
-  LoseAsked();
+  LoseCredit();
   connected_ = true;
   open_ = false;
   heard_at_ = now;
@@ -61,62 +63,45 @@ Effects ReceiverMachine::OnConnected(size_t, absl::Duration now) {
     return Say(VerifiedMessage(options_.layout.transfer, sha256_, options_.layout.droplet_bytes),
                now);
   }
-  return Say(OpenMessage(options_.layout.transfer, options_.target_index), now);
+  return Say(Open(), now);
 }
 
 void ReceiverMachine::OnUnreachable(size_t, const Status&) {
   connected_ = false;
   open_ = false;
-  LoseAsked();
+  LoseCredit();
 }
 
-void ReceiverMachine::LoseAsked() {
-  if (asked_ == 0) return;
-  for (uint32_t index = 0; index < chunks_.size(); ++index) {
-    if (chunks_[index] != Chunk::kAsked) continue;
-    chunks_[index] = Chunk::kMissing;
-    first_missing_ = std::min(first_missing_, index);
-  }
-  chunks_lost_ += asked_;
-  outstanding_ -= std::exchange(asked_, 0);
-}
+void ReceiverMachine::LoseCredit() { chunks_lost_ += std::exchange(credit_out_, 0); }
 
 Effects ReceiverMachine::OnHeaderOpened(absl::Duration now) {
   if (state_ != State::kOpening) return {};
   SLUICE_CHECK(!header_.empty());
   state_ = State::kReading;
-  return Ask(now);
+  return GiveCredit(now);
 }
 
 Effects ReceiverMachine::OnStored(const std::vector<uint32_t>& indexes, absl::Duration now) {
   for (const uint32_t index : indexes) {
-    SLUICE_CHECK(chunks_[index] == Chunk::kArrived);
-    chunks_[index] = Chunk::kStored;
-    --outstanding_;
+    SLUICE_CHECK(here_.Contains(index) && stored_.Insert(index));
+    --arrived_;
+    not_told_.push_back(index);
     window_.OnStored(index, now);
   }
-  return Ask(now);
+  return GiveCredit(now);
 }
 
-Effects ReceiverMachine::Ask(absl::Duration now) {
+Effects ReceiverMachine::GiveCredit(absl::Duration now) {
   if (state_ != State::kReading || !connected_ || !open_) return {};
   const uint32_t allowed = std::min(kCreditChunksMax, window_.chunks());
-  uint32_t more = allowed > outstanding_ ? allowed - outstanding_ : 0;
-  more = std::min(more, options_.credit(outstanding_, more));
-  const bool idle = asked_ == 0;
-  std::vector<uint32_t> indexes;
-  for (; more > 0 && first_missing_ < chunks_.size(); ++first_missing_) {
-    if (chunks_[first_missing_] != Chunk::kMissing) continue;
-    chunks_[first_missing_] = Chunk::kAsked;
-    window_.OnAsked(first_missing_, now);
-    indexes.push_back(first_missing_);
-    --more;
-  }
-  if (indexes.empty()) return {};
-  asked_ += static_cast<uint32_t>(indexes.size());
-  outstanding_ += static_cast<uint32_t>(indexes.size());
-  if (idle) chunk_at_ = now;
-  return Say(FetchMessage(options_.layout.transfer, indexes), now);
+  const uint32_t lacking = here_.chunk_count() - here_.Count();
+  uint32_t more = std::min(allowed - std::min(allowed, outstanding()), lacking - credit_out_);
+  more = std::min(more, options_.credit(outstanding(), more));
+  if (more == 0 && not_told_.empty()) return {};
+  if (credit_out_ == 0 && more > 0) chunk_at_ = now;
+  credit_out_ += more;
+  for (uint32_t i = 0; i < more; ++i) window_.OnCredit(now);
+  return Say(CreditMessage(options_.layout.transfer, more, std::exchange(not_told_, {})), now);
 }
 
 Effects ReceiverMachine::OnDigestHolds(const crypto::Sha256Digest& sha256, absl::Duration now) {
@@ -170,7 +155,7 @@ Effects ReceiverMachine::OnHeader(std::string bytes, absl::Duration now) {
                              "the source of the droplet sent two different stream headers"));
   }
   open_ = true;
-  if (!first) return Ask(now);
+  if (!first) return GiveCredit(now);
   header_ = bytes;
   Effects effects;
   effects.push_back(HeaderArrived{std::move(bytes)});
@@ -183,14 +168,13 @@ Effects ReceiverMachine::OnChunk(const v1::BulkChunk& chunk, std::string sealed,
   if (const Status place = CheckChunkPlace(options_.layout, index, sealed.size()); !place.ok()) {
     return GiveUp(place);
   }
-  if (chunks_[index] == Chunk::kMissing) {
-    return GiveUp(RefuseChunk("chunk-not-asked", index, "sent without having been asked for"));
+  if (here_.Contains(index)) return GiveUp(RefuseChunk("chunk-twice", index, "sent again"));
+  if (credit_out_ == 0) {
+    return GiveUp(RefuseChunk("chunk-not-asked", index, "sent without credit"));
   }
-  if (chunks_[index] != Chunk::kAsked) {
-    return GiveUp(RefuseChunk("chunk-twice", index, "sent again"));
-  }
-  chunks_[index] = Chunk::kArrived;
-  --asked_;
+  here_.Insert(index);
+  --credit_out_;
+  ++arrived_;
   window_.OnArrived(index, now);
   longest_chunk_time_ = std::max(now - chunk_at_, longest_chunk_time_ / 2);
   chunk_at_ = now;
@@ -200,7 +184,7 @@ Effects ReceiverMachine::OnChunk(const v1::BulkChunk& chunk, std::string sealed,
 }
 
 absl::Duration ReceiverMachine::SilenceAllowed() const {
-  if (asked_ == 0) return options_.silence_max;
+  if (credit_out_ == 0) return options_.silence_max;
   const absl::Duration chunks = longest_chunk_time_ == absl::ZeroDuration()
                                     ? kFirstChunkMax
                                     : longest_chunk_time_ * kChunkTimesPerSilence;
@@ -224,11 +208,9 @@ Effects ReceiverMachine::OnTime(absl::Duration now) {
     return Say(VerifiedMessage(options_.layout.transfer, sha256_, options_.layout.droplet_bytes),
                now);
   }
-  if (!open_ && state_ != State::kVerified && quiet >= repeat_every_) {
-    return Say(OpenMessage(options_.layout.transfer, options_.target_index), now);
-  }
+  if (!open_ && state_ != State::kVerified && quiet >= repeat_every_) return Say(Open(), now);
   // Credit that others have given back meanwhile.
-  if (Effects asked = Ask(now); !asked.empty()) return asked;
+  if (Effects credit = GiveCredit(now); !credit.empty()) return credit;
   if (quiet >= ping_every_) return Say(PingMessage(options_.layout.transfer), now);
   return {};
 }

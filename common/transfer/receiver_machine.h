@@ -1,4 +1,4 @@
-// A target's end of a transfer: asks for the chunks that it lacks, within its credit.
+// A target's end of a transfer: takes the chunks that it lacks, within its credit.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@
 
 namespace sluice::transfer {
 
-// Its states: opening (asks for the header), reading (the header holds; chunks are asked for),
+// Its states: opening (asks for the header), reading (the header holds; the source has credit),
 // verified (all bytes hold; says so until the source has heard it), ended. A connection may break
-// in each of them: what was asked for over it and has not arrived is asked for again over the next.
+// in each of them: over the next one the source hears what is here, and has new credit.
 class ReceiverMachine final : public StreamMachine {
  public:
   struct Options {
@@ -41,8 +41,8 @@ class ReceiverMachine final : public StreamMachine {
   // Every chunk opened and the digest of the whole holds.
   Effects OnDigestHolds(const crypto::Sha256Digest& sha256, absl::Duration now);
 
-  // Asked for and not yet stored.
-  uint32_t outstanding() const { return outstanding_; }
+  // The source's credit, and chunks that have arrived and are not yet stored.
+  uint32_t outstanding() const { return credit_out_ + arrived_; }
   double bytes_per_second() const { return window_.rate(); }
 
   Effects OnConnected(size_t peer, absl::Duration now) override;
@@ -63,16 +63,16 @@ class ReceiverMachine final : public StreamMachine {
 
  private:
   enum class State { kOpening, kReading, kVerified, kEnded };
-  enum class Chunk : uint8_t { kMissing, kAsked, kArrived, kStored };
 
   Effects OnHeader(std::string bytes, absl::Duration now);
   Effects OnChunk(const v1::BulkChunk& chunk, std::string sealed, absl::Duration now);
-  // As much as the credit allows.
-  Effects Ask(absl::Duration now);
+  // Gives the source credit, as much as there is, and tells it what has been stored.
+  Effects GiveCredit(absl::Duration now);
+  v1::BulkMessage Open();
   Effects Say(v1::BulkMessage message, absl::Duration now);
   Effects End(const Status& why);
-  // What was asked for over the connection that is gone is missing again.
-  void LoseAsked();
+  // The credit that the source had over the connection that is gone.
+  void LoseCredit();
   absl::Duration SilenceAllowed() const;
 
   const Options options_;
@@ -83,16 +83,17 @@ class ReceiverMachine final : public StreamMachine {
   bool open_ = false;  // the header came over this connection
   absl::Duration heard_at_;
   absl::Duration said_at_;
-  absl::Duration chunk_at_;            // the latest chunk came, or the first was asked for
+  absl::Duration chunk_at_;            // the latest chunk came, or credit was given after none
   absl::Duration longest_chunk_time_;  // between two chunks, of late
   std::string header_;
   crypto::Sha256Digest sha256_;
   absl::Duration verified_at_;
-  std::vector<Chunk> chunks_;   // by index
-  uint32_t first_missing_ = 0;  // none before is missing
-  uint32_t asked_ = 0;          // kAsked
-  uint32_t outstanding_ = 0;    // kAsked and kArrived
-  uint64_t chunks_lost_ = 0;    // asked for over connections that broke before they came
+  ChunkSet here_;                   // arrived, or stored
+  ChunkSet stored_;                 // durable
+  std::vector<uint32_t> not_told_;  // stored since the source was told what is
+  uint32_t arrived_ = 0;            // and not yet stored
+  uint32_t credit_out_ = 0;         // chunks that the source may still send over this connection
+  uint64_t chunks_lost_ = 0;        // credit that connections took with them
   CreditWindow window_;
 };
 

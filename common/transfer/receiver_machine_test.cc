@@ -84,19 +84,24 @@ TEST_F(ReceiverMachineTest, WholeTransferGoesFromOpenToClosed) {
   ReceiverMachine machine = Machine();
   const MessageOut open = OnlyMessage(machine.OnConnected(0, now_));
   EXPECT_EQ(open.message.open().target_index(), 3u);
+  EXPECT_EQ(open.message.open().have(), ChunkSet(4).Encode());
   const auto header = AllOf<HeaderArrived>(Say(machine, HeaderMessage(id_), "header"));
   ASSERT_THAT(header, SizeIs(1));
   EXPECT_EQ(header[0].bytes, "header");
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnHeaderOpened(now_))), ElementsAre(0, 1));
+  EXPECT_EQ(CreditOf(OnlyMessage(machine.OnHeaderOpened(now_))), 2u);
   const auto chunk = AllOf<ChunkArrived>(Arrive(machine, 1));
   ASSERT_THAT(chunk, SizeIs(1));
   EXPECT_EQ(chunk[0].chunk.index, 1u);
   EXPECT_EQ(chunk[0].chunk.sealed, std::string(stream_.layout.SealedBytes(1), 'b'));
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnStored({1}, now_))), ElementsAre(2));
+  const MessageOut credit = OnlyMessage(machine.OnStored({1}, now_));
+  EXPECT_EQ(CreditOf(credit), 1u);
+  EXPECT_THAT(StoredOf(credit), ElementsAre(1));
   for (uint32_t index : {0u, 2u}) Arrive(machine, index);
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnStored({0, 2}, now_))), ElementsAre(3));
+  EXPECT_EQ(CreditOf(OnlyMessage(machine.OnStored({0, 2}, now_))), 1u) << "one is left to send";
   Arrive(machine, 3);
-  EXPECT_THAT(machine.OnStored({3}, now_), IsEmpty()) << "nothing is left to ask for";
+  const MessageOut last = OnlyMessage(machine.OnStored({3}, now_));
+  EXPECT_EQ(CreditOf(last), 0u);
+  EXPECT_THAT(StoredOf(last), ElementsAre(3));
   const MessageOut verified = OnlyMessage(machine.OnDigestHolds(stream_.droplet_sha256, now_));
   EXPECT_EQ(verified.message.verified().sha256(), stream_.droplet_sha256.bytes());
   EXPECT_EQ(verified.message.verified().bytes(), stream_.layout.droplet_bytes);
@@ -105,12 +110,12 @@ TEST_F(ReceiverMachineTest, WholeTransferGoesFromOpenToClosed) {
   EXPECT_THAT(AllOf<MessageOut>(closed), IsEmpty());
 }
 
-TEST_F(ReceiverMachineTest, NoMoreIsAskedForThanTheCreditAndItMayShrink) {
+TEST_F(ReceiverMachineTest, NoMoreIsTakenThanTheCreditAndItMayShrink) {
   ReceiverMachine machine = Reading(3);
   EXPECT_EQ(machine.outstanding(), 3u);
   Arrive(machine, 0);
   credit_ = 2;
-  EXPECT_THAT(machine.OnStored({0}, now_), IsEmpty());
+  EXPECT_EQ(CreditOf(OnlyMessage(machine.OnStored({0}, now_))), 0u);
   EXPECT_EQ(machine.outstanding(), 2u);
 }
 
@@ -118,7 +123,7 @@ TEST_F(ReceiverMachineTest, CreditThatOthersGiveBackIsUsedInTime) {
   ReceiverMachine machine = Reading(0);
   EXPECT_EQ(machine.outstanding(), 0u);
   credit_ = 1;
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnTime(now_))), ElementsAre(0));
+  EXPECT_EQ(CreditOf(OnlyMessage(machine.OnTime(now_))), 1u);
 }
 
 TEST_F(ReceiverMachineTest, WhatIsUnderWayIsBoundedByWhatAQueueTakes) {
@@ -133,34 +138,35 @@ TEST_F(ReceiverMachineTest, WhatIsUnderWayIsBoundedByWhatAQueueTakes) {
                           now_);
   machine.OnConnected(0, now_);
   machine.OnMessage(0, HeaderMessage(large.layout.transfer), "header", now_);
-  EXPECT_THAT(IndexesOf(OnlyMessage(machine.OnHeaderOpened(now_))), SizeIs(kCreditChunksMax));
+  EXPECT_EQ(CreditOf(OnlyMessage(machine.OnHeaderOpened(now_))), kCreditChunksMax);
 }
 
-TEST_F(ReceiverMachineTest, WhatWasUnderWayOverABrokenConnectionIsAskedForAgain) {
+TEST_F(ReceiverMachineTest, SourceHearsOverTheNextConnectionWhatIsHereAndHasCreditAgain) {
   ReceiverMachine machine = Reading(3);
   Arrive(machine, 1);
   machine.OnUnreachable(0, NamedError(StatusCode::kUnavailable, "peer-unreachable", "cut"));
   EXPECT_EQ(machine.outstanding(), 1u) << "what has arrived is still being stored";
-  EXPECT_TRUE(OnlyMessage(machine.OnConnected(0, now_)).message.has_open());
+  const MessageOut open = OnlyMessage(machine.OnConnected(0, now_));
+  EXPECT_EQ(open.message.open().have(), SetOf({1}).Encode()) << "it need not come again";
   EXPECT_THAT(machine.OnStored({1}, now_), IsEmpty()) << "the stream is not open yet";
-  EXPECT_THAT(IndexesOf(OnlyMessage(Say(machine, HeaderMessage(id_), "header"))),
-              ElementsAre(0, 2, 3));
+  const MessageOut credit = OnlyMessage(Say(machine, HeaderMessage(id_), "header"));
+  EXPECT_EQ(CreditOf(credit), 3u);
+  EXPECT_THAT(StoredOf(credit), ElementsAre(1));
   EXPECT_EQ(machine.bytes_again(), 2 * (kChunkBytesMin + kSealBytes));
 }
 
 TEST_F(ReceiverMachineTest, SourceThatAnnouncesItselfAgainHasForgottenWhatItWasAsked) {
   ReceiverMachine machine = Reading(2);
   EXPECT_TRUE(OnlyMessage(Say(machine, AnnounceMessage(id_))).message.has_open());
-  EXPECT_THAT(IndexesOf(OnlyMessage(Say(machine, HeaderMessage(id_), "header"))),
-              ElementsAre(0, 1));
+  EXPECT_EQ(CreditOf(OnlyMessage(Say(machine, HeaderMessage(id_), "header"))), 2u);
 }
 
-TEST_F(ReceiverMachineTest, WhatAnEarlierProcessHasStoredIsNotAskedFor) {
+TEST_F(ReceiverMachineTest, WhatAnEarlierProcessHasStoredIsSaidAndNotTakenAgain) {
   ReceiverMachine machine = Machine(SetOf({0, 2}), "header");
-  machine.OnConnected(0, now_);
+  const MessageOut open = OnlyMessage(machine.OnConnected(0, now_));
+  EXPECT_EQ(open.message.open().have(), SetOf({0, 2}).Encode());
   EXPECT_THAT(machine.OnHeaderOpened(now_), IsEmpty()) << "not over this connection yet";
-  EXPECT_THAT(IndexesOf(OnlyMessage(Say(machine, HeaderMessage(id_), "header"))),
-              ElementsAre(1, 3));
+  EXPECT_EQ(CreditOf(OnlyMessage(Say(machine, HeaderMessage(id_), "header"))), 2u);
   ExpectRefused(Arrive(machine, 2), "chunk-twice");
 }
 
@@ -250,8 +256,11 @@ TEST_F(ReceiverMachineTest, ChunkOutOfRangeIsRefused) {
   ExpectRefused(Say(machine, ChunkMessage(id_, 4, "s"), "bytes"), "chunk-out-of-range");
 }
 
-TEST_F(ReceiverMachineTest, ChunkNotAskedForIsRefused) {
+TEST_F(ReceiverMachineTest, ChunkBeyondTheCreditIsRefused) {
   ReceiverMachine machine = Reading(2);
+  for (const uint32_t index : {3u, 1u}) {
+    EXPECT_THAT(AllOf<ChunkArrived>(Arrive(machine, index)), SizeIs(1)) << "any may be sent";
+  }
   ExpectRefused(Arrive(machine, 2), "chunk-not-asked");
 }
 
@@ -287,8 +296,8 @@ TEST_F(ReceiverMachineTest, MessageAboutAnotherTransferIsRefused) {
 
 TEST_F(ReceiverMachineTest, MessagesThatAreNotASendersAreRefused) {
   for (const v1::BulkMessage& message :
-       {OpenMessage(id_, 0), FetchMessage(id_, {0}), PingMessage(id_), ClosedMessage(id_),
-        VerifiedMessage(id_, stream_.droplet_sha256, 1)}) {
+       {OpenMessage(id_, 0, ChunkSet(4)), FetchMessage(id_, {0}), CreditMessage(id_, 1, {}),
+        PingMessage(id_), ClosedMessage(id_), VerifiedMessage(id_, stream_.droplet_sha256, 1)}) {
     ReceiverMachine machine = Reading();
     ExpectRefused(Say(machine, message), "unexpected-message");
   }

@@ -1,6 +1,8 @@
 #include "common/transfer/sender_machine.h"
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,15 +20,15 @@ Status Refuse(StatusCode code, std::string_view name, std::string_view message) 
 }  // namespace
 
 SenderMachine::SenderMachine(Options options, absl::Duration now)
-    : options_(std::move(options)), receivers_(options_.receivers) {
-  SLUICE_CHECK(!receivers_.empty());
-  for (Receiver& receiver : receivers_) {
-    receiver.heard_at = now;
-    receiver.sent.resize(options_.layout.chunk_count);
+    : options_(std::move(options)), choice_(options_.layout.chunk_count, options_.receivers) {
+  SLUICE_CHECK(options_.receivers > 0);
+  for (size_t i = 0; i < options_.receivers; ++i) {
+    receivers_.push_back(
+        {.heard_at = now, .asked = {}, .sent = ChunkSet(options_.layout.chunk_count)});
   }
 }
 
-Effects SenderMachine::OnChunkSealed(SealedChunk chunk) {
+Effects SenderMachine::OnChunkSealed(SealedChunk chunk, absl::Duration now) {
   Effects effects;
   if (ended_) return effects;
   ordered_.erase(chunk.index);
@@ -34,12 +36,12 @@ Effects SenderMachine::OnChunkSealed(SealedChunk chunk) {
   for (size_t peer = 0; peer < receivers_.size(); ++peer) {
     if (receivers_[peer].asked.erase(chunk.index) > 0) peers.push_back(peer);
   }
-  for (const size_t peer : peers) receivers_[peer].sent[chunk.index] = true;
+  for (const size_t peer : peers) receivers_[peer].sent.Insert(chunk.index);
   const bool keep = WantedLater(chunk.index);
   for (const size_t peer : peers) {
     // The last one gets the bytes themselves: with one receiver, nothing is ever copied.
     const bool last = peer == peers.back() && !keep;
-    effects.push_back(ChunkOut(peer, chunk, last ? std::move(chunk.sealed) : chunk.sealed));
+    effects.push_back(ChunkOut(peer, chunk, last ? std::move(chunk.sealed) : chunk.sealed, now));
   }
   if (keep) Keep(std::move(chunk));
   return effects;
@@ -47,11 +49,13 @@ Effects SenderMachine::OnChunkSealed(SealedChunk chunk) {
 
 bool SenderMachine::WantedLater(uint32_t index) const {
   return std::any_of(receivers_.begin(), receivers_.end(), [index](const Receiver& receiver) {
-    return !receiver.verified && !receiver.sent[index];
+    return !receiver.verified && !receiver.sent.Contains(index);
   });
 }
 
-MessageOut SenderMachine::ChunkOut(size_t peer, const SealedChunk& chunk, std::string sealed) {
+MessageOut SenderMachine::ChunkOut(size_t peer, const SealedChunk& chunk, std::string sealed,
+                                   absl::Duration now) {
+  choice_.OnSent(peer, chunk.index, now);
   return {peer, ChunkMessage(options_.layout.transfer, chunk.index, chunk.signature),
           std::move(sealed)};
 }
@@ -71,17 +75,23 @@ Effects SenderMachine::OnConnected(size_t peer, absl::Duration now) {
   if (ended_) return effects;
   Receiver& receiver = receivers_[peer];
   receiver.connected = true;
-  receiver.open = false;
-  receiver.asked.clear();
   receiver.heard_at = now;
+  CloseLine(peer);
   effects.push_back(MessageOut{peer, AnnounceMessage(options_.layout.transfer), ""});
   return effects;
 }
 
 void SenderMachine::OnUnreachable(size_t peer, const Status&) {
   receivers_[peer].connected = false;
-  receivers_[peer].open = false;
-  receivers_[peer].asked.clear();
+  CloseLine(peer);
+}
+
+void SenderMachine::CloseLine(size_t peer) {
+  Receiver& receiver = receivers_[peer];
+  receiver.open = false;
+  receiver.credit = 0;
+  for (const uint32_t index : receiver.asked) choice_.TakeBack(peer, index);
+  receiver.asked.clear();
 }
 
 Effects SenderMachine::OnMessage(size_t peer, const v1::BulkMessage& message, std::string,
@@ -95,11 +105,15 @@ Effects SenderMachine::OnMessage(size_t peer, const v1::BulkMessage& message, st
   receiver.heard_at = now;
   switch (message.body_case()) {
     case v1::BulkMessage::kOpen:
-      return OnOpen(peer, message.open());
+      return OnOpen(peer, message.open(), now);
+    case v1::BulkMessage::kCredit:
+      return OnCredit(peer, message.credit(), now);
+    case v1::BulkMessage::kFellows:
+      return OnFellows(peer, message.fellows(), now);
     case v1::BulkMessage::kFetch:
-      return OnFetch(peer, message.fetch());
+      return OnFetch(peer, message.fetch(), now);
     case v1::BulkMessage::kVerified:
-      return OnVerified(peer, message.verified());
+      return OnVerified(peer, message.verified(), now);
     case v1::BulkMessage::kPing: {
       Effects effects;
       effects.push_back(MessageOut{peer, PongMessage(options_.layout.transfer), ""});
@@ -114,22 +128,122 @@ Effects SenderMachine::OnMessage(size_t peer, const v1::BulkMessage& message, st
   }
 }
 
-Effects SenderMachine::OnOpen(size_t peer, const v1::BulkOpen& open) {
+Effects SenderMachine::OnOpen(size_t peer, const v1::BulkOpen& open, absl::Duration now) {
   if (open.target_index() != peer) {
     return GiveUp(Refuse(
         StatusCode::kAborted, "wrong-target-index",
         absl::StrFormat("calls itself number %d, and is number %d", open.target_index(), peer)));
   }
+  auto stored = ChunkSet::Decode(open.have(), options_.layout.chunk_count);
+  if (!stored.ok()) return GiveUp(stored.status());
   Receiver& receiver = receivers_[peer];
+  // Who opens has no credit out: whatever it allowed before, it will allow again.
+  CloseLine(peer);
   receiver.open = true;
-  // Who opens has no request under way: whatever it asked for before, it will ask for again.
-  receiver.asked.clear();
+  const auto reading_at = ReadingForOthersAt(peer);
+  const auto lacks = stored->FirstMissing();
+  choice_.OnOpen(peer, *std::move(stored));
+  // Far behind the others, it goes with them, and what they have had is read once more at the end.
+  if (reading_at && lacks && *lacks + kCreditChunksMax < *reading_at) {
+    choice_.Join(peer, *reading_at);
+  }
   Effects effects;
   effects.push_back(MessageOut{peer, HeaderMessage(options_.layout.transfer), options_.header});
+  Effects handed = HandOut(now);
+  std::move(handed.begin(), handed.end(), std::back_inserter(effects));
   return effects;
 }
 
-Effects SenderMachine::OnFetch(size_t peer, const v1::BulkFetch& fetch) {
+std::optional<uint32_t> SenderMachine::ReadingForOthersAt(size_t peer) const {
+  std::optional<uint32_t> first;
+  const bool others = std::any_of(receivers_.begin(), receivers_.end(), [&](const Receiver& other) {
+    return &other != &receivers_[peer] && other.open && !other.verified;
+  });
+  if (!others) return first;
+  if (!ordered_.empty()) first = *ordered_.begin();
+  if (!kept_.empty()) first = std::min(kept_.begin()->first, first.value_or(kept_.begin()->first));
+  return first;
+}
+
+bool SenderMachine::CreditExceeded(size_t peer) const {
+  return receivers_[peer].credit + choice_.under_way(peer) > kCreditChunksMax;
+}
+
+Effects SenderMachine::OnCredit(size_t peer, const v1::BulkCredit& credit, absl::Duration now) {
+  Receiver& receiver = receivers_[peer];
+  if (!receiver.open) {
+    return GiveUp(Refuse(StatusCode::kAborted, "unexpected-message",
+                         "takes chunks before it has opened the stream"));
+  }
+  const std::vector<uint32_t> stored(credit.stored().begin(), credit.stored().end());
+  for (const uint32_t index : stored) {
+    if (index < options_.layout.chunk_count) continue;
+    return GiveUp(
+        Refuse(StatusCode::kAborted, "chunk-stored-out-of-range",
+               absl::StrFormat("has stored chunk %d of %d", index, options_.layout.chunk_count)));
+  }
+  // One that has no fellows need not say so.
+  if (!std::exchange(receiver.told_fellows, true)) choice_.OnFellows(peer, {});
+  choice_.OnStored(peer, stored, now);
+  receiver.credit += std::min(credit.chunks(), kCreditChunksMax + 1);
+  if (CreditExceeded(peer)) {
+    return GiveUp(Refuse(
+        StatusCode::kAborted, "credit-exceeded",
+        absl::StrFormat("takes more than %d chunks that it has not stored", kCreditChunksMax)));
+  }
+  return HandOut(now);
+}
+
+Effects SenderMachine::OnFellows(size_t peer, const v1::BulkFellows& fellows, absl::Duration now) {
+  std::set<size_t> named;
+  for (const uint32_t fellow : fellows.target_indexes()) {
+    if (fellow >= receivers_.size() || fellow == peer || !named.insert(fellow).second) {
+      return GiveUp(Refuse(StatusCode::kAborted, "wrong-fellow",
+                           absl::StrFormat("has a line to number %d of %d, itself or one twice",
+                                           fellow, receivers_.size())));
+    }
+  }
+  receivers_[peer].told_fellows = true;
+  choice_.OnFellows(peer, {named.begin(), named.end()});
+  return HandOut(now);
+}
+
+Effects SenderMachine::HandOut(absl::Duration now) {
+  Effects effects;
+  ChunksWanted wanted;
+  const size_t first = first_in_turn_;
+  for (bool more = true; more;) {
+    more = false;
+    for (size_t i = 0; i < receivers_.size(); ++i) {
+      const size_t peer = (first + i) % receivers_.size();
+      Receiver& receiver = receivers_[peer];
+      if (!receiver.open || receiver.verified || receiver.credit == 0) continue;
+      const auto index = choice_.Hand(peer);
+      if (!index) continue;
+      --receiver.credit;
+      Give(peer, *index, now, effects, wanted);
+      first_in_turn_ = peer + 1;
+      more = true;
+    }
+  }
+  if (!wanted.indexes.empty()) effects.push_back(std::move(wanted));
+  return effects;
+}
+
+void SenderMachine::Give(size_t peer, uint32_t index, absl::Duration now, Effects& effects,
+                         ChunksWanted& wanted) {
+  Receiver& receiver = receivers_[peer];
+  if (receiver.sent.Contains(index)) bytes_again_ += options_.layout.SealedBytes(index);
+  if (const auto kept = kept_.find(index); kept != kept_.end()) {
+    receiver.sent.Insert(index);
+    effects.push_back(ChunkOut(peer, kept->second, kept->second.sealed, now));
+    return;
+  }
+  receiver.asked.insert(index);
+  if (ordered_.insert(index).second) wanted.indexes.push_back(index);
+}
+
+Effects SenderMachine::OnFetch(size_t peer, const v1::BulkFetch& fetch, absl::Duration now) {
   Receiver& receiver = receivers_[peer];
   if (!receiver.open) {
     return GiveUp(Refuse(StatusCode::kAborted, "unexpected-message",
@@ -143,25 +257,21 @@ Effects SenderMachine::OnFetch(size_t peer, const v1::BulkFetch& fetch) {
           Refuse(StatusCode::kAborted, "chunk-asked-out-of-range",
                  absl::StrFormat("asks for chunk %d of %d", index, options_.layout.chunk_count)));
     }
-    if (receiver.sent[index]) bytes_again_ += options_.layout.SealedBytes(index);
-    if (const auto kept = kept_.find(index); kept != kept_.end()) {
-      receiver.sent[index] = true;
-      effects.push_back(ChunkOut(peer, kept->second, kept->second.sealed));
-      continue;
-    }
-    receiver.asked.insert(index);
-    if (receiver.asked.size() > kCreditChunksMax) {
+    if (receiver.asked.contains(index)) continue;
+    choice_.HandNamed(peer, index);
+    if (CreditExceeded(peer)) {
       return GiveUp(
           Refuse(StatusCode::kAborted, "credit-exceeded",
                  absl::StrFormat("asks for more than %d chunks at once", kCreditChunksMax)));
     }
-    if (ordered_.insert(index).second) wanted.indexes.push_back(index);
+    Give(peer, index, now, effects, wanted);
   }
   if (!wanted.indexes.empty()) effects.push_back(std::move(wanted));
   return effects;
 }
 
-Effects SenderMachine::OnVerified(size_t peer, const v1::BulkVerified& verified) {
+Effects SenderMachine::OnVerified(size_t peer, const v1::BulkVerified& verified,
+                                  absl::Duration now) {
   Receiver& receiver = receivers_[peer];
   const auto sha256 = crypto::Sha256Digest::FromBytes(verified.sha256());
   if (!sha256.ok() || verified.bytes() != options_.layout.droplet_bytes ||
@@ -171,6 +281,9 @@ Effects SenderMachine::OnVerified(size_t peer, const v1::BulkVerified& verified)
   }
   receiver.verified = true;
   receiver.asked.clear();
+  std::vector<uint32_t> all(options_.layout.chunk_count);
+  std::iota(all.begin(), all.end(), 0);
+  choice_.OnStored(peer, all, now);
   Effects effects;
   effects.push_back(MessageOut{peer, ClosedMessage(options_.layout.transfer), ""});
   for (const Receiver& other : receivers_) {
@@ -190,6 +303,9 @@ Effects SenderMachine::OnTime(absl::Duration now) {
     receiver.connected = false;
     effects.push_back(HungUp{peer, PeerSilent("a receiver", now - receiver.heard_at)});
   }
+  choice_.OnTime(now);
+  Effects handed = HandOut(now);
+  std::move(handed.begin(), handed.end(), std::back_inserter(effects));
   return effects;
 }
 

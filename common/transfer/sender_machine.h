@@ -1,9 +1,10 @@
-// The source's end of a transfer, to one receiver or many: answers what each asks for.
+// The source's end of a transfer, to one receiver or many: hands out chunks to whoever has credit.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/crypto/digest.h"
+#include "common/transfer/chunk_choice.h"
+#include "common/transfer/chunk_set.h"
 #include "common/transfer/stream_layout.h"
 #include "common/transfer/stream_machine.h"
 
@@ -20,10 +23,11 @@ namespace sluice::transfer {
 // side by side cost one reading.
 inline constexpr uint64_t kKeptBytesMax = 4 << 20;
 
-// Keeps no record of what was sent: receivers know what they lack, and may ask for it again, over
-// another connection too. ChunksWanted names each chunk once until OnChunkSealed() brings it. The
-// transfer ends well when every receiver has said that the whole digest holds, and fails for all
-// when one fails; a receiver that is away is waited for.
+// Receivers say what they have and how much more they take; which chunk goes to whom is for
+// ChunkChoice to say. Credit that finds no chunk is kept until there is one. ChunksWanted names
+// each chunk once until OnChunkSealed() brings it. The transfer ends well when every receiver has
+// said that the whole digest holds, and fails for all when one fails; a receiver that is away is
+// waited for.
 class SenderMachine final : public StreamMachine {
  public:
   struct Options {
@@ -36,13 +40,14 @@ class SenderMachine final : public StreamMachine {
   SenderMachine(Options options, absl::Duration now);
 
   // One of ChunksWanted, to whoever still wants it.
-  Effects OnChunkSealed(SealedChunk chunk);
+  Effects OnChunkSealed(SealedChunk chunk, absl::Duration now);
 
   Effects OnConnected(size_t peer, absl::Duration now) override;
   void OnUnreachable(size_t peer, const Status& why) override;
   // Refused by name, which ends the transfer. Aborted: "wrong-transfer", "unexpected-message",
-  // "wrong-target-index", "chunk-asked-out-of-range", "credit-exceeded" (more than kCreditChunksMax
-  // asked for and not sent); DataLoss "verified-mismatch" (another digest or length).
+  // "wrong-target-index", "wrong-fellow", "chunk-asked-out-of-range", "chunk-stored-out-of-range",
+  // "credit-exceeded" (more than kCreditChunksMax that may be sent, or were and are not stored);
+  // DataLoss "chunk-map-malformed", "verified-mismatch" (another digest or length).
   Effects OnMessage(size_t peer, const v1::BulkMessage& message, std::string payload,
                     absl::Duration now) override;
   Effects OnTime(absl::Duration now) override;
@@ -56,20 +61,37 @@ class SenderMachine final : public StreamMachine {
     bool connected = false;
     bool open = false;  // on this connection
     bool verified = false;
+    bool told_fellows = false;
     absl::Duration heard_at;
-    std::set<uint32_t> asked;  // and not sent yet
-    std::vector<bool> sent;    // by index, over all connections: for the figures alone
+    uint32_t credit = 0;       // chunks that it takes, of our choosing
+    std::set<uint32_t> asked;  // handed to it and not sent yet
+    ChunkSet sent;  // over all connections: for the figures, and to keep what others lack
   };
 
-  Effects OnOpen(size_t peer, const v1::BulkOpen& open);
-  Effects OnFetch(size_t peer, const v1::BulkFetch& fetch);
-  Effects OnVerified(size_t peer, const v1::BulkVerified& verified);
-  MessageOut ChunkOut(size_t peer, const SealedChunk& chunk, std::string sealed);
+  Effects OnOpen(size_t peer, const v1::BulkOpen& open, absl::Duration now);
+  Effects OnCredit(size_t peer, const v1::BulkCredit& credit, absl::Duration now);
+  Effects OnFetch(size_t peer, const v1::BulkFetch& fetch, absl::Duration now);
+  Effects OnFellows(size_t peer, const v1::BulkFellows& fellows, absl::Duration now);
+  Effects OnVerified(size_t peer, const v1::BulkVerified& verified, absl::Duration now);
+  // Uses what credit there is, a chunk for each receiver in turn.
+  Effects HandOut(absl::Duration now);
+  // To be sent to `peer` now, or when it has been sealed.
+  void Give(size_t peer, uint32_t index, absl::Duration now, Effects& effects,
+            ChunksWanted& wanted);
+  // What this receiver was to be sent it is not sent.
+  void CloseLine(size_t peer);
+  bool CreditExceeded(size_t peer) const;
+  MessageOut ChunkOut(size_t peer, const SealedChunk& chunk, std::string sealed,
+                      absl::Duration now);
+  // The first chunk that is kept or being read while there are others to read for.
+  std::optional<uint32_t> ReadingForOthersAt(size_t peer) const;
   void Keep(SealedChunk chunk);
   bool WantedLater(uint32_t index) const;
 
   const Options options_;
   std::vector<Receiver> receivers_;
+  ChunkChoice choice_;
+  size_t first_in_turn_ = 0;
   std::set<uint32_t> ordered_;            // in ChunksWanted, and not come yet
   std::map<uint32_t, SealedChunk> kept_;  // by index
   std::deque<uint32_t> kept_order_;       // oldest first

@@ -36,9 +36,13 @@ class SenderMachineTest : public testing::Test {
     SenderMachine machine = Machine(receivers);
     for (uint32_t peer = 0; peer < receivers; ++peer) {
       machine.OnConnected(peer, now_);
-      Say(machine, OpenMessage(id_, peer), peer);
+      Say(machine, OpenMessage(id_, peer, None()), peer);
     }
     return machine;
+  }
+  ChunkSet None() const { return ChunkSet(stream_.layout.chunk_count); }
+  v1::BulkMessage Credit(uint32_t chunks, const std::vector<uint32_t>& stored = {}) const {
+    return CreditMessage(id_, chunks, stored);
   }
   SealedChunk Chunk(uint32_t index) const {
     return {index, std::string(kSignatureBytes, 's'), "sealed " + std::to_string(index)};
@@ -80,12 +84,12 @@ class SmallSenderMachineTest : public SenderMachineTest {
 TEST_F(SmallSenderMachineTest, WholeTransferGoesFromAnnouncementToClosed) {
   SenderMachine machine = Machine();
   EXPECT_TRUE(OnlyMessage(machine.OnConnected(0, now_)).message.has_announce());
-  const MessageOut header = OnlyMessage(Say(machine, OpenMessage(id_, 0)));
+  const MessageOut header = OnlyMessage(Say(machine, OpenMessage(id_, 0, None())));
   EXPECT_TRUE(header.message.has_header());
   EXPECT_EQ(header.payload, "header");
-  EXPECT_THAT(Wanted(Say(machine, FetchMessage(id_, {0, 1}))), ElementsAre(0, 1));
+  EXPECT_THAT(Wanted(Say(machine, Credit(2))), ElementsAre(0, 1));
   for (const uint32_t index : {1u, 0u}) {
-    const MessageOut chunk = OnlyMessage(machine.OnChunkSealed(Chunk(index)));
+    const MessageOut chunk = OnlyMessage(machine.OnChunkSealed(Chunk(index), now_));
     EXPECT_EQ(chunk.message.chunk().index(), index);
     EXPECT_EQ(chunk.message.chunk().signature(), Chunk(index).signature);
     EXPECT_EQ(chunk.payload, Chunk(index).sealed);
@@ -96,11 +100,11 @@ TEST_F(SmallSenderMachineTest, WholeTransferGoesFromAnnouncementToClosed) {
   EXPECT_EQ(machine.bytes_again(), 0u);
 }
 
-TEST_F(SmallSenderMachineTest, ChunkThatTwoReceiversWantIsReadOnce) {
+TEST_F(SmallSenderMachineTest, ChunkForTwoReceiversThatDoNotReachEachOtherIsReadOnce) {
   SenderMachine machine = Opened(2);
-  EXPECT_THAT(Wanted(Say(machine, FetchMessage(id_, {0}), 0)), ElementsAre(0));
-  EXPECT_THAT(Say(machine, FetchMessage(id_, {0}), 1), IsEmpty());
-  const auto out = AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0)));
+  EXPECT_THAT(Wanted(Say(machine, Credit(1), 0)), ElementsAre(0));
+  EXPECT_THAT(Say(machine, Credit(1), 1), IsEmpty());
+  const auto out = AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0), now_));
   ASSERT_THAT(out, SizeIs(2));
   for (size_t peer : {0, 1}) {
     EXPECT_EQ(out[peer].peer, peer);
@@ -110,9 +114,9 @@ TEST_F(SmallSenderMachineTest, ChunkThatTwoReceiversWantIsReadOnce) {
 
 TEST_F(SmallSenderMachineTest, ChunkIsKeptForAReceiverThatComesALittleLater) {
   SenderMachine machine = Opened(2);
-  Say(machine, FetchMessage(id_, {0}), 0);
-  EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(0))).peer, 0u);
-  const Effects second = Say(machine, FetchMessage(id_, {0}), 1);
+  Say(machine, Credit(1), 0);
+  EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(0), now_)).peer, 0u);
+  const Effects second = Say(machine, Credit(1), 1);
   EXPECT_EQ(OnlyMessage(second).peer, 1u);
   EXPECT_EQ(OnlyMessage(second).payload, Chunk(0).sealed);
   EXPECT_EQ(machine.bytes_again(), 0u);
@@ -126,12 +130,12 @@ TEST_F(SenderMachineTest, WhatIsKeptIsBoundedAndTheOldestIsReadAgain) {
   const auto say = [&](size_t peer, const v1::BulkMessage& message) {
     return machine.OnMessage(peer, message, "", now_);
   };
-  for (uint32_t peer : {0u, 1u}) say(peer, OpenMessage(id, peer));
+  for (uint32_t peer : {0u, 1u}) say(peer, OpenMessage(id, peer, ChunkSet(10)));
   constexpr uint32_t kKept = kKeptBytesMax / kChunkBytesDefault;
-  say(0, FetchMessage(id, Range(0, kKept + 1)));
-  for (uint32_t index = 0; index <= kKept; ++index) machine.OnChunkSealed(Chunk(index));
-  EXPECT_THAT(Wanted(say(1, FetchMessage(id, {0}))), ElementsAre(0)) << "given up";
-  EXPECT_THAT(Wanted(say(1, FetchMessage(id, {1}))), IsEmpty()) << "still there";
+  say(0, CreditMessage(id, kKept + 1, {}));
+  for (uint32_t index = 0; index <= kKept; ++index) machine.OnChunkSealed(Chunk(index), now_);
+  EXPECT_THAT(Wanted(say(1, CreditMessage(id, 1, {}))), ElementsAre(0)) << "given up";
+  EXPECT_THAT(Wanted(say(1, CreditMessage(id, 1, {}))), IsEmpty()) << "still there";
 }
 
 TEST_F(SenderMachineTest, LastChunkIsWantedAndTheOneAfterItRefused) {
@@ -144,44 +148,135 @@ TEST_F(SenderMachineTest, ChunkAskedTwiceIsSentOnceWhileItIsAwaited) {
   SenderMachine machine = Opened();
   Say(machine, FetchMessage(id_, {5}));
   EXPECT_THAT(Say(machine, FetchMessage(id_, {5})), IsEmpty());
-  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(5))), SizeIs(1));
+  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(5), now_)), SizeIs(1));
 }
 
 TEST_F(SenderMachineTest, ChunkAskedForAgainAfterItWasSentIsReadAgainAndCounted) {
   SenderMachine machine = Opened();
   Say(machine, FetchMessage(id_, {5}));
-  machine.OnChunkSealed(Chunk(5));
+  machine.OnChunkSealed(Chunk(5), now_);
   EXPECT_THAT(Wanted(Say(machine, FetchMessage(id_, {5}))), ElementsAre(5));
-  EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(5))).payload, Chunk(5).sealed);
+  EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(5), now_)).payload, Chunk(5).sealed);
   EXPECT_EQ(machine.bytes_again(), stream_.layout.SealedBytes(5));
 }
 
 TEST_F(SenderMachineTest, CreditIsBoundedOnBothSidesOfItsLimit) {
   SenderMachine machine = Opened();
-  EXPECT_THAT(AllOf<Ended>(Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)))), IsEmpty());
-  // One is sent, so one more may be asked for.
-  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0))), SizeIs(1));
-  EXPECT_THAT(AllOf<Ended>(Say(machine, FetchMessage(id_, {kCreditChunksMax}))), IsEmpty());
-  ExpectRefused(Say(machine, FetchMessage(id_, {kCreditChunksMax + 1})), "credit-exceeded");
+  EXPECT_THAT(AllOf<Ended>(Say(machine, Credit(kCreditChunksMax))), IsEmpty());
+  // One is stored, so one more may come.
+  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0), now_)), SizeIs(1));
+  EXPECT_THAT(AllOf<Ended>(Say(machine, Credit(1, {0}))), IsEmpty());
+  ExpectRefused(Say(machine, Credit(1)), "credit-exceeded");
 }
 
-TEST_F(SenderMachineTest, WhatWasAskedForOverABrokenConnectionIsNotSentOverTheNext) {
+TEST_F(SenderMachineTest, CreditOfMoreThanANumberHoldsIsRefused) {
   SenderMachine machine = Opened();
-  Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)));
+  Say(machine, Credit(kCreditChunksMax));
+  ExpectRefused(Say(machine, Credit(UINT32_MAX - kCreditChunksMax + 2)), "credit-exceeded");
+}
+
+TEST_F(SenderMachineTest, ChunksAskedForByNameAreOfTheSameBound) {
+  SenderMachine machine = Opened();
+  EXPECT_THAT(AllOf<Ended>(Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)))), IsEmpty());
+  ExpectRefused(Say(machine, FetchMessage(id_, {kCreditChunksMax})), "credit-exceeded");
+}
+
+TEST_F(SenderMachineTest, WhatWasForABrokenConnectionIsNotSentOverTheNext) {
+  SenderMachine machine = Opened();
+  Say(machine, Credit(kCreditChunksMax));
   machine.OnUnreachable(0, NamedError(StatusCode::kUnavailable, "peer-unreachable", "cut"));
   EXPECT_FALSE(machine.connected());
   machine.OnConnected(0, now_);
-  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0))), IsEmpty());
-  ExpectRefused(Say(machine, FetchMessage(id_, {1})), "unexpected-message");
+  EXPECT_THAT(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0), now_)), IsEmpty());
+  ExpectRefused(Say(machine, Credit(1)), "unexpected-message");
 }
 
 TEST_F(SenderMachineTest, ReceiverThatOpensAgainHasAllItsCreditAgain) {
   SenderMachine machine = Opened();
-  Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)));
-  EXPECT_EQ(OnlyMessage(Say(machine, OpenMessage(id_, 0))).payload, "header");
-  const Effects asked = Say(machine, FetchMessage(id_, Range(0, kCreditChunksMax)));
-  EXPECT_THAT(AllOf<Ended>(asked), IsEmpty());
-  EXPECT_THAT(Wanted(asked), IsEmpty()) << "they are being read already";
+  Say(machine, Credit(kCreditChunksMax));
+  EXPECT_EQ(OnlyMessage(Say(machine, OpenMessage(id_, 0, None()))).payload, "header");
+  const Effects credit = Say(machine, Credit(kCreditChunksMax));
+  EXPECT_THAT(AllOf<Ended>(credit), IsEmpty());
+  EXPECT_THAT(Wanted(credit), IsEmpty()) << "they are being read already";
+}
+
+TEST_F(SenderMachineTest, ReceiverThatOpensAgainIsSentWhatItLacksAndThatIsCounted) {
+  SenderMachine machine = Opened();
+  Say(machine, Credit(3));
+  for (const uint32_t index : {0u, 1u, 2u}) machine.OnChunkSealed(Chunk(index), now_);
+  ChunkSet stored = None();
+  stored.Insert(1);
+  Say(machine, OpenMessage(id_, 0, stored));
+  EXPECT_THAT(Wanted(Say(machine, Credit(3))), ElementsAre(0, 2, 3));
+  EXPECT_EQ(machine.bytes_again(), 2 * stream_.layout.SealedBytes(0));
+}
+
+TEST_F(SenderMachineTest, ReceiverThatComesLateGoesWithTheOthersAndHasTheHeadAtTheEnd) {
+  constexpr uint32_t kChunks = 203;
+  constexpr uint32_t kKept = kKeptBytesMax / kChunkBytesDefault;
+  const auto cut =
+      StreamLayout::Cut(id_, kChunks * uint64_t{kChunkBytesDefault}, kChunkBytesDefault);
+  ASSERT_THAT(cut, IsOk());
+  SenderMachine machine({*cut, "header", 2, stream_.droplet_sha256, kSilenceMax}, now_);
+  Say(machine, OpenMessage(id_, 0, ChunkSet(kChunks)), 0);
+  for (uint32_t index = 0; index < 200; ++index) {
+    Say(machine, CreditMessage(id_, 1, index == 0 ? Range(0, 0) : Range(index - 1, index)), 0);
+    machine.OnChunkSealed(Chunk(index), now_);
+  }
+  Say(machine, CreditMessage(id_, 1, {199}), 0);
+  Say(machine, OpenMessage(id_, 1, ChunkSet(kChunks)), 1);
+  const Effects joined = Say(machine, CreditMessage(id_, kKept + 3, {}), 1);
+  const auto kept = AllOf<MessageOut>(joined);
+  ASSERT_THAT(kept, SizeIs(kKept));
+  EXPECT_EQ(kept.front().message.chunk().index(), 200 - kKept);
+  EXPECT_THAT(Wanted(joined), ElementsAre(201, 202)) << "200 is being read already";
+  for (const uint32_t index : {200u, 201u, 202u}) machine.OnChunkSealed(Chunk(index), now_);
+  EXPECT_THAT(Wanted(Say(machine, CreditMessage(id_, 2, Range(200 - kKept, 203)), 1)),
+              ElementsAre(0, 1));
+}
+
+TEST_F(SenderMachineTest, FellowsAreSentEachChunkOnceBetweenThem) {
+  SenderMachine machine = Opened(3);
+  Say(machine, FellowsMessage(id_, {1}), 0);
+  Say(machine, FellowsMessage(id_, {0}), 1);
+  EXPECT_THAT(Wanted(Say(machine, Credit(2), 0)), ElementsAre(0, 1));
+  EXPECT_THAT(Wanted(Say(machine, Credit(2), 1)), ElementsAre(2, 3));
+  EXPECT_THAT(Say(machine, Credit(2), 2), IsEmpty()) << "0 and 1, which are being read";
+  EXPECT_EQ(AllOf<MessageOut>(machine.OnChunkSealed(Chunk(0), now_)).size(), 2u);
+  EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(2), now_)).peer, 1u);
+}
+
+TEST_F(SmallSenderMachineTest, CreditThatFindsNoChunkIsKeptUntilThereIsOne) {
+  SenderMachine machine = Opened(2);
+  Say(machine, FellowsMessage(id_, {1}), 0);
+  Say(machine, FellowsMessage(id_, {0}), 1);
+  Say(machine, Credit(2), 0);
+  EXPECT_THAT(Say(machine, Credit(2), 1), IsEmpty());
+  machine.OnUnreachable(0, NamedError(StatusCode::kUnavailable, "peer-unreachable", "cut"));
+  machine.OnTime(now_);
+  for (const uint32_t index : {0u, 1u}) {
+    EXPECT_EQ(OnlyMessage(machine.OnChunkSealed(Chunk(index), now_)).peer, 1u);
+  }
+}
+
+TEST_F(SenderMachineTest, ChunksThatWereStoredOutsideTheStreamAreRefused) {
+  SenderMachine machine = Opened();
+  ExpectRefused(Say(machine, Credit(1, {300})), "chunk-stored-out-of-range");
+}
+
+TEST_F(SenderMachineTest, MapThatIsNotOneIsRefused) {
+  SenderMachine machine = Machine();
+  v1::BulkMessage open = OpenMessage(id_, 0, None());
+  open.mutable_open()->set_have("\x02");
+  ExpectRefused(Say(machine, open), "chunk-map-malformed");
+}
+
+TEST_F(SenderMachineTest, FellowsThatAreNoneAreRefused) {
+  for (const std::vector<uint32_t>& fellows : {std::vector<uint32_t>{0}, {2}, {1, 1}}) {
+    SenderMachine machine = Machine(2);
+    machine.OnConnected(0, now_);
+    ExpectRefused(Say(machine, FellowsMessage(id_, fellows)), "wrong-fellow");
+  }
 }
 
 TEST_F(SmallSenderMachineTest, VerifiedOfAReceiverThatAnEarlierProcessHasServedCounts) {
@@ -206,7 +301,7 @@ TEST_F(SenderMachineTest, SilentReceiverIsHungUpAtTheLimitAndNotBeforeAndWaitedF
 
 TEST_F(SmallSenderMachineTest, OpenSaidTwiceIsAnsweredTwice) {
   SenderMachine machine = Opened();
-  EXPECT_EQ(OnlyMessage(Say(machine, OpenMessage(id_, 0))).payload, "header");
+  EXPECT_EQ(OnlyMessage(Say(machine, OpenMessage(id_, 0, None()))).payload, "header");
 }
 
 TEST_F(SmallSenderMachineTest, PingIsAnswered) {
@@ -216,8 +311,8 @@ TEST_F(SmallSenderMachineTest, PingIsAnswered) {
 
 TEST_F(SmallSenderMachineTest, TransferEndsWhenTheLastReceiverHasVerified) {
   SenderMachine machine = Opened(2);
-  for (size_t peer : {0, 1}) Say(machine, FetchMessage(id_, {0, 1}), peer);
-  for (uint32_t index : {0u, 1u}) machine.OnChunkSealed(Chunk(index));
+  for (size_t peer : {0, 1}) Say(machine, Credit(2), peer);
+  for (uint32_t index : {0u, 1u}) machine.OnChunkSealed(Chunk(index), now_);
   const Effects first = Say(machine, Verified(), 1);
   EXPECT_TRUE(OnlyMessage(first).message.has_closed());
   EXPECT_THAT(EndOf(first), StatusIs(StatusCode::kUnknown));
@@ -252,19 +347,21 @@ TEST_F(SenderMachineTest, MessageAboutAnotherTransferIsRefused) {
 
 TEST_F(SenderMachineTest, ReceiverThatTakesAnothersPlaceIsRefused) {
   SenderMachine machine = Machine();
-  ExpectRefused(Say(machine, OpenMessage(id_, 1)), "wrong-target-index");
+  ExpectRefused(Say(machine, OpenMessage(id_, 1, None())), "wrong-target-index");
 }
 
 TEST_F(SenderMachineTest, ChunksAreNotGivenBeforeTheStreamIsOpened) {
-  SenderMachine machine = Machine();
-  ExpectRefused(Say(machine, FetchMessage(id_, {0})), "unexpected-message");
+  for (const v1::BulkMessage& message : {FetchMessage(id_, {0}), Credit(1)}) {
+    SenderMachine machine = Machine();
+    ExpectRefused(Say(machine, message), "unexpected-message");
+  }
 }
 
 TEST_F(SmallSenderMachineTest, VerifiedOfOtherBytesIsRefused) {
   const auto refused = [&](const v1::BulkMessage& claim) {
     SenderMachine machine = Opened();
-    Say(machine, FetchMessage(id_, {0, 1}));
-    for (uint32_t index : {0u, 1u}) machine.OnChunkSealed(Chunk(index));
+    Say(machine, Credit(2));
+    for (uint32_t index : {0u, 1u}) machine.OnChunkSealed(Chunk(index), now_);
     ExpectRefused(Say(machine, claim), "verified-mismatch");
   };
   const uint64_t bytes = stream_.layout.droplet_bytes;
@@ -281,8 +378,8 @@ TEST_F(SenderMachineTest, NothingHappensAfterTheEnd) {
   ExpectRefused(machine.GiveUp(why), "cancelled");
   EXPECT_THAT(machine.GiveUp(why), IsEmpty());
   EXPECT_THAT(machine.OnConnected(0, now_), IsEmpty());
-  EXPECT_THAT(machine.OnChunkSealed(Chunk(0)), IsEmpty());
-  EXPECT_THAT(Say(machine, OpenMessage(id_, 0)), IsEmpty());
+  EXPECT_THAT(machine.OnChunkSealed(Chunk(0), now_), IsEmpty());
+  EXPECT_THAT(Say(machine, OpenMessage(id_, 0, None())), IsEmpty());
   EXPECT_THAT(machine.OnTime(now_ + kSilenceMax), IsEmpty());
 }
 

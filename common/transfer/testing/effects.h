@@ -37,4 +37,13 @@ inline std::vector<uint32_t> IndexesOf(const MessageOut& out) {
   return {out.message.fetch().indexes().begin(), out.message.fetch().indexes().end()};
 }
 
+// How many chunks a receiver takes by this message, and what it says to have stored.
+inline uint32_t CreditOf(const MessageOut& out) {
+  SLUICE_CHECK(out.message.has_credit());
+  return out.message.credit().chunks();
+}
+inline std::vector<uint32_t> StoredOf(const MessageOut& out) {
+  return {out.message.credit().stored().begin(), out.message.credit().stored().end()};
+}
+
 }  // namespace sluice::transfer
