@@ -11,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/base/status.h"
+#include "common/transfer/stream_layout.h"
 
 namespace sluice::v1 {
 class ControlMessage;
@@ -37,6 +38,8 @@ struct JobServices {
   // Requested before the running steps are stopped because the process ends: what other agents see
   // of them must then look like a break, not an end.
   std::stop_token leaving;
+  // What droplets are cut into; the same at all agents.
+  uint32_t chunk_bytes = transfer::kChunkBytesDefault;
   // The journal cannot be written: nothing may happen any more, and the process has to end.
   std::function<void(const Status&)> give_up;
 };

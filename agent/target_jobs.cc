@@ -246,7 +246,8 @@ void TargetJobs::StartStep(Job& job, TargetStep step) {
                                  .target_index = key.target_index,
                                  .statement = job.record.statement,
                                  .seal_secret = job.stored.secret,
-                                 .path = job.path.value_or(ChosenPath())},
+                                 .path = job.path.value_or(ChosenPath()),
+                                 .chunk_bytes = services_.chunk_bytes},
                        .trust = services_.authority.trust(),
                        .meter = job.meter,
                        .leaving = services_.leaving};

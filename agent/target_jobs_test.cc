@@ -438,7 +438,8 @@ TEST_F(TargetJobsTest, WhatIsWaitedForAndEachRepeatedUploadIsReported) {
 TEST_F(TargetJobsTest, SpoolIsCleanOnceTheUploadIsDoneAndOfStraysAtTheStart) {
   const auto admit = [this](std::string_view order_sha256) {
     const trust::Artifact& artifact = order_.artifact;
-    ASSERT_THAT(spool_->Admit(*LayoutOf(order_sha256, artifact)), IsOk());
+    ASSERT_THAT(spool_->Admit(*LayoutOf(order_sha256, artifact, transfer::kChunkBytesDefault)),
+                IsOk());
   };
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
   admit(trust::OrderSha256(order_text_));
@@ -451,7 +452,9 @@ TEST_F(TargetJobsTest, SpoolIsCleanOnceTheUploadIsDoneAndOfStraysAtTheStart) {
 
 TEST_F(TargetJobsTest, SpoolIsCleanOnceTheJobIsCancelled) {
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
-  ASSERT_THAT(spool_->Admit(*LayoutOf(trust::OrderSha256(order_text_), order_.artifact)), IsOk());
+  ASSERT_THAT(spool_->Admit(*LayoutOf(trust::OrderSha256(order_text_), order_.artifact,
+                                      transfer::kChunkBytesDefault)),
+              IsOk());
   v1::JobCommand command = Command(v1::JOB_STEP_CANCEL, order_text_);
   command.set_step_order(StepOrder(trust::Action::kCancel));
   Hear(command);

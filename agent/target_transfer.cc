@@ -15,7 +15,8 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
                                               const trust::TrustDocument& trust) {
   const FoundationName& source = terms.order.source.reference.foundation;
   transfer::IncomingOptions options;
-  SLUICE_ASSIGN_OR_RETURN(options.layout, LayoutOf(terms.order_sha256, terms.order.artifact));
+  SLUICE_ASSIGN_OR_RETURN(options.layout,
+                          LayoutOf(terms.order_sha256, terms.order.artifact, terms.chunk_bytes));
   SLUICE_ASSIGN_OR_RETURN(options.droplet_sha256,
                           crypto::Sha256Digest::FromHex(terms.order.artifact.sha256));
   options.statement_sha256 = crypto::Sha256Of(terms.statement);

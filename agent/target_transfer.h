@@ -24,6 +24,7 @@ struct IncomingTerms {
   std::string statement;  // envelope
   Secret seal_secret;     // of this target's seal offer
   ChosenPath path;
+  uint32_t chunk_bytes = transfer::kChunkBytesDefault;
 };
 
 // The statement, signed by the source's agent and about exactly what the order names. Names of

@@ -133,7 +133,8 @@ StatusOr<transfer::TransferSeed> SourceSteps::MakeSeed(const Sending& sending,
                                                        const trust::TrustDocument& trust) {
   SLUICE_ASSIGN_OR_RETURN(const Receivers receivers, ReceiversOf(sending, trust));
   transfer::SeedOptions options;
-  SLUICE_ASSIGN_OR_RETURN(options.layout, LayoutOf(sending.order_sha256, sending.order.artifact));
+  SLUICE_ASSIGN_OR_RETURN(
+      options.layout, LayoutOf(sending.order_sha256, sending.order.artifact, options_.chunk_bytes));
   options.statement_sha256 = crypto::Sha256Of(sending.statement);
   options.recipients = receivers.recipients;
   options.sign = Signer();
@@ -148,7 +149,8 @@ Status SourceSteps::Send(const Sending& sending, const trust::TrustDocument& tru
   }
   SLUICE_ASSIGN_OR_RETURN(Receivers receivers, ReceiversOf(sending, trust));
   transfer::OutgoingOptions options;
-  SLUICE_ASSIGN_OR_RETURN(options.layout, LayoutOf(sending.order_sha256, sending.order.artifact));
+  SLUICE_ASSIGN_OR_RETURN(
+      options.layout, LayoutOf(sending.order_sha256, sending.order.artifact, options_.chunk_bytes));
   SLUICE_ASSIGN_OR_RETURN(options.droplet_sha256,
                           crypto::Sha256Digest::FromHex(sending.order.artifact.sha256));
   options.seed = *sending.seed;

@@ -64,6 +64,7 @@ class SourceSteps final : public SourceWork {
     std::string outgoing_folder;  // for the logs of plain chunks' digests
     // Requested before a step is stopped because the process ends: its receivers then wait.
     std::stop_token leaving;
+    uint32_t chunk_bytes = transfer::kChunkBytesDefault;  // the same at all agents
   };
   // All borrowed but the options and the key.
   SourceSteps(Options options, foundation::CloudController& cloud_controller,

@@ -13,10 +13,10 @@ StatusOr<transfer::TransferId> TransferIdOf(std::string_view order_sha256) {
 }
 
 StatusOr<transfer::StreamLayout> LayoutOf(std::string_view order_sha256,
-                                          const trust::Artifact& artifact) {
+                                          const trust::Artifact& artifact, uint32_t chunk_bytes) {
   SLUICE_ASSIGN_OR_RETURN(const transfer::TransferId transfer, TransferIdOf(order_sha256));
   return transfer::StreamLayout::Cut(transfer, static_cast<uint64_t>(artifact.size_bytes),
-                                     transfer::kChunkBytesDefault);
+                                     chunk_bytes);
 }
 
 StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_view payload_type,

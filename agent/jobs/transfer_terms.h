@@ -2,6 +2,7 @@
 // same order, and whom each expects at the other end.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,7 @@ StatusOr<transfer::TransferId> TransferIdOf(std::string_view order_sha256);
 
 // InvalidArgument "stream-out-of-limits".
 StatusOr<transfer::StreamLayout> LayoutOf(std::string_view order_sha256,
-                                          const trust::Artifact& artifact);
+                                          const trust::Artifact& artifact, uint32_t chunk_bytes);
 
 // The agent of `foundation` that signed the envelope. PermissionDenied "unknown-agent".
 StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_view payload_type,

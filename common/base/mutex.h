@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
+#include "common/base/thread_schedule.h"
 
 namespace sluice {
 
@@ -39,21 +40,42 @@ class ABSL_SCOPED_LOCKABLE MutexLock {
 class ConditionVariable {
  public:
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (ThreadSchedule* schedule = ThreadSchedule::OfThisThread()) {
+      WaitScheduled(*schedule, mutex, absl::InfiniteDuration());
+      return;
+    }
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     condition_.wait(lock);
     lock.release();
   }
   // False when `timeout` passed without a wake-up.
   bool WaitFor(Mutex& mutex, absl::Duration timeout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    if (ThreadSchedule* schedule = ThreadSchedule::OfThisThread()) {
+      return WaitScheduled(*schedule, mutex, timeout);
+    }
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     const auto result = condition_.wait_for(lock, absl::ToChronoNanoseconds(timeout));
     lock.release();
     return result == std::cv_status::no_timeout;
   }
-  void NotifyOne() { condition_.notify_one(); }
-  void NotifyAll() { condition_.notify_all(); }
+  void NotifyOne() {
+    if (ThreadSchedule* schedule = ThreadSchedule::OfThisThread()) schedule->Notify(this);
+    condition_.notify_one();
+  }
+  void NotifyAll() {
+    if (ThreadSchedule* schedule = ThreadSchedule::OfThisThread()) schedule->Notify(this);
+    condition_.notify_all();
+  }
 
  private:
+  bool WaitScheduled(ThreadSchedule& schedule, Mutex& mutex, absl::Duration timeout)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
+    mutex.mutex_.unlock();
+    const bool notified = schedule.Wait(this, timeout);
+    mutex.mutex_.lock();
+    return notified;
+  }
+
   std::condition_variable condition_;
 };
 

@@ -5,10 +5,13 @@
 
 #include <utility>
 
+#include "common/base/thread_schedule.h"
+
 namespace sluice {
 
 Thread::Thread(const std::string& name, std::function<void()> body)
-    : thread_([name = name.substr(0, 15), body = std::move(body)] {
+    : schedule_(ThreadSchedule::OfThisThread()),
+      thread_([name = name.substr(0, 15), body = Scheduled(std::move(body))] {
         sigset_t all;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, nullptr);
@@ -16,6 +19,13 @@ Thread::Thread(const std::string& name, std::function<void()> body)
         body();
       }) {}
 
-Thread::~Thread() { thread_.join(); }
+Thread::~Thread() {
+  if (schedule_ != nullptr) schedule_->AwaitEnd(number_);
+  thread_.join();
+}
+
+std::function<void()> Thread::Scheduled(std::function<void()> body) {
+  return schedule_ == nullptr ? body : schedule_->Enrol(std::move(body), number_);
+}
 
 }  // namespace sluice

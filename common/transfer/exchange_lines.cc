@@ -27,13 +27,11 @@ bool MeetsAnew(const v1::BulkMessage& message) {
 
 }  // namespace
 
-StatusOr<std::unique_ptr<ExchangeLines>> ExchangeLines::Open(net::Network& network,
+StatusOr<std::unique_ptr<ExchangeLines>> ExchangeLines::Open(const OpenSockets& open,
                                                              net::EventLoop& loop, Random& random,
-                                                             LineEvents& events,
-                                                             const std::string& listen_endpoint) {
+                                                             LineEvents& events) {
   std::unique_ptr<ExchangeLines> lines(new ExchangeLines(loop, random, events));
-  SLUICE_ASSIGN_OR_RETURN(lines->sockets_,
-                          net::BulkSockets::Open(network, loop, *lines, listen_endpoint));
+  SLUICE_ASSIGN_OR_RETURN(lines->sockets_, open(*lines));
   return lines;
 }
 

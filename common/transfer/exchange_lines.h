@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,6 +21,10 @@
 #include "common/transfer/transfer_id.h"
 
 namespace sluice::transfer {
+
+// Where connections come from: net::BulkSockets::Open(), or a simulated network.
+using OpenSockets =
+    std::function<StatusOr<std::unique_ptr<net::BulkSockets>>(net::BulkEvents& events)>;
 
 // The line of a transfer to its other end number `peer`.
 struct LineRef {
@@ -46,10 +51,10 @@ class LineEvents {
 // Lives on its loop's thread.
 class ExchangeLines final : public net::BulkEvents {
  public:
-  // Unavailable "cannot-listen". All borrowed.
-  static StatusOr<std::unique_ptr<ExchangeLines>> Open(net::Network& network, net::EventLoop& loop,
-                                                       Random& random, LineEvents& events,
-                                                       const std::string& listen_endpoint);
+  // Names of `open`. All borrowed.
+  static StatusOr<std::unique_ptr<ExchangeLines>> Open(const OpenSockets& open,
+                                                       net::EventLoop& loop, Random& random,
+                                                       LineEvents& events);
 
   std::string endpoint() const { return sockets_->endpoint(); }
 

@@ -13,13 +13,12 @@ constexpr int kTicksPerSilence = 20;
 
 }  // namespace
 
-StatusOr<std::unique_ptr<ExchangeLoop>> ExchangeLoop::Open(net::Network& network,
+StatusOr<std::unique_ptr<ExchangeLoop>> ExchangeLoop::Open(const OpenSockets& open,
                                                            net::EventLoop& loop, const Clock& clock,
                                                            Random& random,
                                                            const BulkExchange::Options& options) {
   std::unique_ptr<ExchangeLoop> exchange(new ExchangeLoop(loop, clock, options.credit_bytes));
-  SLUICE_ASSIGN_OR_RETURN(exchange->lines_, ExchangeLines::Open(network, loop, random, *exchange,
-                                                                options.listen_endpoint));
+  SLUICE_ASSIGN_OR_RETURN(exchange->lines_, ExchangeLines::Open(open, loop, random, *exchange));
   return exchange;
 }
 

@@ -21,8 +21,8 @@ namespace sluice::transfer {
 // Lives on its loop's thread.
 class ExchangeLoop final : public LineEvents {
  public:
-  // Unavailable "cannot-listen". All borrowed.
-  static StatusOr<std::unique_ptr<ExchangeLoop>> Open(net::Network& network, net::EventLoop& loop,
+  // Names of `open`. All borrowed.
+  static StatusOr<std::unique_ptr<ExchangeLoop>> Open(const OpenSockets& open, net::EventLoop& loop,
                                                       const Clock& clock, Random& random,
                                                       const BulkExchange::Options& options);
   // Ends every transfer here, by "cancelled", and tells nobody: the other ends wait for the next

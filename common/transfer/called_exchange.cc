@@ -1,0 +1,92 @@
+#include "common/transfer/called_exchange.h"
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/mailbox.h"
+#include "common/transfer/exchange_loop.h"
+#include "common/transfer/incoming_transfer.h"
+#include "common/transfer/outgoing_transfer.h"
+#include "common/transfer/spool.h"
+#include "common/transfer/spooling_transfer.h"
+
+namespace sluice::transfer {
+namespace {
+
+// Calls of other threads that are worked off in one turn of the loop.
+constexpr int kCallsPerTurn = 64;
+
+Status Stopped() {
+  return NamedError(StatusCode::kCancelled, "cancelled", "this process is stopping");
+}
+
+// A recipient's place is found by its key, so each has one of its own.
+Status CheckMeetings(const std::vector<Meeting>& meetings) {
+  std::set<std::string> keys;
+  for (const Meeting& meeting : meetings) {
+    if (keys.insert(meeting.peer.curve_key).second) continue;
+    return NamedError(StatusCode::kInvalidArgument, "peer-twice",
+                      "a transfer goes to each agent once, whatever it does with the droplet");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<OutgoingTransfer>> CalledExchange::Send(OutgoingOptions options) {
+  SLUICE_RETURN_IF_ERROR(CheckMeetings(options.meetings));
+  auto carriage = std::make_shared<OutgoingCarriage>(
+      SenderMachine::Options{.layout = options.layout,
+                             .header = options.seed.header,
+                             .receivers = options.meetings.size(),
+                             .droplet_sha256 = options.droplet_sha256,
+                             .silence_max = options.silence_max},
+      clock_);
+  const std::vector<Meeting> meetings = options.meetings;
+  const absl::Duration silence_max = options.silence_max;
+  const Secret sealing_key = SealingKey(options.seed.content_key, options.layout.transfer);
+  SLUICE_ASSIGN_OR_RETURN(auto transfer, MakeSealingTransfer(std::move(options), sealing_key,
+                                                             carriage, calls_, files_));
+  SLUICE_RETURN_IF_ERROR(
+      CallAndWait([&](ExchangeLoop& loop) { return loop.Begin(carriage, meetings, silence_max); }));
+  return transfer;
+}
+
+StatusOr<std::unique_ptr<IncomingTransfer>> CalledExchange::Receive(IncomingOptions options) {
+  auto spooled = spool_.Resume(options.layout, options.verify);
+  if (absl::IsNotFound(spooled.status())) spooled = spool_.Admit(options.layout);
+  SLUICE_RETURN_IF_ERROR(spooled.status());
+  std::shared_ptr<SpoolFile> file = *std::move(spooled);
+  std::shared_ptr<IncomingCarriage> carriage;
+  SLUICE_RETURN_IF_ERROR(CallAndWait([&](ExchangeLoop& loop) {
+    carriage = std::make_shared<IncomingCarriage>(options, *file, loop.credit(), clock_);
+    return loop.Begin(carriage, {options.meeting}, options.silence_max);
+  }));
+  return std::make_unique<SpoolingTransfer>(std::move(options), std::move(file),
+                                            std::move(carriage), calls_);
+}
+
+void CalledExchange::WorkOff(ExchangeLoop& exchange) {
+  for (int i = 0; i < kCallsPerTurn && !stop_; ++i) {
+    auto call = calls_->Take();
+    if (!call) return;
+    (*call)(exchange);
+  }
+}
+
+void CalledExchange::StopWorking() {
+  calls_->Put([this](ExchangeLoop&) { stop_ = true; });
+  calls_->Close();
+}
+
+Status CalledExchange::CallAndWait(const std::function<Status(ExchangeLoop&)>& call) {
+  auto answer = std::make_shared<Mailbox<Status>>(1);
+  if (!calls_->Put([&call, answer](ExchangeLoop& loop) { answer->Put(call(loop)); })) {
+    return Stopped();
+  }
+  return *answer->WaitAndTake();
+}
+
+}  // namespace sluice::transfer
