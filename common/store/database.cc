@@ -14,12 +14,7 @@
 namespace sluice::store {
 namespace {
 
-// Makes the file before SQLite does, which would let everybody read it; SQLite gives the files
-// beside it (-wal, -shm) the same mode.
-Status MakePrivate(Files& files, const std::string& path) {
-  const Status created = files.Create(path, "", FileAccess::kOwnerOnly);
-  if (created.ok()) return created;
-  if (created.code() != StatusCode::kAlreadyExists) return created;
+Status CheckPrivate(const std::string& path) {
   std::error_code error;
   const auto mode = std::filesystem::status(path, error).permissions();
   if (error) {
@@ -33,6 +28,13 @@ Status MakePrivate(Files& files, const std::string& path) {
         absl::StrFormat("%s may be used by group or others; run: chmod 600 %s", path, path));
   }
   return absl::OkStatus();
+}
+
+// Makes the file before SQLite does, which would let everybody read it; SQLite gives the files
+// beside it (-wal, -shm) the same mode.
+Status MakePrivate(Files& files, const std::string& path) {
+  const Status created = files.Create(path, "", FileAccess::kOwnerOnly);
+  return created.code() == StatusCode::kAlreadyExists ? CheckPrivate(path) : created;
 }
 
 // The last connection removes the WAL when it closes: one with content was left by a crash.
@@ -51,28 +53,44 @@ Status ExecuteOn(sqlite3* connection, const std::string& sql, std::string_view d
 }  // namespace
 
 StatusOr<std::unique_ptr<Database>> Database::Open(Files& files, const Options& options) {
-  SLUICE_RETURN_IF_ERROR(MakePrivate(files, options.path));
+  const bool reader = options.sharing == Sharing::kReader;
+  SLUICE_RETURN_IF_ERROR(reader ? CheckPrivate(options.path) : MakePrivate(files, options.path));
+  std::unique_ptr<OwnerLock> owner_lock;
+  if (options.sharing == Sharing::kOwnerWithReaders) {
+    SLUICE_ASSIGN_OR_RETURN(owner_lock, OwnerLock::Take(files, options.path + "-owner"));
+  }
   const bool unclean = StoppedUncleanly(options.path);
   sqlite3* connection = nullptr;
   // NOMUTEX: one thread at a time is the contract of this class.
-  const int result =
-      sqlite3_open_v2(options.path.c_str(), &connection,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
+  const int result = sqlite3_open_v2(options.path.c_str(), &connection,
+                                     (reader ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) |
+                                         SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                                     nullptr);
   SLUICE_CHECK(connection != nullptr);
   std::unique_ptr<Database> database(new Database(connection));
+  database->owner_lock_ = std::move(owner_lock);
   if (result != SQLITE_OK) return SqliteError(connection, result, "open");
-  sqlite3_extended_result_codes(connection, 1);
-  // Not even our own SQL may write to the schema's or the pages' internals.
-  sqlite3_db_config(connection, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_limit(connection, SQLITE_LIMIT_ATTACHED, 0);
-  SLUICE_RETURN_IF_ERROR(database->Execute(
-      absl::StrCat("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
-                   "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-                   "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
-                   "PRAGMA locking_mode = ",
-                   options.exclusive ? "EXCLUSIVE" : "NORMAL", "; PRAGMA synchronous = FULL;")));
-  SLUICE_RETURN_IF_ERROR(database->Prove(unclean));
+  SLUICE_RETURN_IF_ERROR(database->Configure(options.sharing));
+  if (!reader) SLUICE_RETURN_IF_ERROR(database->Prove(unclean));
   return database;
+}
+
+Status Database::Configure(Sharing sharing) {
+  sqlite3_extended_result_codes(connection_, 1);
+  // Not even our own SQL may write to the schema's or the pages' internals.
+  sqlite3_db_config(connection_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_limit(connection_, SQLITE_LIMIT_ATTACHED, 0);
+  if (sharing != Sharing::kOwnerAlone) {
+    // Readers and owner meet in short locks when one of them opens, closes or begins the log anew.
+    constexpr int kMeetingMilliseconds = 5000;
+    sqlite3_busy_timeout(connection_, kMeetingMilliseconds);
+  }
+  return Execute(absl::StrCat(
+      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+      "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
+      "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
+      "PRAGMA locking_mode = ",
+      sharing == Sharing::kOwnerAlone ? "EXCLUSIVE" : "NORMAL", "; PRAGMA synchronous = FULL;"));
 }
 
 // The first access: takes the lock, plays back the WAL and, after a crash, reads everything once.
@@ -138,6 +156,11 @@ StatusOr<Statement> Database::Prepare(std::string_view sql) {
 
 StatusOr<Transaction> Database::Begin() {
   SLUICE_RETURN_IF_ERROR(ExecuteOn(connection_, "BEGIN IMMEDIATE", "begin to write to"));
+  return Transaction(connection_);
+}
+
+StatusOr<Transaction> Database::BeginReading() {
+  SLUICE_RETURN_IF_ERROR(ExecuteOn(connection_, "BEGIN", "begin to read"));
   return Transaction(connection_);
 }
 

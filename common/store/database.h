@@ -18,6 +18,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/store/owner_lock.h"
 #include "common/store/statement.h"
 
 struct sqlite3;
@@ -40,16 +41,21 @@ class Transaction {
   sqlite3* connection_;  // null when it is over
 };
 
+// Who else may have the database open meanwhile.
+enum class Sharing {
+  kOwnerAlone,        // nobody
+  kOwnerWithReaders,  // readers; of owners only this one (PATH-owner is locked for it)
+  kReader,            // the owner; nothing can be written, and the file must be there
+};
+
 class Database {
  public:
   struct Options {
     std::string path;
-    // Keeps every other process out for as long as the database is open. Only a reader beside
-    // the owner, as for a backup, does without.
-    bool exclusive = true;
+    Sharing sharing = Sharing::kOwnerAlone;
   };
 
-  // Opens the file, or makes it (0600). After an unclean stop it is checked as a whole first.
+  // Opens the file, or makes it (0600). After an unclean stop its owner checks it as a whole first.
   static StatusOr<std::unique_ptr<Database>> Open(Files& files, const Options& options);
   ~Database();
   Database(const Database&) = delete;
@@ -68,14 +74,19 @@ class Database {
   // Takes the write lock at once. One transaction at a time: a second Begin() is our bug.
   StatusOr<Transaction> Begin();
 
+  // What is read until it goes is of one instant, whatever the owner commits meanwhile.
+  StatusOr<Transaction> BeginReading();
+
   // Rows that the latest INSERT, UPDATE or DELETE changed.
   int64_t ChangedRows() const;
 
  private:
   explicit Database(sqlite3* connection) : connection_(connection) {}
+  Status Configure(Sharing sharing);
   Status Prove(bool stopped_uncleanly);
   StatusOr<std::string> Pragma(const std::string& pragma);
 
+  std::unique_ptr<OwnerLock> owner_lock_;  // null: SQLite's own locks are enough
   sqlite3* connection_;
 };
 

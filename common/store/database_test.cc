@@ -35,8 +35,9 @@ class DatabaseTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  StatusOr<std::unique_ptr<Database>> Open(const std::string& path, bool exclusive = true) {
-    return Database::Open(files_, {.path = path, .exclusive = exclusive});
+  StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
+                                           Sharing sharing = Sharing::kOwnerAlone) {
+    return Database::Open(files_, {.path = path, .sharing = sharing});
   }
   std::unique_ptr<Database> OpenMigrated() {
     auto database = Open(path_);
@@ -197,22 +198,36 @@ TEST_F(DatabaseTest, SecondOwnerIsRefusedUntilTheFirstHasGone) {
   auto first = OpenMigrated();
   EXPECT_THAT(Open(path_),
               AllOf(StatusIs(StatusCode::kFailedPrecondition), HasErrorName("database-locked")));
-  EXPECT_THAT(Open(path_, /*exclusive=*/false), HasErrorName("database-locked"));
+  EXPECT_THAT(Open(path_, Sharing::kOwnerWithReaders), HasErrorName("database-locked"));
   first.reset();
   EXPECT_THAT(Open(path_), IsOk());
 }
 
-TEST_F(DatabaseTest, WithoutTheExclusiveLockTwoConnectionsSeeEachOthersCommits) {
+TEST_F(DatabaseTest, ReaderBesideTheOwnerSeesWhatIsCommittedAndWritesNothing) {
   OpenMigrated().reset();
-  auto one = Open(path_, /*exclusive=*/false);
-  auto two = Open(path_, /*exclusive=*/false);
-  ASSERT_THAT(one, IsOk());
-  ASSERT_THAT(two, IsOk());
-  ASSERT_THAT(Insert(**one, "a", ""), IsOk());
-  EXPECT_EQ(Count(**two), 1);
-  auto writing = (*one)->Begin();
-  ASSERT_THAT(writing, IsOk());
-  EXPECT_THAT((*two)->Begin().status(), HasErrorName("database-locked"));
+  auto owner = Open(path_, Sharing::kOwnerWithReaders);
+  ASSERT_THAT(owner, IsOk());
+  auto reader = Open(path_, Sharing::kReader);
+  ASSERT_THAT(reader, IsOk());
+  ASSERT_THAT(Insert(**owner, "a", ""), IsOk());
+  EXPECT_EQ(Count(**reader), 1);
+  {
+    auto instant = (*reader)->BeginReading();
+    ASSERT_THAT(instant, IsOk());
+    EXPECT_EQ(Count(**reader), 1);
+    ASSERT_THAT(Insert(**owner, "b", ""), IsOk());
+    EXPECT_EQ(Count(**reader), 1);
+  }
+  EXPECT_EQ(Count(**reader), 2);
+  EXPECT_THAT(Insert(**reader, "c", ""), HasErrorName("file-not-permitted"));
+}
+
+TEST_F(DatabaseTest, ThereIsOneOwnerThoughReadersMayCome) {
+  auto owner = Open(path_, Sharing::kOwnerWithReaders);
+  ASSERT_THAT(owner, IsOk());
+  EXPECT_THAT(Open(path_, Sharing::kOwnerWithReaders), HasErrorName("database-locked"));
+  owner->reset();
+  EXPECT_THAT(Open(path_, Sharing::kOwnerWithReaders), IsOk());
 }
 
 TEST_F(DatabaseTest, FullDiskIsReportedByNameAndKeepsWhatWasCommitted) {
