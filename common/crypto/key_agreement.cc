@@ -11,44 +11,49 @@ namespace sluice::crypto {
 namespace {
 
 constexpr std::string_view kX25519Name = "x25519-hkdf-sha256-aes256gcm";
+constexpr std::string_view kP256Name = "p256-hkdf-sha256-aes256gcm";
+
+hpke::Kem KemOf(SealSuite suite) {
+  return suite == SealSuite::kP256HkdfSha256Aes256Gcm ? hpke::Kem::kP256 : hpke::Kem::kX25519;
+}
 
 }  // namespace
 
 std::string_view SealSuiteName(SealSuite suite) {
-  switch (suite) {
-    case SealSuite::kX25519HkdfSha256Aes256Gcm:
-      return kX25519Name;
-  }
-  SLUICE_CHECK(false);
-  return {};
+  return suite == SealSuite::kP256HkdfSha256Aes256Gcm ? kP256Name : kX25519Name;
 }
 
 StatusOr<SealSuite> SealSuiteByName(std::string_view name) {
   if (name == kX25519Name) return SealSuite::kX25519HkdfSha256Aes256Gcm;
+  if (name == kP256Name) return SealSuite::kP256HkdfSha256Aes256Gcm;
   return NamedError(StatusCode::kUnimplemented, "seal-suite-unknown",
                     "the offer names a sealing suite that this program does not have");
 }
 
+size_t SealPublicKeyBytes(SealSuite suite) { return hpke::PublicKeyBytes(KemOf(suite)); }
+
 SealKeyPair GenerateSealKey(SealSuite suite, Entropy& entropy) {
-  auto pair = SealKeyFromSecret(suite, Secret(entropy.Bytes(hpke::kX25519Bytes)));
+  auto pair = SealKeyFromSecret(suite, hpke::GenerateSecretKey(KemOf(suite), entropy));
   SLUICE_CHECK(pair.ok());
   return *std::move(pair);
 }
 
 StatusOr<SealKeyPair> SealKeyFromSecret(SealSuite suite, Secret secret_key) {
-  SLUICE_ASSIGN_OR_RETURN(std::string public_key, hpke::X25519PublicKey(secret_key));
+  SLUICE_ASSIGN_OR_RETURN(std::string public_key, hpke::PublicKey(KemOf(suite), secret_key));
   return SealKeyPair{suite, std::move(secret_key), std::move(public_key)};
 }
 
-size_t SealOverheadBytes(SealSuite) { return hpke::kX25519Bytes + Aes256Gcm::kTagBytes; }
+size_t SealOverheadBytes(SealSuite suite) {
+  return SealPublicKeyBytes(suite) + Aes256Gcm::kTagBytes;
+}
 
-StatusOr<std::string> SealTo(SealSuite, std::string_view recipient_public_key,
+StatusOr<std::string> SealTo(SealSuite suite, std::string_view recipient_public_key,
                              std::string_view info, std::string_view associated,
                              std::string_view plain, Entropy& entropy) {
   SLUICE_ASSIGN_OR_RETURN(const hpke::Encapsulated sender,
-                          hpke::Encapsulate(recipient_public_key, entropy));
+                          hpke::Encapsulate(KemOf(suite), recipient_public_key, entropy));
   const hpke::Schedule schedule =
-      hpke::KeySchedule(hpke::Aead::kAes256Gcm, sender.shared_secret, info);
+      hpke::KeySchedule(KemOf(suite), hpke::Aead::kAes256Gcm, sender.shared_secret, info);
   return absl::StrCat(sender.encapsulated_key,
                       Aes256Gcm(schedule.key).Seal(schedule.base_nonce, associated, plain));
 }
@@ -59,16 +64,19 @@ StatusOr<Secret> OpenSealed(const SealKeyPair& recipient, std::string_view info,
     return NamedError(StatusCode::kPermissionDenied, "bad-seal",
                       "too short to be sealed to a key of ours");
   }
+  const hpke::Kem kem = KemOf(recipient.suite);
+  const size_t encapsulated_bytes = hpke::PublicKeyBytes(kem);
   auto shared_secret =
-      hpke::Decapsulate(sealed.substr(0, hpke::kX25519Bytes), recipient.secret_key);
+      hpke::Decapsulate(kem, sealed.substr(0, encapsulated_bytes), recipient.secret_key);
   if (!shared_secret.ok()) {
     return NamedError(StatusCode::kPermissionDenied, "bad-seal",
                       "sealed with an ephemeral key that is not usable");
   }
-  const hpke::Schedule schedule = hpke::KeySchedule(hpke::Aead::kAes256Gcm, *shared_secret, info);
+  const hpke::Schedule schedule =
+      hpke::KeySchedule(kem, hpke::Aead::kAes256Gcm, *shared_secret, info);
   SLUICE_ASSIGN_OR_RETURN(std::string plain, Aes256Gcm(schedule.key)
                                                  .Open(schedule.base_nonce, associated,
-                                                       sealed.substr(hpke::kX25519Bytes)));
+                                                       sealed.substr(encapsulated_bytes)));
   return Secret(std::move(plain));
 }
 

@@ -11,9 +11,10 @@
 namespace sluice::crypto {
 
 // Named in a seal offer, bound to the offered key: it is never chosen by what arrives sealed.
-enum class SealSuite { kX25519HkdfSha256Aes256Gcm };
+enum class SealSuite { kX25519HkdfSha256Aes256Gcm, kP256HkdfSha256Aes256Gcm };
 
-std::string_view SealSuiteName(SealSuite suite);  // "x25519-hkdf-sha256-aes256gcm"
+// "x25519-hkdf-sha256-aes256gcm", "p256-hkdf-sha256-aes256gcm"
+std::string_view SealSuiteName(SealSuite suite);
 // Unimplemented "seal-suite-unknown".
 StatusOr<SealSuite> SealSuiteByName(std::string_view name);
 
@@ -24,8 +25,11 @@ struct SealKeyPair {
   std::string public_key;
 };
 
+size_t SealPublicKeyBytes(SealSuite suite);  // 32, 65
+
 SealKeyPair GenerateSealKey(SealSuite suite, Entropy& entropy);
-// The pair again, from a journalled secret. InvalidArgument "bad-seal-key" if it has a wrong size.
+// The pair again, from a journalled secret. InvalidArgument "bad-seal-key" if it is none of that
+// suite.
 StatusOr<SealKeyPair> SealKeyFromSecret(SealSuite suite, Secret secret_key);
 
 // Bytes that SealTo() adds: an ephemeral public key and a tag.
@@ -33,7 +37,7 @@ size_t SealOverheadBytes(SealSuite suite);
 
 // Seals `plain` so that only the holder of the secret half opens it, and only with the same `info`
 // and `associated`. The result is the encapsulated key, then ciphertext and tag. InvalidArgument
-// "bad-seal-key" if the recipient's key is of a wrong size or of small order.
+// "bad-seal-key" if the recipient's key is of a wrong size, of small order or not on the curve.
 StatusOr<std::string> SealTo(SealSuite suite, std::string_view recipient_public_key,
                              std::string_view info, std::string_view associated,
                              std::string_view plain, Entropy& entropy);
