@@ -69,6 +69,7 @@ Coordinator::Coordinator(const CoordinatorParts& parts, PromotionBook book)
       recorder_(parts.ledger, book_, parts.timers,
                 {.on_changed = [this](const std::string& id) { OnChanged(id); },
                  .on_recovered = [this] { AskAgainLater(); }}),
+      recall_(parts.ledger, book_, parts.trust_roots),
       wishes_(parts.sender, agents_),
       reads_(parts.sender, parts.timers, parts.entropy) {}
 
@@ -114,9 +115,14 @@ void Coordinator::OnMessage(net::SessionId session, const net::Peer& peer,
   const Status taken = peer.role == net::PeerRole::kAgent ? TakeFromAgent(asker, peer, message)
                                                           : TakeFromOperator(asker, peer, message);
   // An Error is never answered with another.
-  if (taken.ok() || message.has_error()) return;
-  LogStatus(LogLevel::kWarning, "request-refused", taken, {{"name", peer.name}});
-  parts_.sender.Send(session, ErrorMessage(message.request(), taken));
+  if (!message.has_error()) Refuse(asker, peer, taken);
+}
+
+// Nothing is said when it is OK.
+void Coordinator::Refuse(const Asker& asker, const net::Peer& peer, const Status& refusal) {
+  if (refusal.ok()) return;
+  LogStatus(LogLevel::kWarning, "request-refused", refusal, {{"name", peer.name}});
+  parts_.sender.Send(asker.session, ErrorMessage(asker.request, refusal));
 }
 
 Status Coordinator::TakeFromOperator(const Asker& asker, const net::Peer& peer,
@@ -126,13 +132,16 @@ Status Coordinator::TakeFromOperator(const Asker& asker, const net::Peer& peer,
     case v1::ControlMessage::kReadCall:
       return PassRead(asker, message);
     case v1::ControlMessage::kSubmitOrder:
-      return SubmitOrder(asker, peer, message.submit_order().envelope());
+      SubmitOrder(asker, peer, message.submit_order().envelope());
+      return absl::OkStatus();
     case v1::ControlMessage::kListPromotions:
       return ListPromotions(asker, message.list_promotions());
     case v1::ControlMessage::kGetPromotion:
-      return GetPromotion(asker, message.get_promotion().id());
+      GetPromotion(asker, peer, message.get_promotion().id());
+      return absl::OkStatus();
     case v1::ControlMessage::kWatchPromotion:
-      return WatchPromotion(asker, message.watch_promotion().id());
+      WatchPromotion(asker, peer, message.watch_promotion().id());
+      return absl::OkStatus();
     case v1::ControlMessage::kListFoundations:
       ListFoundations(asker);
       return absl::OkStatus();
@@ -149,7 +158,8 @@ Status Coordinator::TakeFromAgent(const Asker& asker, const net::Peer& peer,
       reads_.Answer(asker.session, message);
       return absl::OkStatus();
     case v1::ControlMessage::kJobReport:
-      return TakeReport(peer, message.job_report());
+      TakeReport(asker, peer, message.job_report());
+      return absl::OkStatus();
     case v1::ControlMessage::kJobProgress:
       return PassProgress(peer, message.job_progress());
     default:
@@ -174,8 +184,18 @@ Status Coordinator::PassRead(const Asker& asker, const v1::ControlMessage& messa
   return reads_.Pass(asker.session, message, agent->session);
 }
 
-Status Coordinator::SubmitOrder(const Asker& asker, const net::Peer& peer,
-                                const std::string& envelope) {
+void Coordinator::SubmitOrder(const Asker& asker, const net::Peer& peer,
+                              const std::string& envelope) {
+  const StatusOr<trust::Order> order = trust::PeekOrder(envelope);
+  if (!order.ok()) return Refuse(asker, peer, order.status());
+  // A promotion that was forgotten may be rolled back, and its order repeated.
+  recall_.Bring(order->promotion.value(), [this, asker, peer, envelope](const Status& known) {
+    Refuse(asker, peer, known.ok() ? TakeSubmitted(asker, peer, envelope) : known);
+  });
+}
+
+Status Coordinator::TakeSubmitted(const Asker& asker, const net::Peer& peer,
+                                  const std::string& envelope) {
   const std::string sha256 = trust::OrderSha256(envelope);
   if (const uint64_t sequence = book_.SequenceOfOrder(sha256); sequence != 0) {
     SLUICE_ASSIGN_OR_RETURN(const trust::Order order, trust::PeekOrder(envelope));
@@ -197,9 +217,8 @@ Status Coordinator::SubmitOrder(const Asker& asker, const net::Peer& peer,
       .now = Now(),
       .find_promotion = [this](const std::string& id) { return book_.Latest(id); }};
   SLUICE_ASSIGN_OR_RETURN(const TakenOrder taken, TakeOrder(envelope, context));
-  if (std::holds_alternative<OrderRecorded>(taken.event.what) &&
-      book_.open().size() >= kOpenPromotionsMax) {
-    return Busy(absl::StrCat(kOpenPromotionsMax, " promotions are under way"));
+  if (std::holds_alternative<OrderRecorded>(taken.event.what) && book_.UnderWay() >= kUnderWayMax) {
+    return Busy(absl::StrCat(kUnderWayMax, " promotions are under way"));
   }
   SLUICE_RETURN_IF_ERROR(
       recorder_.Record(taken.promotion, taken.event,
@@ -232,36 +251,53 @@ Status Coordinator::ListPromotions(const Asker& asker, const v1::ListPromotions&
   SLUICE_ASSIGN_OR_RETURN(const v1::PromotionState state, ParseState(question.state()));
   const size_t limit = question.limit() == 0 ? kListedByDefault : question.limit();
   v1::ControlMessage message;
-  AddSummaries(*message.mutable_promotion_list(),
-               book_.List(question.app(), state, std::min(limit, kListedMax)));
+  AddListing(*message.mutable_promotion_list(),
+             book_.List(question.app(), state, std::min(limit, kListedMax)));
   Answer(asker, std::move(message));
   return absl::OkStatus();
 }
 
-Status Coordinator::GetPromotion(const Asker& asker, const std::string& id) {
-  SLUICE_ASSIGN_OR_RETURN(const Promotion* promotion, book_.Find(id));
+void Coordinator::GetPromotion(const Asker& asker, const net::Peer& peer,
+                               const std::string& prefix) {
+  recall_.Find(prefix, [this, asker, peer](const StatusOr<std::string>& id) {
+    Refuse(asker, peer, id.ok() ? ShowPromotion(asker, *id) : id.status());
+  });
+}
+
+Status Coordinator::ShowPromotion(const Asker& asker, const std::string& id) {
   if (ledger_reads_ >= kLedgerReadsMax) return Busy("many ask for promotions");
   ++ledger_reads_;
-  parts_.ledger.ReadPromotion(promotion->id, [this, asker, whole_id = promotion->id](
-                                                 StatusOr<std::vector<LedgerEntry>> entries) {
+  // The book may have forgotten it when the entries are read.
+  const auto known = std::make_shared<const Promotion>(*book_.Committed(id));
+  parts_.ledger.ReadPromotion(id, [this, asker, known](const StatusOr<PromotionEntries>& read) {
     --ledger_reads_;
-    if (!entries.ok()) {
-      parts_.sender.Send(asker.session, ErrorMessage(asker.request, entries.status()));
+    if (!read.ok()) {
+      parts_.sender.Send(asker.session, ErrorMessage(asker.request, read.status()));
       return;
     }
     v1::ControlMessage message;
-    *message.mutable_promotion_detail() = DetailOf(*book_.Committed(whole_id));
-    AddEntries(*message.mutable_promotion_detail(), *entries);
+    const Promotion* now = book_.Committed(known->id);
+    *message.mutable_promotion_detail() = DetailOf(now != nullptr ? *now : *known);
+    AddEntries(*message.mutable_promotion_detail(), *read);
     Answer(asker, std::move(message));
   });
   return absl::OkStatus();
 }
 
-Status Coordinator::WatchPromotion(const Asker& asker, const std::string& id) {
-  SLUICE_ASSIGN_OR_RETURN(const Promotion* promotion, book_.Find(id));
-  if (!Ended(*promotion)) SLUICE_RETURN_IF_ERROR(watches_.Add(asker.session, promotion->id));
+void Coordinator::WatchPromotion(const Asker& asker, const net::Peer& peer,
+                                 const std::string& prefix) {
+  recall_.Find(prefix, [this, asker, peer](const StatusOr<std::string>& id) {
+    Refuse(asker, peer, id.ok() ? Watch(asker, *id) : id.status());
+  });
+}
+
+Status Coordinator::Watch(const Asker& asker, const std::string& id) {
+  // It may have gone while the ledger was asked.
+  if (!sessions_.contains(asker.session)) return absl::OkStatus();
+  const Promotion& promotion = *book_.Committed(id);
+  if (!Ended(promotion)) SLUICE_RETURN_IF_ERROR(watches_.Add(asker.session, id));
   v1::ControlMessage message;
-  *message.mutable_promotion_detail() = DetailOf(*promotion);
+  *message.mutable_promotion_detail() = DetailOf(promotion);
   Answer(asker, std::move(message));
   return absl::OkStatus();
 }
@@ -289,7 +325,17 @@ void Coordinator::ListFoundations(const Asker& asker) {
   Answer(asker, std::move(message));
 }
 
-Status Coordinator::TakeReport(const net::Peer& peer, const v1::JobReport& report) {
+void Coordinator::TakeReport(const Asker& asker, const net::Peer& peer,
+                             const v1::JobReport& report) {
+  recall_.Bring(report.promotion(), [this, asker, peer, report](const Status& known) {
+    const Status taken = known.ok() ? RecordReport(peer, report) : known;
+    if (absl::IsUnavailable(taken) || absl::IsResourceExhausted(taken)) AskAgainLater();
+    Refuse(asker, peer,
+           WithContext(taken, absl::StrCat("report ", report.revision(), " of ", peer.name)));
+  });
+}
+
+Status Coordinator::RecordReport(const net::Peer& peer, const v1::JobReport& report) {
   const std::string& id = report.promotion();
   const Promotion* latest = book_.Latest(id);
   if (latest == nullptr) {
@@ -305,17 +351,12 @@ Status Coordinator::TakeReport(const net::Peer& peer, const v1::JobReport& repor
     }
     return absl::OkStatus();
   }
-  StatusOr<Event> event = EventOfReport(report, peer.name, *latest, *parts_.trust.Get(), Now());
-  Status taken = event.status();
-  if (event.ok()) {
-    taken =
-        recorder_.Record(id, *event, [this, foundation = peer.name, report](const auto& sequence) {
-          if (sequence.ok()) AnswerReport(foundation, report);
-          // Otherwise the agent is asked again when the ledger recovers.
-        });
-  }
-  if (absl::IsUnavailable(taken) || absl::IsResourceExhausted(taken)) AskAgainLater();
-  return WithContext(taken, absl::StrCat("report ", report.revision(), " of ", peer.name));
+  SLUICE_ASSIGN_OR_RETURN(const Event event,
+                          EventOfReport(report, peer.name, *latest, *parts_.trust.Get(), Now()));
+  return recorder_.Record(id, event, [this, foundation = peer.name, report](const auto& sequence) {
+    if (sequence.ok()) AnswerReport(foundation, report);
+    // Otherwise the agent is asked again when the ledger recovers.
+  });
 }
 
 // Agents answer each wish by what they have to report, so that a report which could not be taken
@@ -369,6 +410,7 @@ void Coordinator::OnChanged(const std::string& id) {
        {"sequence", static_cast<int64_t>(promotion.events)}});
   Pursue(id);
   TellWatchers(promotion);
+  book_.Trim();
 }
 
 // Does what the committed state asks for and has not been done yet.

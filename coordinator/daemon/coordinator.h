@@ -18,11 +18,13 @@
 #include "common/base/entropy.h"
 #include "common/base/status.h"
 #include "common/base/timers.h"
+#include "common/crypto/signing_key.h"
 #include "common/net/control_server.h"
 #include "coordinator/daemon/agent_registry.h"
 #include "coordinator/daemon/event_recorder.h"
 #include "coordinator/daemon/ledger.h"
 #include "coordinator/daemon/promotion_book.h"
+#include "coordinator/daemon/promotion_recall.h"
 #include "coordinator/daemon/read_calls.h"
 #include "coordinator/daemon/trust_in_force.h"
 #include "coordinator/daemon/watch_list.h"
@@ -44,13 +46,14 @@ struct CoordinatorParts {
   Timers& timers;
   Entropy& entropy;
   TrustInForce& trust;
+  const std::vector<crypto::VerifyingKey>& trust_roots;  // as for LedgerReplay
 };
 
 // Belongs to the loop.
 class Coordinator final : public net::ControlEvents {
  public:
-  static constexpr size_t kOpenPromotionsMax = 256;  // not ended yet
-  static constexpr size_t kListedMax = 1000;         // in one answer
+  static constexpr size_t kUnderWayMax = 256;  // promotions that have not ended
+  static constexpr size_t kListedMax = 1000;   // in one answer
   static constexpr size_t kListedByDefault = 100;
   static constexpr size_t kLedgerReadsMax = 64;  // in flight
   // Reports of progress of one job are passed on no more often than this.
@@ -86,15 +89,19 @@ class Coordinator final : public net::ControlEvents {
                        const v1::ControlMessage& message);
 
   Status PassRead(const Asker& asker, const v1::ControlMessage& message);
-  Status SubmitOrder(const Asker& asker, const net::Peer& peer, const std::string& envelope);
+  void SubmitOrder(const Asker& asker, const net::Peer& peer, const std::string& envelope);
+  Status TakeSubmitted(const Asker& asker, const net::Peer& peer, const std::string& envelope);
   void AnswerOrder(const std::string& order_sha256, const std::string& promotion,
                    const StatusOr<uint64_t>& sequence);
   Status ListPromotions(const Asker& asker, const v1::ListPromotions& question);
-  Status GetPromotion(const Asker& asker, const std::string& id);
-  Status WatchPromotion(const Asker& asker, const std::string& id);
+  void GetPromotion(const Asker& asker, const net::Peer& peer, const std::string& prefix);
+  Status ShowPromotion(const Asker& asker, const std::string& id);
+  void WatchPromotion(const Asker& asker, const net::Peer& peer, const std::string& prefix);
+  Status Watch(const Asker& asker, const std::string& id);
   void ListFoundations(const Asker& asker);
 
-  Status TakeReport(const net::Peer& peer, const v1::JobReport& report);
+  void TakeReport(const Asker& asker, const net::Peer& peer, const v1::JobReport& report);
+  Status RecordReport(const net::Peer& peer, const v1::JobReport& report);
   void AnswerReport(const std::string& foundation, const v1::JobReport& report);
   Status PassProgress(const net::Peer& peer, const v1::JobProgress& progress);
 
@@ -106,11 +113,13 @@ class Coordinator final : public net::ControlEvents {
   void DropUnadmitted();
 
   void Answer(const Asker& asker, v1::ControlMessage message);
+  void Refuse(const Asker& asker, const net::Peer& peer, const Status& refusal);
   absl::Time Now() const;
 
   const CoordinatorParts parts_;
   PromotionBook book_;
   EventRecorder recorder_;
+  PromotionRecall recall_;
   AgentRegistry agents_;
   WishDelivery wishes_;
   ReadCalls reads_;

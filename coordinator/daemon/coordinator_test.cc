@@ -5,7 +5,8 @@
 
 #include "common/base/testing/status_matchers.h"
 #include "coordinator/daemon/job_states.h"
-#include "coordinator/daemon/testing/coordinator_world.h"
+#include "coordinator/daemon/messages.h"
+#include "coordinator/daemon/testing/conversation.h"
 #include "coordinator/daemon/wish.h"
 #include "gmock/gmock.h"
 
@@ -15,73 +16,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-constexpr char kDevEndpoint[] = "tcp://dev.example:7720";
-
-// A world of its own, with everybody in it and what they usually say.
-class Conversation {
- public:
-  void ConnectAll(const std::string& dev_endpoint = kDevEndpoint,
-                  const std::string& prod_endpoint = "") {
-    dev_ = world_.Connect(world_.AgentPeer("dev"), dev_endpoint);
-    prod_ = world_.Connect(world_.AgentPeer("prod"), prod_endpoint);
-    alice_ = world_.Connect(world_.OperatorPeer());
-  }
-  void SubmitOrder() {
-    world_.Say(alice_, CoordinatorWorld::Submit(world_.trust.Signed(world_.order)));
-  }
-  void AcceptAll() {
-    world_.Say(dev_, world_.SourceReport(1, v1::SOURCE_STATE_ACCEPTED));
-    world_.Say(prod_, world_.TargetReport(1, v1::TARGET_STATE_ACCEPTED));
-  }
-
-  // A whole promotion, one message at a time, on whatever sessions there are then.
-  std::vector<std::function<void()>> WholePromotion() {
-    return {
-        [this] { SubmitOrder(); },
-        [this] { world_.Say(dev_, world_.SourceReport(1, v1::SOURCE_STATE_ACCEPTED)); },
-        [this] { world_.Say(prod_, world_.TargetReport(1, v1::TARGET_STATE_ACCEPTED)); },
-        [this] { world_.Say(dev_, world_.SourceReport(2, v1::SOURCE_STATE_SENDING)); },
-        [this] { world_.Say(prod_, world_.TargetReport(2, v1::TARGET_STATE_TRANSFERRING)); },
-        [this] { world_.Say(dev_, world_.SourceReport(3, v1::SOURCE_STATE_SENT)); },
-        [this] { world_.Say(prod_, world_.TargetReport(3, v1::TARGET_STATE_UPLOADED)); },
-        [this] { world_.Say(prod_, world_.TargetReport(4, v1::TARGET_STATE_ACTIVATING)); },
-        [this] { world_.Say(prod_, world_.TargetReport(5, v1::TARGET_STATE_ACTIVE)); },
-        [this] { world_.Say(prod_, world_.TargetReport(6, v1::TARGET_STATE_VERIFIED)); },
-    };
-  }
-
-  const Promotion& promotion() const {
-    return *world_.coordinator->book().Committed("promotion-1");
-  }
-  std::string state() const { return StateWord(promotion().state); }
-
-  // The steps of all commands that a session was sent, in order.
-  std::vector<v1::JobStep> Commanded(net::SessionId session) {
-    std::vector<v1::JobStep> steps;
-    for (const auto& message : world_.sender.sent[session]) {
-      if (message.has_job_command()) steps.push_back(message.job_command().step());
-    }
-    return steps;
-  }
-  std::vector<v1::ControlMessage> Answers(net::SessionId session, const std::string& request) {
-    std::vector<v1::ControlMessage> answers;
-    for (const auto& message : world_.sender.sent[session]) {
-      if (message.request() == request) answers.push_back(message);
-    }
-    return answers;
-  }
-  v1::ControlMessage Ask(v1::ControlMessage question) {
-    question.set_request("question");
-    world_.Say(alice_, question);
-    return world_.Heard(alice_);
-  }
-
-  CoordinatorWorld world_;
-  net::SessionId dev_ = 0;
-  net::SessionId prod_ = 0;
-  net::SessionId alice_ = 0;
-};
 
 class CoordinatorTest : public ::testing::Test, protected Conversation {};
 
@@ -396,6 +330,26 @@ TEST_F(CoordinatorTest, PromotionIsFoundByUniquePrefixWithItsEntries) {
   EXPECT_EQ(answer.promotion_detail().entries(0).kind(), "order");
   get.mutable_get_promotion()->set_id("q");
   EXPECT_EQ(Ask(get).error().name(), "no-promotion");
+}
+
+TEST_F(CoordinatorTest, DetailSaysHowManyEntriesDidNotFit) {
+  ConnectAll();
+  SubmitOrder();
+  AcceptAll();
+  PromotionEntries read{.entries = {}, .total = 12};
+  for (uint64_t i = 1; i <= 10; ++i) {
+    LedgerEntry entry;
+    entry.sequence = i;
+    entry.body = std::string(200 << 10, 'x');
+    read.entries.push_back(entry);
+  }
+  v1::PromotionDetail detail = DetailOf(promotion());
+  AddEntries(detail, read);
+  ASSERT_GT(detail.entries_size(), 1);
+  ASSERT_LT(detail.entries_size(), 10);
+  EXPECT_EQ(detail.entries(0).sequence(), 1u);
+  EXPECT_EQ(detail.entries(detail.entries_size() - 1).sequence(), 10u);
+  EXPECT_EQ(detail.entries_left_out(), 12u - static_cast<uint64_t>(detail.entries_size()));
 }
 
 TEST_F(CoordinatorTest, ListsByAppAndState) {

@@ -58,7 +58,8 @@ class Daemon {
                                           .clock = world_.clock,
                                           .timers = loop_.timers(),
                                           .entropy = world_.entropy,
-                                          .trust = *trust_},
+                                          .trust = *trust_,
+                                          .trust_roots = settings_.trust_roots},
                          std::move(replay_.book()));
     events_.Connect(&*coordinator_);
     if (trust_->Get()->version() != replay_.trust_floor().version) {
@@ -78,7 +79,9 @@ class Daemon {
     SLUICE_ASSIGN_OR_RETURN(
         ledger_, SqliteLedger::Open(
                      world_.files, settings_.LedgerPath(),
-                     [this](const LedgerEntry& entry) { return replay_.Take(entry); },
+                     [this](const LedgerEntry& entry, const SqliteLedger::EarlierHistory& earlier) {
+                       return replay_.Take(entry, earlier);
+                     },
                      [this](std::function<void()> call) { return loop_.Post(std::move(call)); }));
     return absl::OkStatus();
   }

@@ -21,6 +21,11 @@ struct LedgerDraft {
   std::string body;
 };
 
+struct PromotionEntries {
+  std::vector<LedgerEntry> entries;
+  uint64_t total = 0;  // as many has the ledger
+};
+
 // Belongs to one loop: `done` functions are called on it, in the order of the calls here, and never
 // from within such a call.
 class Ledger {
@@ -38,8 +43,17 @@ class Ledger {
 
   // The entries of one promotion, in order: the first, and at most kEntriesReadMax of the latest.
   static constexpr size_t kEntriesReadMax = 1000;
-  using Entries = std::function<void(StatusOr<std::vector<LedgerEntry>>)>;
+  using Entries = std::function<void(StatusOr<PromotionEntries>)>;
   virtual void ReadPromotion(std::string promotion, Entries done) = 0;
+
+  // All that the promotion's state follows from, in order: each of its entries, and the trust
+  // documents that held meanwhile. Empty when there is no such promotion.
+  using History = std::function<void(StatusOr<std::vector<LedgerEntry>>)>;
+  virtual void ReadHistory(std::string promotion, History done) = 0;
+
+  // The ids that begin with `prefix`, in their order, at most `count_max`.
+  using Ids = std::function<void(StatusOr<std::vector<std::string>>)>;
+  virtual void FindPromotions(std::string prefix, size_t count_max, Ids done) = 0;
 };
 
 }  // namespace sluice::coordinator

@@ -6,7 +6,16 @@
 
 namespace sluice::coordinator {
 
-Status LedgerReplay::Take(const LedgerEntry& entry) {
+StatusOr<PromotionBook> ReplayHistory(const std::vector<crypto::VerifyingKey>& roots,
+                                      const std::vector<LedgerEntry>& history) {
+  LedgerReplay replay(roots);
+  for (const LedgerEntry& entry : history) {
+    SLUICE_RETURN_IF_ERROR(replay.Take(entry, /*earlier=*/nullptr));
+  }
+  return std::move(replay.book());
+}
+
+Status LedgerReplay::Take(const LedgerEntry& entry, const EarlierHistory& earlier) {
   if (entry.kind == kTrustKind) {
     StatusOr<trust::TrustDocument> document = trust::TrustDocument::Open(entry.body, roots_);
     if (!document.ok()) return absl::OkStatus();
@@ -16,6 +25,11 @@ Status LedgerReplay::Take(const LedgerEntry& entry) {
   }
   const auto operator_of = [this](std::string_view envelope) { return OperatorOf(envelope); };
   SLUICE_ASSIGN_OR_RETURN(const RecordedEvent recorded, EventOf(entry, operator_of));
+  if (book_.HasForgotten() && book_.Latest(recorded.promotion) == nullptr) {
+    SLUICE_ASSIGN_OR_RETURN(const std::vector<LedgerEntry> history, earlier(recorded.promotion));
+    SLUICE_ASSIGN_OR_RETURN(PromotionBook found, ReplayHistory(roots_, history));
+    book_.Adopt(std::move(found));
+  }
   const StatusOr<Promotion> after = book_.Stage(recorded.promotion, recorded.event);
   if (!after.ok()) {
     return NamedError(
@@ -24,6 +38,7 @@ Status LedgerReplay::Take(const LedgerEntry& entry) {
                      " does not follow from those before it: ", Describe(after.status())));
   }
   book_.Commit(*after, entry.sequence);
+  book_.Trim();
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 // What a coordinator knows when it starts: the ledger's entries, applied in their order.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,11 +21,18 @@ class LedgerReplay {
  public:
   // `roots` are those of the configuration. A trust document of other roots sets no floor: whoever
   // configured another root began anew.
-  explicit LedgerReplay(std::vector<crypto::VerifyingKey> roots) : roots_(std::move(roots)) {}
+  explicit LedgerReplay(std::vector<crypto::VerifyingKey> roots,
+                        size_t ended_max = PromotionBook::kEndedMax)
+      : roots_(std::move(roots)), book_(ended_max) {}
 
-  // DataLoss "ledger-unreadable" for an entry that this program cannot read, or one that does not
-  // follow from those before it.
-  Status Take(const LedgerEntry& entry);
+  // Reads a promotion's history up to the entry that is taken (Ledger::ReadHistory).
+  using EarlierHistory =
+      std::function<StatusOr<std::vector<LedgerEntry>>(const std::string& promotion)>;
+
+  // Something may have happened to a promotion that the book has forgotten: `earlier` brings it
+  // back. DataLoss "ledger-unreadable" for an entry that this program cannot read, or one that does
+  // not follow from those before it.
+  Status Take(const LedgerEntry& entry, const EarlierHistory& earlier);
 
   const TrustFloor& trust_floor() const { return floor_; }
   PromotionBook& book() { return book_; }
@@ -37,5 +45,9 @@ class LedgerReplay {
   TrustFloor floor_;
   PromotionBook book_;
 };
+
+// The book of one promotion, or none, from its history (Ledger::ReadHistory). Error as Take().
+StatusOr<PromotionBook> ReplayHistory(const std::vector<crypto::VerifyingKey>& roots,
+                                      const std::vector<LedgerEntry>& history);
 
 }  // namespace sluice::coordinator

@@ -46,7 +46,7 @@ class LedgerTest : public ::testing::Test {
     replayed_.clear();
     auto opened = SqliteLedger::Open(
         files_, path,
-        [this](const LedgerEntry& entry) {
+        [this](const LedgerEntry& entry, const SqliteLedger::EarlierHistory&) {
           replayed_.push_back(entry);
           return absl::OkStatus();
         },
@@ -112,12 +112,12 @@ TEST_F(LedgerTest, AppendsAreAnsweredInTheirOrder) {
 TEST_F(LedgerTest, PromotionsEntriesAreReadApart) {
   ASSERT_THAT(Open(), IsOk());
   ASSERT_THAT(Append({Draft("a"), Draft("b", "p-2"), Draft("c"), Draft("nobody's", "")}), IsOk());
-  std::optional<StatusOr<std::vector<LedgerEntry>>> read;
-  ledger_->ReadPromotion("p-1", [&](StatusOr<std::vector<LedgerEntry>> found) { read = found; });
+  std::optional<StatusOr<PromotionEntries>> read;
+  ledger_->ReadPromotion("p-1", [&](StatusOr<PromotionEntries> found) { read = found; });
   loop_.RunUntil([&] { return read.has_value(); });
   ASSERT_THAT(*read, IsOk());
   std::vector<std::string> bodies;
-  for (const LedgerEntry& entry : **read) bodies.push_back(entry.body);
+  for (const LedgerEntry& entry : (*read)->entries) bodies.push_back(entry.body);
   EXPECT_THAT(bodies, ElementsAre("a", "c"));
 }
 
@@ -126,13 +126,48 @@ TEST_F(LedgerTest, OfALongHistoryTheOrderAndTheLatestAreRead) {
   std::vector<LedgerDraft> drafts = {Draft("order")};
   for (size_t i = 0; i < Ledger::kEntriesReadMax + 5; ++i) drafts.push_back(Draft("report"));
   ASSERT_THAT(Append(drafts), IsOk());
-  std::optional<StatusOr<std::vector<LedgerEntry>>> read;
-  ledger_->ReadPromotion("p-1", [&](StatusOr<std::vector<LedgerEntry>> found) { read = found; });
+  std::optional<StatusOr<PromotionEntries>> read;
+  ledger_->ReadPromotion("p-1", [&](StatusOr<PromotionEntries> found) { read = found; });
   loop_.RunUntil([&] { return read.has_value(); });
   ASSERT_THAT(*read, IsOk());
-  ASSERT_THAT(**read, SizeIs(Ledger::kEntriesReadMax + 1));
-  EXPECT_EQ((*read)->front().body, "order");
-  EXPECT_EQ((*read)->back().sequence, drafts.size());
+  const PromotionEntries& entries = **read;
+  ASSERT_THAT(entries.entries, SizeIs(Ledger::kEntriesReadMax + 1));
+  EXPECT_EQ(entries.entries.front().body, "order");
+  EXPECT_EQ(entries.entries.back().sequence, drafts.size());
+  EXPECT_EQ(entries.total, drafts.size());
+}
+
+TEST_F(LedgerTest, HistoryIsAllOfAPromotionAndTheTrustThatHeldMeanwhile) {
+  const auto trust = [](const std::string& body) {
+    LedgerDraft draft = Draft(body, "");
+    draft.kind = "trust";
+    return draft;
+  };
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_THAT(Append({trust("t1"), trust("t2"), Draft("a"), Draft("b", "p-2"), trust("t3"),
+                      Draft("c"), trust("t4"), Draft("d", "p-12")}),
+              IsOk());
+  const auto bodies_of = [&](const std::string& promotion) {
+    std::optional<StatusOr<std::vector<LedgerEntry>>> read;
+    ledger_->ReadHistory(promotion, [&](const auto& history) { read = history; });
+    loop_.RunUntil([&] { return read.has_value(); });
+    std::vector<std::string> bodies;
+    for (const LedgerEntry& entry : **read) bodies.push_back(entry.body);
+    return bodies;
+  };
+  EXPECT_THAT(bodies_of("p-1"), ElementsAre("t2", "a", "t3", "c"));
+  EXPECT_THAT(bodies_of("p-12"), ElementsAre("t4", "d"));
+  EXPECT_THAT(bodies_of("p-3"), ElementsAre());
+
+  const auto ids_with = [&](const std::string& prefix, size_t count_max) {
+    std::optional<StatusOr<std::vector<std::string>>> read;
+    ledger_->FindPromotions(prefix, count_max, [&](const auto& ids) { read = ids; });
+    loop_.RunUntil([&] { return read.has_value(); });
+    return **read;
+  };
+  EXPECT_THAT(ids_with("p-", 9), ElementsAre("p-1", "p-12", "p-2"));
+  EXPECT_THAT(ids_with("p-1", 1), ElementsAre("p-1"));
+  EXPECT_THAT(ids_with("q", 9), ElementsAre());
 }
 
 TEST_F(LedgerTest, AlteredBodyIsFoundAtItsEntry) {
@@ -170,7 +205,7 @@ TEST_F(LedgerTest, SchemaRefusesToChangeOrDeleteEntries) {
 TEST_F(LedgerTest, SecondCoordinatorIsKeptOut) {
   ASSERT_THAT(Open(), IsOk());
   const auto second = SqliteLedger::Open(
-      files_, path_, [](const LedgerEntry&) { return absl::OkStatus(); },
+      files_, path_, [](const LedgerEntry&, const auto&) { return absl::OkStatus(); },
       [](const std::function<void()>&) { return false; });
   EXPECT_THAT(second, HasErrorName("database-locked"));
 }
@@ -181,7 +216,7 @@ TEST_F(LedgerTest, ReplaysErrorEndsTheOpening) {
   Close();
   const auto opened = SqliteLedger::Open(
       files_, path_,
-      [](const LedgerEntry&) {
+      [](const LedgerEntry&, const auto&) {
         return NamedError(StatusCode::kDataLoss, "ledger-unreadable", "from the future");
       },
       [](const std::function<void()>&) { return false; });
@@ -271,9 +306,7 @@ TEST_F(LedgerTest, BackupIsALedgerToStartFromAndOverwritesNothing) {
   ASSERT_THAT(Open(), IsOk());
   ASSERT_THAT(Append({Draft("one"), Draft("nobody's", "")}), IsOk());
   const std::string copy = folder_ + "/copy.db";
-  EXPECT_THAT(BackUpLedger(files_, path_, copy), HasErrorName("database-locked"));
   Close();
-  std::filesystem::remove(copy);
   ASSERT_THAT(BackUpLedger(files_, path_, copy), IsOk());
   EXPECT_THAT(BackUpLedger(files_, path_, copy), HasErrorName("file-exists"));
   EXPECT_THAT(BackUpLedger(files_, folder_ + "/none.db", folder_ + "/x.db"),
@@ -281,6 +314,29 @@ TEST_F(LedgerTest, BackupIsALedgerToStartFromAndOverwritesNothing) {
   ASSERT_THAT(OpenAt(copy), IsOk());
   EXPECT_THAT(replayed_, SizeIs(2));
   EXPECT_EQ(*Append({Draft("three")}), 3u);
+}
+
+TEST_F(LedgerTest, BackupWhileEntriesAreWrittenIsTheLedgerOfOneInstant) {
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_THAT(Append({Draft("one"), Draft("nobody's", "")}), IsOk());
+  // The writer is at work on these while the copy is made.
+  constexpr size_t kWrittenMeanwhile = 2000;
+  size_t answered = 0;
+  for (size_t i = 0; i < kWrittenMeanwhile; ++i) {
+    ledger_->Append({Draft("x")}, [&](const StatusOr<uint64_t>& first) {
+      EXPECT_THAT(first, IsOk());
+      ++answered;
+    });
+  }
+  const std::string copy = folder_ + "/copy.db";
+  ASSERT_THAT(BackUpLedger(files_, path_, copy), IsOk());
+  loop_.RunUntil([&] { return answered == kWrittenMeanwhile; });
+  EXPECT_EQ(*Append({Draft("the ledger goes on")}), kWrittenMeanwhile + 3);
+  Close();
+  ASSERT_THAT(OpenAt(copy), IsOk());
+  ASSERT_GE(replayed_.size(), 2u);
+  EXPECT_EQ(replayed_[1].body, "nobody's");
+  EXPECT_EQ(*Append({Draft("next")}), replayed_.size() + 1);
 }
 
 TEST_F(LedgerTest, BackupOfAnAlteredLedgerFails) {

@@ -115,18 +115,23 @@ v1::PromotionDetail DetailOf(const Promotion& promotion) {
   return detail;
 }
 
-void AddSummaries(v1::PromotionList& list, const std::vector<const Promotion*>& promotions) {
+void AddListing(v1::PromotionList& list, const PromotionListing& listing) {
   size_t room = kRoomBytes;
-  for (const Promotion* promotion : promotions) {
+  size_t added = 0;
+  for (const Promotion* promotion : listing.promotions) {
     v1::PromotionSummary summary = SummaryOf(*promotion);
     const size_t bytes = summary.ByteSizeLong() + kFramingBytes;
-    if (bytes > room) return;
+    if (bytes > room) break;
     room -= bytes;
     *list.add_promotions() = std::move(summary);
+    ++added;
   }
+  list.set_not_shown(listing.not_shown + listing.promotions.size() - added);
+  list.set_not_searched(listing.not_searched);
 }
 
-void AddEntries(v1::PromotionDetail& detail, const std::vector<LedgerEntry>& entries) {
+void AddEntries(v1::PromotionDetail& detail, const PromotionEntries& read) {
+  const std::vector<LedgerEntry>& entries = read.entries;
   if (entries.empty()) return;
   const auto bytes_of = [](const LedgerEntry& entry) {
     return entry.kind.size() + entry.body.size() + kFramingBytes;
@@ -139,6 +144,7 @@ void AddEntries(v1::PromotionDetail& detail, const std::vector<LedgerEntry>& ent
   }
   SetEntry(detail.add_entries(), entries.front());
   for (size_t i = first; i < entries.size(); ++i) SetEntry(detail.add_entries(), entries[i]);
+  detail.set_entries_left_out(read.total - static_cast<uint64_t>(detail.entries_size()));
 }
 
 }  // namespace sluice::coordinator

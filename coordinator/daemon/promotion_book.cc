@@ -20,16 +20,23 @@ StatusOr<Promotion> PromotionBook::Stage(const std::string& id, const Event& eve
 void PromotionBook::Commit(const Promotion& promotion, uint64_t ledger_sequence) {
   const auto [found, added] = committed_.insert_or_assign(promotion.id, promotion);
   if (added) {
-    by_age_.push_back(promotion.id);
+    by_age_[ledger_sequence] = promotion.id;
     order_sequences_[promotion.order_sha256] = ledger_sequence;
   }
   if (!promotion.step_orders.empty()) {
     order_sequences_.emplace(promotion.step_orders.back(), ledger_sequence);
   }
-  if (Wishes(promotion).empty() && !NeedsRoutes(promotion)) {
-    open_.erase(promotion.id);
-  } else {
+  const bool wanting = !Wishes(promotion).empty() || NeedsRoutes(promotion);
+  if (wanting) {
     open_.insert(promotion.id);
+  } else {
+    open_.erase(promotion.id);
+  }
+  const uint64_t age = order_sequences_.at(promotion.order_sha256);
+  if (wanting || !Ended(promotion)) {
+    closed_.erase(age);
+  } else {
+    closed_[age] = promotion.id;
   }
   // The last event that was staged is kept: latest and committed are the same again.
   const auto staged = staged_.find(promotion.id);
@@ -37,6 +44,39 @@ void PromotionBook::Commit(const Promotion& promotion, uint64_t ledger_sequence)
 }
 
 void PromotionBook::DropStaged() { staged_.clear(); }
+
+void PromotionBook::Trim() {
+  for (auto it = closed_.begin(); it != closed_.end() && closed_.size() > ended_max_;) {
+    // What is being written builds on it.
+    if (staged_.contains(it->second)) {
+      ++it;
+      continue;
+    }
+    const auto promotion = committed_.find(it->second);
+    order_sequences_.erase(promotion->second.order_sha256);
+    for (const std::string& step : promotion->second.step_orders) order_sequences_.erase(step);
+    committed_.erase(promotion);
+    by_age_.erase(it->first);
+    it = closed_.erase(it);
+    ++forgotten_;
+  }
+}
+
+void PromotionBook::Adopt(PromotionBook other) {
+  for (auto& [id, promotion] : other.committed_) {
+    const auto [found, added] = committed_.try_emplace(id, std::move(promotion));
+    if (!added) continue;
+    const uint64_t age = other.order_sequences_.at(found->second.order_sha256);
+    by_age_[age] = id;
+    if (other.closed_.contains(age)) closed_[age] = id;
+    if (other.open_.contains(id)) open_.insert(id);
+    order_sequences_[found->second.order_sha256] = age;
+    for (const std::string& step : found->second.step_orders) {
+      order_sequences_[step] = other.order_sequences_.at(step);
+    }
+    if (forgotten_ > 0) --forgotten_;
+  }
+}
 
 const Promotion* PromotionBook::Latest(const std::string& id) const {
   const auto staged = staged_.find(id);
@@ -53,42 +93,53 @@ uint64_t PromotionBook::SequenceOfOrder(const std::string& order_sha256) const {
   return found == order_sequences_.end() ? 0 : found->second;
 }
 
-StatusOr<const Promotion*> PromotionBook::Find(std::string_view prefix) const {
-  constexpr size_t kNamedMax = 3;
-  std::vector<const Promotion*> matches;
-  if (!prefix.empty()) {
-    for (auto it = committed_.lower_bound(prefix);
-         it != committed_.end() && it->first.starts_with(prefix); ++it) {
-      // A whole id is meant as such, even if another begins with it.
-      if (it->first == prefix) return &it->second;
-      if (matches.size() <= kNamedMax) matches.push_back(&it->second);
-    }
-  }
-  if (matches.size() == 1) return matches.front();
-  if (matches.empty()) {
+StatusOr<std::string> ChooseId(std::string_view prefix, const std::vector<std::string>& ids) {
+  if (ids.empty()) {
     return NamedError(StatusCode::kNotFound, "no-promotion",
                       absl::StrCat("there is no promotion \"", ToAbsl(prefix),
                                    "\"; to see them: sluice promotions"));
   }
-  std::vector<std::string> names;
-  for (size_t i = 0; i < std::min(matches.size(), kNamedMax); ++i) names.push_back(matches[i]->id);
-  return NamedError(StatusCode::kInvalidArgument, "ambiguous-id",
-                    absl::StrCat("\"", ToAbsl(prefix),
-                                 "\" is the beginning of several ids: ", absl::StrJoin(names, ", "),
-                                 matches.size() > kNamedMax ? ", ..." : ""));
+  // A whole id is the first of all that begin with it.
+  if (ids.size() == 1 || ids.front() == prefix) return ids.front();
+  constexpr size_t kNamedMax = kIdsToChooseFromMax - 1;
+  const size_t named = std::min(ids.size(), kNamedMax);
+  return NamedError(
+      StatusCode::kInvalidArgument, "ambiguous-id",
+      absl::StrCat("\"", ToAbsl(prefix), "\" is the beginning of several ids: ",
+                   absl::StrJoin(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(named), ", "),
+                   ids.size() > kNamedMax ? ", ..." : ""));
 }
 
-std::vector<const Promotion*> PromotionBook::List(std::string_view app, v1::PromotionState state,
-                                                  size_t count_max) const {
-  std::vector<const Promotion*> list;
-  for (auto id = by_age_.rbegin(); id != by_age_.rend() && list.size() < count_max; ++id) {
-    const Promotion& promotion = *Committed(*id);
+StatusOr<const Promotion*> PromotionBook::Find(std::string_view prefix) const {
+  std::vector<std::string> ids;
+  if (!prefix.empty()) {
+    for (auto it = committed_.lower_bound(prefix);
+         it != committed_.end() && it->first.starts_with(prefix) &&
+         ids.size() < kIdsToChooseFromMax;
+         ++it) {
+      ids.push_back(it->first);
+    }
+  }
+  SLUICE_ASSIGN_OR_RETURN(const std::string id, ChooseId(prefix, ids));
+  return Committed(id);
+}
+
+PromotionListing PromotionBook::List(std::string_view app, v1::PromotionState state,
+                                     size_t count_max) const {
+  PromotionListing list{.promotions = {}, .not_shown = 0, .not_searched = forgotten_};
+  for (auto entry = by_age_.rbegin(); entry != by_age_.rend(); ++entry) {
+    const Promotion& promotion = *Committed(entry->second);
     const auto& targets = promotion.terms.targets;
     const bool of_app = app.empty() || promotion.terms.source == app ||
                         std::any_of(targets.begin(), targets.end(),
                                     [app](const auto& target) { return target.reference == app; });
     const bool of_state = state == v1::PromotionState{} || promotion.state == state;
-    if (of_app && of_state) list.push_back(&promotion);
+    if (!of_app || !of_state) continue;
+    if (list.promotions.size() < count_max) {
+      list.promotions.push_back(&promotion);
+    } else {
+      ++list.not_shown;
+    }
   }
   return list;
 }

@@ -31,7 +31,9 @@ class PromotionBookTest : public ::testing::Test {
   std::vector<std::string> Listed(std::string_view app, v1::PromotionState state,
                                   size_t most = 10) {
     std::vector<std::string> ids;
-    for (const Promotion* promotion : book_.List(app, state, most)) ids.push_back(promotion->id);
+    for (const Promotion* promotion : book_.List(app, state, most).promotions) {
+      ids.push_back(promotion->id);
+    }
     return ids;
   }
 
@@ -111,6 +113,53 @@ TEST_F(PromotionBookTest, OpenAreThoseWithSomethingToAskFor) {
   Keep("p-1", {{}, SourceSays(1, v1::SOURCE_STATE_CANCELLED)});
   Keep("p-1", {{}, TargetSays(0, 1, v1::TARGET_STATE_CANCELLED)});
   EXPECT_THAT(book_.open(), IsEmpty());
+}
+
+class SmallBookTest : public PromotionBookTest {
+ protected:
+  SmallBookTest() { book_ = PromotionBook(2); }
+  void KeepCancelled(const std::string& id) {
+    OrderRecorded order = OrderOf(id);
+    Keep(id, {{}, order});
+    Keep(id, {{}, SourceSays(1, v1::SOURCE_STATE_CANCELLED)});
+    Keep(id, {{}, TargetSays(0, 1, v1::TARGET_STATE_CANCELLED)});
+  }
+};
+
+TEST_F(SmallBookTest, OldestEndedOnesAreForgottenAndThoseUnderWayAreKept) {
+  Keep("p-0", {{}, OrderOf("p-0")});
+  for (const char* id : {"p-1", "p-2", "p-3"}) KeepCancelled(id);
+  EXPECT_FALSE(book_.HasForgotten());
+  book_.Trim();
+  EXPECT_TRUE(book_.HasForgotten());
+  EXPECT_THAT(Listed("", {}), ElementsAre("p-3", "p-2", "p-0"));
+  EXPECT_EQ(book_.Latest("p-1"), nullptr);
+  EXPECT_EQ(book_.SequenceOfOrder("sha of p-1"), 0u);
+  EXPECT_EQ(book_.UnderWay(), 1u);
+  const PromotionListing listing = book_.List("", {}, 2);
+  EXPECT_EQ(listing.not_shown, 1u);
+  EXPECT_EQ(listing.not_searched, 1u);
+}
+
+TEST_F(SmallBookTest, OneThatIsBeingWrittenToIsNotForgotten) {
+  for (const char* id : {"p-1", "p-2", "p-3"}) KeepCancelled(id);
+  Stage("p-1", {{}, TargetSays(0, 2, v1::TARGET_STATE_CANCELLED)});
+  book_.Trim();
+  EXPECT_THAT(Listed("", {}), ElementsAre("p-3", "p-1"));
+}
+
+TEST_F(SmallBookTest, AdoptedOneIsKnownAsBefore) {
+  PromotionBook other;
+  const auto recorded = other.Stage("p-1", {{}, OrderOf("p-1")});
+  ASSERT_THAT(recorded, IsOk());
+  other.Commit(*recorded, 1);
+  sequence_ = 1;
+  KeepCancelled("p-2");
+  book_.Adopt(std::move(other));
+  EXPECT_EQ(*book_.Latest("p-1"), *recorded);
+  EXPECT_EQ(book_.SequenceOfOrder("sha of p-1"), 1u);
+  EXPECT_THAT(book_.open(), ElementsAre("p-1"));
+  EXPECT_THAT(Listed("", {}), ElementsAre("p-2", "p-1"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "coordinator/daemon/sqlite_ledger.h"
 
 #include <array>
+#include <limits>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -15,7 +16,7 @@ namespace {
 
 // entry_promotion only finds entries: what it says is in the bodies too. The head is what the file
 // itself knows of its end.
-constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
+constexpr std::array<std::string_view, 2> kMigrations = {R"sql(
   CREATE TABLE ledger(
     seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL,
     prev BLOB NOT NULL, hash BLOB NOT NULL UNIQUE) STRICT;
@@ -27,6 +28,9 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"sql(
     PRIMARY KEY(promotion, seq)) STRICT, WITHOUT ROWID;
   CREATE TABLE head(id INTEGER PRIMARY KEY CHECK(id = 1), seq INTEGER NOT NULL,
     hash BLOB NOT NULL) STRICT;
+)sql",
+                                                         R"sql(
+  CREATE INDEX ledger_trust ON ledger(seq) WHERE kind = 'trust';
 )sql"};
 
 constexpr std::string_view kEntryColumns = "seq, at_ms, kind, body, prev, hash";
@@ -52,19 +56,49 @@ Status CheckRecordedHead(store::Database& database, const LedgerHead& head) {
                    recorded.sequence, "; keep the file as evidence and restore a backup"));
 }
 
+StatusOr<std::vector<LedgerEntry>> ReadEntries(store::Statement& read) {
+  std::vector<LedgerEntry> entries;
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, read.Step());
+    if (!more) break;
+    entries.push_back(EntryOf(read));
+  }
+  return entries;
+}
+
+// Ledger::ReadHistory(), of the entries before that sequence number.
+StatusOr<std::vector<LedgerEntry>> HistoryOf(store::Database& database,
+                                             const std::string& promotion, int64_t before) {
+  SLUICE_ASSIGN_OR_RETURN(
+      store::Statement read,
+      database.Prepare(absl::StrCat(
+          "WITH own AS (SELECT seq FROM entry_promotion WHERE promotion = ?1 AND seq < ?2) SELECT ",
+          ToAbsl(kEntryColumns),
+          " FROM ledger WHERE seq IN (SELECT seq FROM own UNION "
+          "SELECT seq FROM ledger WHERE kind = 'trust' AND seq < (SELECT max(seq) FROM own) AND "
+          "seq >= (SELECT coalesce(max(seq), 0) FROM ledger WHERE kind = 'trust' AND "
+          "seq < (SELECT min(seq) FROM own))) ORDER BY seq")));
+  read.BindText(1, promotion);
+  read.BindInteger(2, before);
+  return ReadEntries(read);
+}
+
 StatusOr<LedgerHead> VerifyAndReplay(store::Database& database,
                                      const SqliteLedger::Replay& replay) {
   SLUICE_ASSIGN_OR_RETURN(store::Statement read,
                           database.Prepare(absl::StrCat("SELECT ", ToAbsl(kEntryColumns),
                                                         " FROM ledger ORDER BY seq")));
   LedgerHead head;
+  const auto earlier = [&](const std::string& promotion) {
+    return HistoryOf(database, promotion, static_cast<int64_t>(head.sequence));
+  };
   while (true) {
     SLUICE_ASSIGN_OR_RETURN(const bool more, read.Step());
     if (!more) break;
     const LedgerEntry entry = EntryOf(read);
     SLUICE_ASSIGN_OR_RETURN(head, FollowChain(head, entry));
     SLUICE_RETURN_IF_ERROR(
-        WithContext(replay(entry), absl::StrCat("ledger entry ", entry.sequence)));
+        WithContext(replay(entry, earlier), absl::StrCat("ledger entry ", entry.sequence)));
   }
   SLUICE_RETURN_IF_ERROR(CheckRecordedHead(database, head));
   return head;
@@ -114,8 +148,13 @@ StatusOr<LedgerHead> WriteDrafts(store::Database& database, LedgerHead head,
   return head;
 }
 
-StatusOr<std::vector<LedgerEntry>> EntriesOf(store::Database& database,
-                                             const std::string& promotion) {
+StatusOr<PromotionEntries> EntriesOf(store::Database& database, const std::string& promotion) {
+  SLUICE_ASSIGN_OR_RETURN(
+      store::Statement count,
+      database.Prepare("SELECT count(*) FROM entry_promotion WHERE promotion = ?1"));
+  count.BindText(1, promotion);
+  SLUICE_RETURN_IF_ERROR(count.Step().status());
+  const auto total = static_cast<uint64_t>(count.Integer(0));
   SLUICE_ASSIGN_OR_RETURN(
       store::Statement read,
       database.Prepare(
@@ -126,20 +165,36 @@ StatusOr<std::vector<LedgerEntry>> EntriesOf(store::Database& database,
                        "ORDER BY seq DESC LIMIT ?2)) ORDER BY seq")));
   read.BindText(1, promotion);
   read.BindInteger(2, static_cast<int64_t>(Ledger::kEntriesReadMax));
-  std::vector<LedgerEntry> entries;
+  SLUICE_ASSIGN_OR_RETURN(std::vector<LedgerEntry> entries, ReadEntries(read));
+  return PromotionEntries{std::move(entries), total};
+}
+
+StatusOr<std::vector<std::string>> IdsWith(store::Database& database, const std::string& prefix,
+                                           size_t count_max) {
+  // Ids are compared as bytes; theirs are all below that one.
+  SLUICE_ASSIGN_OR_RETURN(
+      store::Statement read,
+      database.Prepare("SELECT DISTINCT promotion FROM entry_promotion WHERE promotion >= ?1 AND "
+                       "promotion < ?2 ORDER BY promotion LIMIT ?3"));
+  read.BindText(1, prefix);
+  read.BindText(2, prefix + "\x7f");
+  read.BindInteger(3, static_cast<int64_t>(count_max));
+  std::vector<std::string> ids;
   while (true) {
     SLUICE_ASSIGN_OR_RETURN(const bool more, read.Step());
     if (!more) break;
-    entries.push_back(EntryOf(read));
+    ids.push_back(read.Text(0));
   }
-  return entries;
+  return ids;
 }
 
 }  // namespace
 
 StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Files& files, const std::string& path,
                                                            const Replay& replay, Post post) {
-  SLUICE_ASSIGN_OR_RETURN(auto database, store::Database::Open(files, {.path = path}));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto database,
+      store::Database::Open(files, {.path = path, .sharing = store::Sharing::kOwnerWithReaders}));
   SLUICE_RETURN_IF_ERROR(database->Migrate(kMigrations));
   SLUICE_ASSIGN_OR_RETURN(LedgerHead head, VerifyAndReplay(*database, replay));
   return std::unique_ptr<SqliteLedger>(
@@ -166,7 +221,25 @@ void SqliteLedger::Append(std::vector<LedgerDraft> drafts, Appended done) {
 void SqliteLedger::Recover() { SLUICE_CHECK(calls_.TryPut(RecoverCall{})); }
 
 void SqliteLedger::ReadPromotion(std::string promotion, Entries done) {
-  SLUICE_CHECK(calls_.TryPut(ReadCall{std::move(promotion), std::move(done)}));
+  SLUICE_CHECK(calls_.TryPut(ReadCall(
+      [promotion = std::move(promotion), done = std::move(done)](store::Database& database) {
+        return [done, entries = EntriesOf(database, promotion)] { done(entries); };
+      })));
+}
+
+void SqliteLedger::ReadHistory(std::string promotion, History done) {
+  SLUICE_CHECK(calls_.TryPut(ReadCall(
+      [promotion = std::move(promotion), done = std::move(done)](store::Database& database) {
+        constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+        return [done, history = HistoryOf(database, promotion, kAll)] { done(history); };
+      })));
+}
+
+void SqliteLedger::FindPromotions(std::string prefix, size_t count_max, Ids done) {
+  SLUICE_CHECK(calls_.TryPut(ReadCall(
+      [prefix = std::move(prefix), count_max, done = std::move(done)](store::Database& database) {
+        return [done, ids = IdsWith(database, prefix, count_max)] { done(ids); };
+      })));
 }
 
 // The writer thread: takes what is there, commits appends that follow each other together.
@@ -186,11 +259,7 @@ void SqliteLedger::Write() {
     if (!group.empty()) CommitGroup(std::exchange(group, {}));
     if (call && std::holds_alternative<RecoverCall>(*call)) failed_ = absl::OkStatus();
     if (call) {
-      if (auto* read = std::get_if<ReadCall>(&*call)) {
-        post_([done = std::move(read->done), entries = EntriesOf(*database_, read->promotion)] {
-          done(entries);
-        });
-      }
+      if (auto* read = std::get_if<ReadCall>(&*call)) post_((*read)(*database_));
     }
     call = calls_.WaitAndTake();
   }
@@ -235,15 +304,18 @@ Status BackUpLedger(Files& files, const std::string& path, const std::string& co
     return NamedError(StatusCode::kAlreadyExists, "file-exists",
                       absl::StrCat(copy_path, " exists already; a backup overwrites nothing"));
   }
-  SLUICE_ASSIGN_OR_RETURN(auto original, store::Database::Open(files, {.path = path}));
-  SLUICE_RETURN_IF_ERROR(original->Migrate(kMigrations));
+  SLUICE_ASSIGN_OR_RETURN(
+      auto original,
+      store::Database::Open(files, {.path = path, .sharing = store::Sharing::kReader}));
+  SLUICE_ASSIGN_OR_RETURN(const store::Transaction instant, original->BeginReading());
   SLUICE_ASSIGN_OR_RETURN(auto copy, store::Database::Open(files, {.path = copy_path}));
   SLUICE_RETURN_IF_ERROR(copy->Migrate(kMigrations));
   SLUICE_ASSIGN_OR_RETURN(
       store::Statement promotion_of,
       original->Prepare("SELECT promotion FROM entry_promotion WHERE seq = ?1"));
   SLUICE_ASSIGN_OR_RETURN(store::Transaction transaction, copy->Begin());
-  const auto copy_entry = [&](const LedgerEntry& entry) -> Status {
+  const auto copy_entry = [&](const LedgerEntry& entry,
+                              const SqliteLedger::EarlierHistory&) -> Status {
     promotion_of.BindInteger(1, static_cast<int64_t>(entry.sequence));
     SLUICE_ASSIGN_OR_RETURN(const bool found, promotion_of.Step());
     const std::string promotion = found ? promotion_of.Text(0) : "";
@@ -253,7 +325,9 @@ Status BackUpLedger(Files& files, const std::string& path, const std::string& co
   SLUICE_ASSIGN_OR_RETURN(const LedgerHead head, VerifyAndReplay(*original, copy_entry));
   if (head.sequence > 0) SLUICE_RETURN_IF_ERROR(WriteHead(*copy, head));
   SLUICE_RETURN_IF_ERROR(transaction.Commit());
-  const auto only_verify = [](const LedgerEntry&) { return absl::OkStatus(); };
+  const auto only_verify = [](const LedgerEntry&, const SqliteLedger::EarlierHistory&) {
+    return absl::OkStatus();
+  };
   return VerifyAndReplay(*copy, only_verify).status();
 }
 

@@ -27,7 +27,10 @@ class SqliteLedger final : public Ledger {
  public:
   // Runs a call on the owner's loop; thread-safe; false when the loop has stopped.
   using Post = std::function<bool(std::function<void()>)>;
-  using Replay = std::function<Status(const LedgerEntry&)>;
+  // Is also given what reads the history of a promotion (Ledger::ReadHistory) up to that entry.
+  using EarlierHistory =
+      std::function<StatusOr<std::vector<LedgerEntry>>(const std::string& promotion)>;
+  using Replay = std::function<Status(const LedgerEntry&, const EarlierHistory& earlier)>;
 
   // Opens the file or makes it, verifies the whole chain and hands every entry to `replay`, whose
   // error ends it. DataLoss "ledger-altered"; and the names of common/store.
@@ -39,6 +42,8 @@ class SqliteLedger final : public Ledger {
   void Append(std::vector<LedgerDraft> drafts, Appended done) override;
   void Recover() override;
   void ReadPromotion(std::string promotion, Entries done) override;
+  void ReadHistory(std::string promotion, History done) override;
+  void FindPromotions(std::string prefix, size_t count_max, Ids done) override;
 
   // More calls than this in flight are our bug: the coordinator stops taking requests long before.
   static constexpr size_t kCallsMax = 4096;
@@ -50,10 +55,8 @@ class SqliteLedger final : public Ledger {
     Appended done;
   };
   struct RecoverCall {};
-  struct ReadCall {
-    std::string promotion;
-    Entries done;
-  };
+  // Reads, and makes what the loop is to run then.
+  using ReadCall = std::function<std::function<void()>(store::Database&)>;
   using Call = std::variant<AppendCall, RecoverCall, ReadCall>;
 
   SqliteLedger(std::unique_ptr<store::Database> database, LedgerHead head, Post post);
@@ -68,9 +71,9 @@ class SqliteLedger final : public Ledger {
   std::unique_ptr<Thread> writer_;
 };
 
-// Copies the ledger at `path` to `copy_path`, which must not exist, and verifies the copy. Its
-// coordinator must not be running: the ledger has one owner, and another is refused by
-// common/store. The copy is a ledger that a coordinator can start from.
+// Copies the ledger at `path`, as it is at one instant, to `copy_path`, which must not exist, and
+// verifies both. Its coordinator may be running, and is not disturbed. The copy is a ledger that a
+// coordinator can start from.
 Status BackUpLedger(Files& files, const std::string& path, const std::string& copy_path);
 
 }  // namespace sluice::coordinator

@@ -38,8 +38,9 @@ class RecordingSender final : public net::ControlSender {
 
 class CoordinatorWorld {
  public:
-  explicit CoordinatorWorld(const std::vector<std::string>& foundations = {"dev", "prod"})
-      : trust(foundations) {
+  explicit CoordinatorWorld(const std::vector<std::string>& foundations = {"dev", "prod"},
+                            size_t ended_max = PromotionBook::kEndedMax)
+      : trust(foundations), ended_max_(ended_max) {
     Start();
   }
 
@@ -52,8 +53,13 @@ class CoordinatorWorld {
   }
 
   LedgerReplay Replayed() const {
-    LedgerReplay replay({trust.root().signing.Public()});
-    for (const LedgerEntry& entry : ledger.entries()) SLUICE_CHECK(replay.Take(entry).ok());
+    LedgerReplay replay(trust_roots, ended_max_);
+    for (const LedgerEntry& entry : ledger.entries()) {
+      const auto earlier = [&](const std::string& promotion) {
+        return ledger.HistoryOf(promotion, entry.sequence - 1);
+      };
+      SLUICE_CHECK(replay.Take(entry, earlier).ok());
+    }
     return replay;
   }
 
@@ -128,6 +134,7 @@ class CoordinatorWorld {
   }
 
   trust::TestTrust trust;
+  const std::vector<crypto::VerifyingKey> trust_roots{trust.root().signing.Public()};
   trust::Order order = trust.PromoteOrder();
   FakeClock clock;
   Timers timers{clock};
@@ -142,7 +149,7 @@ class CoordinatorWorld {
     LedgerReplay replay = Replayed();
     trust_in_force = std::make_unique<TrustInForce>(trust.shared_document());
     coordinator = std::make_unique<Coordinator>(
-        CoordinatorParts{sender, ledger, clock, timers, entropy, *trust_in_force},
+        CoordinatorParts{sender, ledger, clock, timers, entropy, *trust_in_force, trust_roots},
         std::move(replay.book()));
     if (replay.trust_floor().version != trust.document().version()) {
       SLUICE_CHECK(coordinator->AdoptTrust(trust.shared_document(), [](const Status&) {}).ok());
@@ -150,6 +157,7 @@ class CoordinatorWorld {
     }
   }
 
+  const size_t ended_max_;
   std::map<net::SessionId, net::Peer> peers_;
   net::SessionId last_session_ = 0;
 };

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "coordinator/daemon/ledger.h"
 #include "coordinator/daemon/ledger_chain.h"
+#include "coordinator/daemon/ledger_record.h"
 
 namespace sluice::coordinator {
 
@@ -37,12 +39,41 @@ class MemoryLedger final : public Ledger {
 
   void ReadPromotion(std::string promotion, Entries done) override {
     calls_.push_back([this, promotion = std::move(promotion), done = std::move(done)] {
-      std::vector<LedgerEntry> found;
+      PromotionEntries found;
       for (const auto& [whose, entry] : entries_) {
-        if (whose == promotion) found.push_back(entry);
+        if (whose == promotion) found.entries.push_back(entry);
       }
+      found.total = found.entries.size();
       done(found);
     });
+  }
+
+  void ReadHistory(std::string promotion, History done) override {
+    calls_.push_back([this, promotion = std::move(promotion), done = std::move(done)] {
+      done(HistoryOf(promotion, head_.sequence));
+    });
+  }
+
+  void FindPromotions(std::string prefix, size_t count_max, Ids done) override {
+    calls_.push_back([this, prefix = std::move(prefix), count_max, done = std::move(done)] {
+      std::set<std::string> ids;
+      for (const auto& [whose, entry] : entries_) {
+        if (whose.starts_with(prefix)) ids.insert(whose);
+      }
+      std::vector<std::string> found(ids.begin(), ids.end());
+      if (found.size() > count_max) found.resize(count_max);
+      done(found);
+    });
+  }
+
+  // Of the entries up to that one.
+  std::vector<LedgerEntry> HistoryOf(const std::string& promotion, uint64_t last) const {
+    std::vector<LedgerEntry> history;
+    for (const auto& [whose, entry] : entries_) {
+      const bool wanted = whose == promotion || entry.kind == kTrustKind;
+      if (wanted && entry.sequence <= last) history.push_back(entry);
+    }
+    return history;
   }
 
   // Writes and answers everything that was asked, and what is asked meanwhile.
