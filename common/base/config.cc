@@ -69,6 +69,7 @@ struct ConfigSection::Shared {
   std::string file;
   ConfigTree tree;
   ConfigReader::Overrides overrides;
+  std::set<std::string> asked_overrides;
   std::set<std::string> used_overrides;
   std::set<Noted> mistakes;  // a set: what is asked for twice is reported once
 };
@@ -117,7 +118,9 @@ ConfigNode* ConfigSection::Descend(std::string_view path) const {
 
 const std::string* ConfigSection::Override(std::string_view path) const {
   if (!overridable_) return nullptr;
-  const auto found = shared_->overrides.find(VariableOf(FullPath(path)));
+  const std::string variable = VariableOf(FullPath(path));
+  shared_->asked_overrides.insert(variable);
+  const auto found = shared_->overrides.find(variable);
   if (found == shared_->overrides.end()) return nullptr;
   shared_->used_overrides.insert(found->first);
   return &found->second;
@@ -301,6 +304,7 @@ ConfigReader::ConfigReader(std::string file, std::string_view text, Overrides ov
     : ConfigReader(std::unique_ptr<Shared>(new Shared{.file = std::move(file),
                                                       .tree = ParseConfigTree(text),
                                                       .overrides = std::move(overrides),
+                                                      .asked_overrides = {},
                                                       .used_overrides = {},
                                                       .mistakes = {}})) {}
 
@@ -333,6 +337,12 @@ Status ConfigReader::Finish() const {
   if (!owned_->tree.broken) {
     CollectUnknown(*owned_->tree.root, "", mistakes);
     for (const auto& noted : owned_->mistakes) mistakes.push_back({noted.line, noted.what});
+    for (const std::string& variable : UnusedOverrides()) {
+      const std::string meant = Suggestion(variable, owned_->asked_overrides);
+      if (meant.empty()) continue;
+      mistakes.push_back(
+          {0, absl::StrCat(variable, ": unknown variable; did you mean '", meant, "'?")});
+    }
   }
   if (mistakes.empty()) return absl::OkStatus();
   // Overrides, which have no line, come last.

@@ -11,7 +11,8 @@
 //
 // Overrides: "coordinator.heartbeat" is replaced by SLUICE_COORDINATOR_HEARTBEAT (upper case, dots
 // and dashes as underscores), lists separated by commas. Only main() reads the environment, and
-// hands it in. Within SectionList() nothing can be overridden, as its members have no names.
+// hands it in. Within SectionList() nothing can be overridden, as its members have no names. A
+// variable that nothing asked for is a mistake when it looks like one that something did.
 //
 // Messages hold keys, never values: a value in the wrong place may be a secret. Not thread-safe.
 #pragma once
@@ -105,7 +106,7 @@ class ConfigReader final : public ConfigSection {
   // the order of lines; those of overrides as VARIABLE: what. Call it after the last getter.
   Status Finish() const;
 
-  // Overrides that nothing asked for, for a warning: another program may be meant by them.
+  // SLUICE_ variables that nothing asked for, for a warning: another program may be meant by them.
   std::vector<std::string> UnusedOverrides() const;
 
  private:

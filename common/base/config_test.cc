@@ -154,6 +154,17 @@ TEST(ConfigReaderTest, OverrideThatNothingAskedForIsListedButNoMistake) {
   EXPECT_THAT(config.UnusedOverrides(), ElementsAre("SLUICE_TYPO"));
 }
 
+TEST(ConfigReaderTest, MisspeltVariableIsAMistakeThatNamesTheOneMeant) {
+  const ConfigReader config(
+      "agent.yaml", "",
+      {{"SLUICE_LOG_LEVLE", "debug"}, {"SLUICE_DATADIR", "/x"}, {"SLUICE_BINARIES", "bin"}});
+  config.String("log_level", "");
+  config.String("data_dir", "");
+  EXPECT_EQ(Message(config),
+            "SLUICE_DATADIR: unknown variable; did you mean 'SLUICE_DATA_DIR'?\n"
+            "SLUICE_LOG_LEVLE: unknown variable; did you mean 'SLUICE_LOG_LEVEL'?");
+}
+
 TEST(ConfigReaderTest, SectionsWithTheOperatorsNamesKeepTheFilesOrderAndCheckTheirKeys) {
   const ConfigReader config("c.yaml", R"(
 foundations:

@@ -26,6 +26,9 @@ Status Run(const std::string& config_file, SignalDescriptor& signals) {
   SLUICE_ASSIGN_OR_RETURN(const Settings settings,
                           LoadSettings(files, config_file, ReadOverrides()));
   StartLogging("sluice-coordinator", settings.log_level);
+  for (const std::string& variable : settings.unknown_variables) {
+    Log(LogLevel::kWarning, "variable-unknown", {{"name", variable}});
+  }
   const Status ended = RunDaemon(settings, {files, clock, entropy, signals});
   if (!ended.ok()) LogStatus(LogLevel::kError, "coordinator-not-running", ended);
   return ended;
@@ -43,6 +46,9 @@ Status CheckConfig(const std::string& config_file) {
   SystemFiles files;
   SLUICE_ASSIGN_OR_RETURN(const Settings settings,
                           LoadSettings(files, config_file, ReadOverrides()));
+  for (const std::string& variable : settings.unknown_variables) {
+    std::fprintf(stderr, "warning: %s: no such variable is known here\n", variable.c_str());
+  }
   SLUICE_RETURN_IF_ERROR(CheckDaemon(settings, files));
   std::printf("%s: good\n", config_file.c_str());
   return absl::OkStatus();
@@ -76,8 +82,7 @@ int Main(int argc, char** argv) {
   program
       .AddConfiguredCommand(
           "backup",
-          "Copy and verify the ledger. Stop the coordinator before and start it afterwards: agents "
-          "go on meanwhile",
+          "Copy the ledger as it is at this instant, and verify it; the coordinator may be running",
           [&copy](const std::string& config_file) { return BackUp(config_file, copy); })
       ->add_option("FILE", copy, "Where to write the copy")
       ->required();

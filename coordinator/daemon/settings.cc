@@ -28,6 +28,7 @@ class Reader {
         ParseLogLevel(config_.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));
     if (level.ok()) settings.log_level = *level;
     SLUICE_RETURN_IF_ERROR(config_.Finish());
+    settings.unknown_variables = config_.UnusedOverrides();
     return settings;
   }
 

@@ -22,6 +22,7 @@ struct Settings {
   std::string listen = "tcp://0.0.0.0:7710";
   std::string data_dir;
   LogLevel log_level = LogLevel::kInfo;
+  std::vector<std::string> unknown_variables;  // SLUICE_... of the environment, for a warning
 
   std::string LedgerPath() const { return data_dir + "/ledger.db"; }
 };
