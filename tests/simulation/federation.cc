@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/base/check.h"
-#include "coordinator/daemon/ledger_replay.h"
 
 namespace sluice::simulation {
 namespace {
@@ -259,15 +258,13 @@ void Federation::CrashCoordinator(absl::Duration down) {
 void Federation::StartCoordinator() {
   world_.trace.Note("start coordinator");
   ++coordinator_lives_;
-  coordinator::LedgerReplay replay({trust_.root().signing.Public()});
-  for (const coordinator::LedgerEntry& entry : ledger_.entries()) {
-    SLUICE_CHECK(replay.Take(entry).ok());
-  }
+  coordinator::LedgerReplay replay(trust_roots_);
+  SLUICE_CHECK(ReplayLedger(replay).ok());
   coordinator_timers_ = std::make_unique<Timers>(world_.clock);
   trust_in_force_ = std::make_unique<coordinator::TrustInForce>(trust_.shared_document());
   coordinator_ = std::make_unique<coordinator::Coordinator>(
       coordinator::CoordinatorParts{control_, ledger_, world_.clock, *coordinator_timers_,
-                                    coordinator_entropy_, *trust_in_force_},
+                                    coordinator_entropy_, *trust_in_force_, trust_roots_},
       std::move(replay.book()));
   if (replay.trust_floor().version != trust_.document().version()) {
     const Status adopted = coordinator_->AdoptTrust(trust_.shared_document(), [](const Status&) {});
@@ -433,14 +430,21 @@ void Federation::OnActivation(size_t index, const std::string& app, const std::s
   }
 }
 
+Status Federation::ReplayLedger(coordinator::LedgerReplay& replay) const {
+  for (const coordinator::LedgerEntry& entry : ledger_.entries()) {
+    SLUICE_RETURN_IF_ERROR(replay.Take(entry, [&](const std::string& promotion) {
+      return ledger_.HistoryOf(promotion, entry.sequence - 1);
+    }));
+  }
+  return absl::OkStatus();
+}
+
 // What the ledger has kept, against what it was said to have.
 void Federation::CheckLedger() {
-  coordinator::LedgerReplay replay({trust_.root().signing.Public()});
-  for (const coordinator::LedgerEntry& entry : ledger_.entries()) {
-    if (const Status taken = replay.Take(entry); !taken.ok()) {
-      return world_.witness.Violate(kNothingAcknowledgedIsLost,
-                                    "the ledger cannot be read: " + Describe(taken));
-    }
+  coordinator::LedgerReplay replay(trust_roots_);
+  if (const Status read = ReplayLedger(replay); !read.ok()) {
+    return world_.witness.Violate(kNothingAcknowledgedIsLost,
+                                  "the ledger cannot be read: " + Describe(read));
   }
   for (const auto& [order, sequence] : desk_.recorded()) {
     if (replay.book().SequenceOfOrder(order) == sequence) continue;

@@ -10,6 +10,7 @@
 
 #include "common/trust/testing/test_trust.h"
 #include "coordinator/daemon/coordinator.h"
+#include "coordinator/daemon/ledger_replay.h"
 #include "tests/simulation/agent_process.h"
 #include "tests/simulation/bulk_network.h"
 #include "tests/simulation/control_links.h"
@@ -77,6 +78,8 @@ class Federation {
   void OnActivation(size_t target, const std::string& app, const std::string& droplet);
   bool HoldsDroplet(const Target& target) const;
   void CheckLedger();
+  // All that the ledger has, into `replay`.
+  Status ReplayLedger(coordinator::LedgerReplay& replay) const;
   void Judge();
   void JudgeTarget(size_t index, const coordinator::Promotion& promotion);
   const coordinator::Promotion* FindPromotion() const;
@@ -97,6 +100,7 @@ class Federation {
   std::vector<std::unique_ptr<AgentProcess>> agents_;  // the source's, then the targets'
   std::vector<bool> down_;
 
+  const std::vector<crypto::VerifyingKey> trust_roots_{trust_.root().signing.Public()};
   WrittenLedger ledger_{world_};
   FakeEntropy coordinator_entropy_;
   std::unique_ptr<coordinator::TrustInForce> trust_in_force_;

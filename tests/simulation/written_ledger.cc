@@ -1,5 +1,7 @@
 #include "tests/simulation/written_ledger.h"
 
+#include <set>
+
 namespace sluice::simulation {
 
 using coordinator::LedgerDraft;
@@ -40,12 +42,42 @@ void WrittenLedger::FinishWrite(uint64_t life) {
 void WrittenLedger::ReadPromotion(std::string promotion, Entries done) {
   world_.agenda.After(absl::Milliseconds(1), [this, life = life_, promotion, done] {
     if (life != life_) return;
-    std::vector<LedgerEntry> found;
+    coordinator::PromotionEntries found;
     for (const auto& [whose, entry] : entries_) {
-      if (whose == promotion) found.push_back(entry);
+      if (whose == promotion) found.entries.push_back(entry);
     }
+    found.total = found.entries.size();
     done(found);
   });
+}
+
+void WrittenLedger::ReadHistory(std::string promotion, History done) {
+  world_.agenda.After(absl::Milliseconds(1), [this, life = life_, promotion, done] {
+    if (life == life_) done(HistoryOf(promotion, head_.sequence));
+  });
+}
+
+void WrittenLedger::FindPromotions(std::string prefix, size_t count_max, Ids done) {
+  world_.agenda.After(absl::Milliseconds(1), [this, life = life_, prefix, count_max, done] {
+    if (life != life_) return;
+    std::set<std::string> ids;
+    for (const auto& [whose, entry] : entries_) {
+      if (!whose.empty() && whose.starts_with(prefix)) ids.insert(whose);
+    }
+    std::vector<std::string> found(ids.begin(), ids.end());
+    if (found.size() > count_max) found.resize(count_max);
+    done(found);
+  });
+}
+
+std::vector<LedgerEntry> WrittenLedger::HistoryOf(const std::string& promotion,
+                                                  uint64_t last) const {
+  std::vector<LedgerEntry> history;
+  for (const auto& [whose, entry] : entries_) {
+    const bool wanted = whose == promotion || whose.empty();
+    if (wanted && entry.sequence <= last) history.push_back(entry);
+  }
+  return history;
 }
 
 void WrittenLedger::Crash() {

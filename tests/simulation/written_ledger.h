@@ -21,10 +21,15 @@ class WrittenLedger final : public coordinator::Ledger {
   void Append(std::vector<coordinator::LedgerDraft> drafts, Appended done) override;
   void Recover() override { failed_ = false; }
   void ReadPromotion(std::string promotion, Entries done) override;
+  void ReadHistory(std::string promotion, History done) override;
+  void FindPromotions(std::string prefix, size_t count_max, Ids done) override;
 
   // The process dies, and its successor finds what is durable.
   void Crash();
   std::vector<coordinator::LedgerEntry> entries() const;
+  // Of that promotion, and what is nobody's, up to that entry.
+  std::vector<coordinator::LedgerEntry> HistoryOf(const std::string& promotion,
+                                                  uint64_t last) const;
   bool busy() const { return !writes_.empty(); }
 
  private:
