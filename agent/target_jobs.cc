@@ -17,6 +17,9 @@
 namespace sluice::agent {
 namespace {
 
+// How long after its end an order's failure at one target may still be undone at the others.
+constexpr absl::Duration kUndoAfterExpiry = absl::Hours(1);
+
 // What runs on the executor's thread, with everything that it needs.
 struct UploadTask {
   TargetWork& work;
@@ -120,12 +123,13 @@ void TargetJobs::OnWish(Job& job, const v1::JobCommand& command) {
 }
 
 // The coordinator may undo what has failed elsewhere. What is finished here it may take back only
-// for the sake of other targets of the same order, and while that order lives: later, and for a
+// for the sake of other targets of the same order, and while that order lives, or shortly after,
+// since one of them may have waited until it expired: later, and for a
 // single target, an operator's rollback order is needed.
 void TargetJobs::OnUndoWish(Job& job) {
   const bool finished = job.record.state.phase == TargetPhase::kVerified;
   const bool others = job.order.targets.size() > 1;
-  if (finished && (!others || services_.clock.Now() >= job.order.expires_at)) {
+  if (finished && (!others || services_.clock.Now() >= job.order.expires_at + kUndoAfterExpiry)) {
     return RefuseStep(job, "",
                       NamedError(StatusCode::kPermissionDenied, "rollback-order-missing",
                                  "the promotion is finished here; going back needs a rollback "

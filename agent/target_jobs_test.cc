@@ -305,6 +305,21 @@ TEST_F(TargetJobsTest, CoordinatorAloneCanNeitherCancelNorRollBackWhatIsFinished
   EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload", "activate"));
 }
 
+// Another target may have waited for its bytes until the order expired, and failed by that.
+TEST_F(TargetJobsTest, WhatIsFinishedIsPutBackForAnothersSakeShortlyAfterTheOrdersEndButNotLater) {
+  order_.targets.push_back(order_.targets[0]);
+  order_.targets[1].reference.app = "another";
+  order_text_ = trust_.Signed(order_);
+  Promote();
+  Reports();
+  clock_.Advance(order_.expires_at - clock_.Now() + absl::Hours(2));
+  Hear(Command(v1::JOB_STEP_UNDO, order_text_));
+  EXPECT_EQ(LastReport().error().name(), "rollback-order-missing");
+  clock_.Advance(absl::Hours(-2) + absl::Seconds(1));
+  Hear(Command(v1::JOB_STEP_UNDO, order_text_));
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_FAILED);
+}
+
 TEST_F(TargetJobsTest, WithoutActivationInTheOrderOnlyAnActivateOrderActivates) {
   order_.activate = false;
   order_text_ = trust_.Signed(order_);

@@ -68,12 +68,10 @@ StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(
 void DeclineTransfer(transfer::BulkExchange& exchange, const IncomingTerms& terms,
                      const trust::TrustDocument& trust) {
   auto options = OptionsOf(terms, trust);
-  const Status why =
-      NamedError(StatusCode::kAlreadyExists, kAlreadyStored, "the target has the droplet already");
   auto transfer = options.ok()
                       ? exchange.Receive(*std::move(options))
                       : StatusOr<std::unique_ptr<transfer::IncomingTransfer>>(options.status());
-  if (transfer.ok()) return (*transfer)->Cancel(why);
+  if (transfer.ok()) return (*transfer)->Waive();
   LogStatus(LogLevel::kWarning, "transfer-not-declined", transfer.status(),
             {{"promotion", terms.order.promotion.value()}});
 }

@@ -168,7 +168,7 @@ Status SourceSteps::Send(const Sending& sending, const trust::TrustDocument& tru
   meter.Show([&transfer] { return transfer->figures(); });
   const Status status = transfer->Run(droplet, kDownloadIdleMax);
   meter.Hide();
-  return ErrorName(status) == kAlreadyStored ? absl::OkStatus() : status;
+  return status;
 }
 
 void SourceSteps::Forget(const std::string& order_sha256) {

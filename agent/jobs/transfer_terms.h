@@ -17,9 +17,6 @@
 
 namespace sluice::agent {
 
-// What a target that needs no byte tells the source: for that one it is no failure.
-inline constexpr char kAlreadyStored[] = "already-stored";
-
 // One promotion has one transfer, however many targets.
 StatusOr<transfer::TransferId> TransferIdOf(std::string_view order_sha256);
 

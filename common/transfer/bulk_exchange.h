@@ -164,6 +164,9 @@ class IncomingTransfer {
   // Any thread. Effective at once here: blocked calls return `why`, an error. The source is told it
   // and fails by it.
   virtual void Cancel(const Status& why) = 0;
+  // Any thread. This end has the droplet by other means: the source hears that the whole digest
+  // holds here, until it has answered, and other targets go on.
+  virtual void Waive() = 0;
   // Any thread. As if it were destroyed now: blocked calls return "cancelled", and the source
   // waits.
   virtual void Leave() = 0;

@@ -466,32 +466,62 @@ TEST_F(LargeTest, TwoTransfersShareTheCredit) {
   EXPECT_THAT(second_write.Get(), IsOk());
 }
 
-TEST_F(LargeTest, OneSourceServesTwoTargetsWithOneReading) {
+// Both ends of a transfer to two targets.
+struct TwoTargets {
+  OutgoingOptions send;
+  IncomingOptions first;
+  IncomingOptions second;
+};
+
+class TwoTargetsTest : public LargeTest {
+ protected:
+  TwoTargets Ends(const StreamFixture& stream) {
+    TwoTargets ends;
+    const crypto::SealKeyPair second =
+        crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, entropy_);
+    const auto seed =
+        MakeTransferSeed({.layout = stream.layout,
+                          .statement_sha256 = stream.statement_sha256,
+                          .recipients = {{stream.recipient.suite, stream.recipient.public_key},
+                                         {second.suite, second.public_key}},
+                          .sign = stream.Sign()},
+                         entropy_);
+    SLUICE_CHECK(seed.ok());
+    ends.send = stream.Outgoing();
+    ends.send.seed = *seed;
+    ends.send.digest_log_path = LogPath(stream);
+    ends.send.meetings = {{target_.peer, true, target_.exchange->endpoint()},
+                          {other_.peer, true, other_.exchange->endpoint()}};
+    ends.first = stream.Incoming();
+    ends.first.meeting = OfTarget(Dials::kSource);
+    ends.second = stream.Incoming();
+    ends.second.recipient = second;
+    ends.second.target_index = 1;
+    ends.second.meeting = OfTarget(Dials::kSource);
+    return ends;
+  }
+};
+
+TEST_F(TwoTargetsTest, TargetThatWaivesTheBytesKeepsThemFromNoOther) {
+  StreamFixture stream(kWindowBytes + 1, kChunkBytesMin, 4);
+  TwoTargets ends = Ends(stream);
+  auto first_in = target_.exchange->Receive(std::move(ends.first));
+  auto second_in = other_.exchange->Receive(std::move(ends.second));
+  auto outgoing = source_.exchange->Send(std::move(ends.send));
+  ASSERT_TRUE(first_in.ok() && second_in.ok() && outgoing.ok());
+  (*first_in)->Waive();
+  first_in->reset();
+  Running<ReadResult> read([&] { return ReadAll(**second_in); });
+  EXPECT_THAT(SendAll(**outgoing, stream.droplet), IsOk());
+  EXPECT_TRUE(read.Get().bytes == stream.droplet);
+}
+
+TEST_F(TwoTargetsTest, OneSourceServesBothWithOneReading) {
   StreamFixture stream(kWindowBytes + 1, kChunkBytesMin, 3);
-  const crypto::SealKeyPair second =
-      crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, entropy_);
-  const auto seed =
-      MakeTransferSeed({.layout = stream.layout,
-                        .statement_sha256 = stream.statement_sha256,
-                        .recipients = {{stream.recipient.suite, stream.recipient.public_key},
-                                       {second.suite, second.public_key}},
-                        .sign = stream.Sign()},
-                       entropy_);
-  ASSERT_THAT(seed, IsOk());
-  OutgoingOptions send = stream.Outgoing();
-  send.seed = *seed;
-  send.digest_log_path = LogPath(stream);
-  send.meetings = {{target_.peer, true, target_.exchange->endpoint()},
-                   {other_.peer, true, other_.exchange->endpoint()}};
-  IncomingOptions to_first = stream.Incoming();
-  to_first.meeting = OfTarget(Dials::kSource);
-  IncomingOptions to_second = stream.Incoming();
-  to_second.recipient = second;
-  to_second.target_index = 1;
-  to_second.meeting = OfTarget(Dials::kSource);
-  auto first_in = target_.exchange->Receive(std::move(to_first));
-  auto second_in = other_.exchange->Receive(std::move(to_second));
-  auto outgoing = source_.exchange->Send(std::move(send));
+  TwoTargets ends = Ends(stream);
+  auto first_in = target_.exchange->Receive(std::move(ends.first));
+  auto second_in = other_.exchange->Receive(std::move(ends.second));
+  auto outgoing = source_.exchange->Send(std::move(ends.send));
   ASSERT_TRUE(first_in.ok() && second_in.ok() && outgoing.ok());
   MemoryDroplet droplet(stream.droplet);
   EXPECT_THAT((*outgoing)->Run(droplet, kIdleMax), IsOk());

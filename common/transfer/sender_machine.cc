@@ -119,6 +119,9 @@ Effects SenderMachine::OnMessage(size_t peer, const v1::BulkMessage& message, st
       effects.push_back(MessageOut{peer, PongMessage(options_.layout.transfer), ""});
       return effects;
     }
+    case v1::BulkMessage::kClosed:
+      // From its process that remembers the end, when a lost connection was dialled again.
+      return receiver.verified ? Effects() : GiveUp(UnexpectedMessage(message));
     case v1::BulkMessage::kCancel:
       // Not told to this one again: it has no connection as far as GiveUp() is concerned.
       receiver.connected = false;

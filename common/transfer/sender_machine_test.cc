@@ -357,6 +357,14 @@ TEST_F(SenderMachineTest, ChunksAreNotGivenBeforeTheStreamIsOpened) {
   }
 }
 
+TEST_F(SmallSenderMachineTest, ReceiverThatHasVerifiedMaySayThatItIsOverForItAndNoOther) {
+  SenderMachine machine = Opened(2);
+  ASSERT_TRUE(OnlyMessage(Say(machine, Verified(), 0)).message.has_closed());
+  machine.OnConnected(0, now_);
+  EXPECT_THAT(Say(machine, ClosedMessage(id_), 0), IsEmpty());
+  EXPECT_THAT(EndOf(Say(machine, ClosedMessage(id_), 1)), HasErrorName("unexpected-message"));
+}
+
 TEST_F(SmallSenderMachineTest, VerifiedOfOtherBytesIsRefused) {
   const auto refused = [&](const v1::BulkMessage& claim) {
     SenderMachine machine = Opened();

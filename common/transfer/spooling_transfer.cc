@@ -53,7 +53,8 @@ class SpooledDroplet final : public ArrivingDroplet {
 SpoolingTransfer::SpoolingTransfer(IncomingOptions options, std::shared_ptr<SpoolFile> file,
                                    std::shared_ptr<IncomingCarriage> carriage,
                                    std::shared_ptr<LoopCalls> loop)
-    : carriage_(carriage),
+    : droplet_sha256_(options.droplet_sha256),
+      carriage_(carriage),
       loop_(loop),
       intake_(std::move(options), std::move(file), std::move(carriage), std::move(loop)) {
   thread_.emplace("intake", [this] { intake_.Run(); });
@@ -79,6 +80,14 @@ void SpoolingTransfer::Cancel(const Status& why) {
   carriage_->End(why);
   loop_->Put([carriage = carriage_, why](ExchangeLoop& loop) {
     loop.Perform(*carriage, carriage->machine().GiveUp(why));
+  });
+}
+
+void SpoolingTransfer::Waive() {
+  carriage_->ShowVerified();
+  loop_->Put([carriage = carriage_, sha256 = droplet_sha256_](ExchangeLoop& loop) {
+    loop.Perform(*carriage,
+                 carriage->machine().OnDigestHolds(sha256, carriage->clock().Monotonic()));
   });
 }
 

@@ -23,10 +23,12 @@ class SpoolingTransfer final : public IncomingTransfer {
   std::unique_ptr<ArrivingDroplet> Open() override;
   Status AwaitVerified() override { return carriage_->AwaitVerified(); }
   void Cancel(const Status& why) override;
+  void Waive() override;
   void Leave() override;
   TransferFigures figures() const override { return carriage_->figures(); }
 
  private:
+  const crypto::Sha256Digest droplet_sha256_;
   const std::shared_ptr<IncomingCarriage> carriage_;
   const std::shared_ptr<LoopCalls> loop_;
   ChunkIntake intake_;
