@@ -4,6 +4,7 @@
 #include <cctype>
 #include <map>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -137,8 +138,17 @@ StatusOr<Command> PromoteOf(const CommandWords& words) {
 template <typename Step>
 StatusOr<Command> StepOf(const CommandWords& words) {
   Step step;
-  step.id = words.One("ID");
-  SLUICE_RETURN_IF_ERROR(CheckPromotionId(step.id, "ID"));
+  if constexpr (std::is_same_v<Step, RollbackArguments>) {
+    step.id = words.One("PROMOTION");
+    if (absl::StrContains(step.id, ':')) {
+      SLUICE_RETURN_IF_ERROR(trust::AppReference::Parse(step.id).status());
+    } else {
+      SLUICE_RETURN_IF_ERROR(CheckPromotionId(step.id, "PROMOTION"));
+    }
+  } else {
+    step.id = words.One("ID");
+    SLUICE_RETURN_IF_ERROR(CheckPromotionId(step.id, "ID"));
+  }
   SLUICE_ASSIGN_OR_RETURN(step.reason, ReasonOf(words));
   SLUICE_ASSIGN_OR_RETURN(step.wait, WaitOf(words));
   if constexpr (requires { step.yes; }) step.yes = words.Has("--yes");

@@ -54,7 +54,7 @@ struct CancelArguments {
 };
 
 struct RollbackArguments {
-  std::string id;
+  std::string id;  // or an app reference, which alone has a colon
   std::string reason;
   bool force = false;
   bool yes = false;

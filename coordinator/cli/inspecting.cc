@@ -67,7 +67,12 @@ Status RunPromotions(World& world, const GlobalArguments& global,
   for (const v1::PromotionSummary& promotion : answer.promotion_list().promotions()) {
     list.push_back(PromotionJson(promotion));
   }
-  Show(world, global, RenderPromotionList(answer.promotion_list()), {{"promotions", list}});
+  const v1::PromotionList& answered = answer.promotion_list();
+  world.terminal.Note(RenderLeftOut(answered));
+  Show(world, global, RenderPromotionList(answered),
+       {{"promotions", list},
+        {"not_shown", answered.not_shown()},
+        {"not_searched", answered.not_searched()}});
   return absl::OkStatus();
 }
 

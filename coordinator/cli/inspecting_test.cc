@@ -20,9 +20,15 @@ class InspectingTest : public CliTest {};
 constexpr char kFoundation[] = R"({
   "cc_version": "3.195.0", "api": "https://api.dev.example", "login": "ok", "client_id": "sluice",
   "scopes": ["cloud_controller.read"],
-  "roles": [{"role": "space_developer", "organization": "", "space": "s-1"},
-            {"role": "organization_user", "organization": "o-1", "space": ""},
-            {"role": "space_developer", "organization": "", "space": "s-2"}],
+  "roles": [{"role": "space_developer", "organization": "", "space": "s-1",
+             "organization_name": "acme", "space_name": "payments"},
+            {"role": "organization_user", "organization": "o-1", "space": "",
+             "organization_name": null, "space_name": null},
+            {"role": "space_developer", "organization": "", "space": "s-2",
+             "organization_name": "acme", "space_name": "billing"},
+            {"role": "space_auditor", "organization": "", "space": "s-1",
+             "organization_name": "acme", "space_name": "payments"},
+            {"role": "space_auditor", "space": "s-3"}],
   "clock_skew_milliseconds": -12, "latency_milliseconds": 7, "agent_version": "0.1.0",
   "problems": [{"name": "clock-skew", "message": "the clocks differ", "remedy": "set the clocks"}],
   "of-a-later-version": 1})";
@@ -32,8 +38,9 @@ TEST_F(InspectingTest, FoundationsShowsEachOneAlsoWhenItsAgentIsAway) {
   federation_.disconnected = {"prod"};
   EXPECT_EQ(Run({"foundations"}), 0) << terminal_.notes;
   EXPECT_THAT(terminal_.out,
-              AllOf(HasSubstr("organization_user, 2 space_developer"), HasSubstr("-12ms"),
-                    HasSubstr("the clocks differ (set the clocks)"),
+              AllOf(HasSubstr("organization_user, 2 space_auditor, "
+                              "space_developer in acme/payments and acme/billing"),
+                    HasSubstr("-12ms"), HasSubstr("the clocks differ (set the clocks)"),
                     HasSubstr("its agent is not connected")));
   EXPECT_EQ(Run({"foundations", "--output", "json"}), 0);
   const json rows = Out().at("foundations");
@@ -43,9 +50,16 @@ TEST_F(InspectingTest, FoundationsShowsEachOneAlsoWhenItsAgentIsAway) {
                                  trust_.agent("dev").identity.Public().id() + R"(",
     "agent_version": "0.1.0", "cc_version": "3.195.0", "api": "https://api.dev.example",
     "login": "ok", "client_id": "sluice", "scopes": ["cloud_controller.read"],
-    "roles": [{"role": "space_developer", "organization": null, "space": "s-1"},
-              {"role": "organization_user", "organization": "o-1", "space": null},
-              {"role": "space_developer", "organization": null, "space": "s-2"}],
+    "roles": [{"role": "space_developer", "organization": null, "space": "s-1",
+               "organization_name": "acme", "space_name": "payments"},
+              {"role": "organization_user", "organization": "o-1", "space": null,
+               "organization_name": null, "space_name": null},
+              {"role": "space_developer", "organization": null, "space": "s-2",
+               "organization_name": "acme", "space_name": "billing"},
+              {"role": "space_auditor", "organization": null, "space": "s-1",
+               "organization_name": "acme", "space_name": "payments"},
+              {"role": "space_auditor", "organization": null, "space": "s-3",
+               "organization_name": null, "space_name": null}],
     "clock_skew_milliseconds": -12, "latency_milliseconds": 7,
     "problems": [{"name": "clock-skew", "message": "the clocks differ",
                   "remedy": "set the clocks"}]})"));
@@ -121,8 +135,20 @@ TEST_F(InspectingTest, PromotionsAreListedByAppAndState) {
     "source": "dev:acme/payments/checkout", "targets": ["prod:acme/payments/checkout"],
     "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "operator": "alice", "created_at": "2026-01-01T00:00:00Z",
-    "changed_at": "2026-01-01T00:00:00Z"}]})"));
+    "changed_at": "2026-01-01T00:00:00Z"}], "not_shown": 0, "not_searched": 0})"));
   EXPECT_EQ(Run({"promotions", "--app", "prod:acme"}), 2);
+}
+
+TEST_F(InspectingTest, WhatAListAndAPromotionLeaveOutIsSaid) {
+  federation_.Record(trust_.PromoteOrder());
+  federation_.left_out = 7;
+  EXPECT_EQ(Run({"promotions"}), 0);
+  EXPECT_THAT(terminal_.notes,
+              AllOf(HasSubstr("7 older ones are not shown"), HasSubstr("7 that ended before")));
+  EXPECT_EQ(Run({"promotion", "promotion-1"}), 0);
+  EXPECT_THAT(terminal_.out, HasSubstr("7 entries are not shown"));
+  EXPECT_EQ(Run({"promotion", "promotion-1", "--output", "json"}), 0);
+  EXPECT_EQ(Out().at("entries_left_out"), 7);
 }
 
 TEST_F(InspectingTest, APromotionsJsonHoldsItsEvidence) {
@@ -149,9 +175,10 @@ TEST_F(InspectingTest, APromotionsJsonHoldsItsEvidence) {
   EXPECT_EQ(shown.at("entries")[0].at("hash").get<std::string>().size(), 64u);
   std::vector<std::string> fields;
   for (const auto& [field, value] : shown.items()) fields.push_back(field);
-  EXPECT_THAT(fields, ElementsAre("activate", "changed_at", "created_at", "entries", "id",
-                                  "operator", "reason", "sha256", "size_bytes", "source",
-                                  "source_state", "state", "strategy", "targets"));
+  EXPECT_THAT(fields,
+              ElementsAre("activate", "changed_at", "created_at", "entries", "entries_left_out",
+                          "id", "operator", "reason", "sha256", "size_bytes", "source",
+                          "source_state", "state", "strategy", "targets"));
   fields.clear();
   for (const auto& [field, value] : target.items()) fields.push_back(field);
   EXPECT_THAT(fields, ElementsAre("droplet_guid", "error", "path", "previous_droplet_guid",

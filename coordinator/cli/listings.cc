@@ -15,8 +15,9 @@ std::vector<FoundationRole> RolesFrom(JsonReader& reader) {
   std::vector<FoundationRole> roles;
   if (!reader.Has("roles")) return roles;
   for (JsonReader& role : reader.Objects("roles")) {
-    roles.push_back(
-        {role.String("role"), role.OptionalString("organization"), role.OptionalString("space")});
+    roles.push_back({role.String("role"), role.OptionalString("organization_name"),
+                     role.OptionalString("space_name"), role.OptionalString("organization"),
+                     role.OptionalString("space")});
   }
   return roles;
 }

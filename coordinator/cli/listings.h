@@ -13,8 +13,10 @@ namespace sluice::cli {
 
 struct FoundationRole {
   std::string role;
-  std::string organization;
+  std::string organization;  // by name; "" when the role is the space's, or nobody may know
   std::string space;
+  std::string organization_guid;  // of the role itself
+  std::string space_guid;
 };
 
 struct FoundationProblem {

@@ -1,9 +1,12 @@
 #include "coordinator/cli/stepping.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/trust/reference.h"
 #include "coordinator/cli/ordering.h"
 #include "coordinator/cli/plan.h"
 #include "coordinator/cli/rendering/plan_text.h"
@@ -14,6 +17,8 @@
 namespace sluice::cli {
 namespace {
 
+constexpr absl::Duration kListWait = absl::Seconds(30);
+
 // A session, and the promotion that a command is about with its proven order.
 struct Subject {
   std::unique_ptr<Session> session;
@@ -21,11 +26,51 @@ struct Subject {
   RecordedOrder recorded;
 };
 
+// The rest of it, through its session.
+Status ReadSubject(const std::string& id, Subject& subject) {
+  SLUICE_ASSIGN_OR_RETURN(subject.detail, GetPromotion(*subject.session, id));
+  SLUICE_ASSIGN_OR_RETURN(subject.recorded, FindOrder(subject.detail, subject.session->trust()));
+  return absl::OkStatus();
+}
+
+// Of a list, newest first: the first that is done at that target, when it was the only one.
+StatusOr<std::string> NewestDoneAt(const trust::AppReference& app, const v1::PromotionList& list) {
+  for (const v1::PromotionSummary& promotion : list.promotions()) {
+    const auto& targets = promotion.targets();
+    if (promotion.state() != v1::PROMOTION_STATE_DONE ||
+        std::find(targets.begin(), targets.end(), app.text()) == targets.end()) {
+      continue;
+    }
+    if (targets.size() == 1) return promotion.id();
+    return NamedError(
+        StatusCode::kInvalidArgument, "ambiguous-rollback",
+        absl::StrCat("promotion ", promotion.id(), ", the newest one that is done at ", app.text(),
+                     ", went to ", targets.size(), " targets; to roll it back at all of them: ",
+                     "sluice rollback ", promotion.id()));
+  }
+  return NamedError(
+      StatusCode::kNotFound, "no-promotion",
+      absl::StrCat("no promotion is done at ", app.text(),
+                   list.not_searched() > 0 ? ", of those that ended lately; give an older one's id"
+                                           : "; to see all: sluice promotions"));
+}
+
+// `text` itself when it is no app reference, which alone has a colon.
+StatusOr<std::string> PromotionToRollBack(Session& session, const std::string& text) {
+  if (!absl::StrContains(text, ':')) return text;
+  SLUICE_ASSIGN_OR_RETURN(const trust::AppReference app, trust::AppReference::Parse(text));
+  v1::ControlMessage question;
+  question.mutable_list_promotions()->set_app(app.text());
+  question.mutable_list_promotions()->set_state("done");
+  SLUICE_ASSIGN_OR_RETURN(const v1::ControlMessage answer,
+                          session.link().Ask(question, kListWait));
+  return NewestDoneAt(app, answer.promotion_list());
+}
+
 StatusOr<Subject> OpenSubject(World& world, const GlobalArguments& global, const std::string& id) {
   Subject subject;
   SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global));
-  SLUICE_ASSIGN_OR_RETURN(subject.detail, GetPromotion(*subject.session, id));
-  SLUICE_ASSIGN_OR_RETURN(subject.recorded, FindOrder(subject.detail, subject.session->trust()));
+  SLUICE_RETURN_IF_ERROR(ReadSubject(id, subject));
   return subject;
 }
 
@@ -113,7 +158,11 @@ Status RunCancel(World& world, const GlobalArguments& global, const CancelArgume
 
 Status RunRollback(World& world, const GlobalArguments& global,
                    const RollbackArguments& arguments) {
-  SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  Subject subject;
+  SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global));
+  SLUICE_ASSIGN_OR_RETURN(const std::string id,
+                          PromotionToRollBack(*subject.session, arguments.id));
+  SLUICE_RETURN_IF_ERROR(ReadSubject(id, subject));
   SLUICE_RETURN_IF_ERROR(CheckDone(subject.detail));
   SLUICE_ASSIGN_OR_RETURN(const RollbackPlan plan,
                           PlanRollback(*subject.session, subject.recorded.order));

@@ -134,6 +134,33 @@ TEST_F(SteppingTest, ARollbackOverSomebodysPushNeedsForce) {
   EXPECT_THAT(federation_.orders, SizeIs(1));
 }
 
+TEST_F(SteppingTest, RollbackOfAnAppMeansTheNewestPromotionThatIsDoneThere) {
+  trust::Order newer = trust_.PromoteOrder();
+  newer.promotion = PromotionId("promotion-0");
+  newer.order_id = "100102030405060708090a0b0c0d0e0f";
+  federation_.Record(newer);
+  // The list has it first, and it is under way.
+  IsNow(v1::PROMOTION_STATE_DONE);
+  Rests(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK);
+  EXPECT_EQ(Run({"rollback", "prod:acme/payments/checkout", "--yes"}), 0) << terminal_.notes;
+  EXPECT_EQ(federation_.listed.app(), "prod:acme/payments/checkout");
+  EXPECT_EQ(federation_.listed.state(), "done");
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  EXPECT_EQ(federation_.orders[0].promotion.value(), "promotion-1");
+}
+
+TEST_F(SteppingTest, RollbackOfAnAppThatIsNoTargetOrOneOfSeveralIsRefusedByName) {
+  IsNow(v1::PROMOTION_STATE_DONE);
+  EXPECT_EQ(Run({"rollback", "dev:acme/payments/checkout", "--yes"}), 4);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[no-promotion]"));
+  federation_.promotion("promotion-1").mutable_summary()->add_targets("qa:acme/payments/checkout");
+  EXPECT_EQ(Run({"rollback", "prod:acme/payments/checkout", "--yes"}), 2);
+  EXPECT_THAT(terminal_.notes,
+              AllOf(HasSubstr("[ambiguous-rollback]"), HasSubstr("sluice rollback promotion-1")));
+  EXPECT_EQ(Run({"rollback", "prod:acme", "--yes"}), 2);
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
 TEST_F(SteppingTest, AnUnknownIdIsNotFoundAndAnAmbiguousOneIsBadInput) {
   trust::Order other = trust_.PromoteOrder();
   other.promotion = PromotionId("promotion-2");

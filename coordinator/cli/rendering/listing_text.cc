@@ -23,13 +23,25 @@ std::string Milliseconds(const std::optional<int64_t>& number) {
   return number ? absl::StrCat(*number, "ms") : "";
 }
 
-// Which, and how many of each: where they hold is for the JSON.
+// Where a role holds, as people write it; "" when no name is known.
+std::string PlaceOf(const FoundationRole& role) {
+  return role.space.empty() ? role.organization : absl::StrCat(role.organization, "/", role.space);
+}
+
+// Which, and where, or how many of each when they are many: the JSON has all.
 std::string Roles(const FoundationRow& row) {
-  std::map<std::string, int> counts;
-  for (const FoundationRole& role : row.roles) ++counts[role.role];
+  constexpr size_t kNamedMax = 3;  // of one kind
+  std::map<std::string, std::vector<std::string>> places;
+  for (const FoundationRole& role : row.roles) places[role.role].push_back(PlaceOf(role));
   std::vector<std::string> roles;
-  for (const auto& [role, count] : counts) {
-    roles.push_back(count == 1 ? role : absl::StrCat(count, " ", role));
+  for (auto& [role, where] : places) {
+    const size_t count = where.size();
+    std::erase(where, "");
+    if (count <= kNamedMax && where.size() == count) {
+      roles.push_back(absl::StrCat(role, " in ", absl::StrJoin(where, " and ")));
+    } else {
+      roles.push_back(count == 1 ? role : absl::StrCat(count, " ", role));
+    }
   }
   return absl::StrJoin(roles, ", ");
 }
@@ -48,8 +60,10 @@ json FoundationJson(const FoundationRow& row) {
   json roles = json::array();
   for (const FoundationRole& role : row.roles) {
     roles.push_back({{"role", role.role},
-                     {"organization", OrNull(role.organization)},
-                     {"space", OrNull(role.space)}});
+                     {"organization", OrNull(role.organization_guid)},
+                     {"space", OrNull(role.space_guid)},
+                     {"organization_name", OrNull(role.organization)},
+                     {"space_name", OrNull(role.space)}});
   }
   json problems = json::array();
   for (const FoundationProblem& problem : row.problems) {

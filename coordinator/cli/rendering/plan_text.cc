@@ -120,9 +120,12 @@ json TargetJson(const TargetPlan& target) {
 }
 
 std::string RenderRollbackTarget(const RollbackTargetPlan& target) {
-  const std::string back =
-      target.deletes_app ? "delete the app, which the promotion created"
-                         : absl::StrCat(target.droplet_guid.value(), "  sha256:", target.sha256);
+  std::string back = absl::StrCat(target.droplet_guid.value(), "  sha256:", target.sha256);
+  if (target.deletes_app) {
+    back = "delete the app, which the promotion created";
+  } else if (target.droplet_guid.empty()) {
+    back = "no droplet, as before: the app is stopped";
+  }
   std::string out = absl::StrCat(Field("target", target.reference.text()),
                                  Field("now", absl::StrCat(target.current_droplet_guid.value(),
                                                            "  sha256:", target.current_sha256)),

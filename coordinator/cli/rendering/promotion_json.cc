@@ -86,6 +86,7 @@ json PromotionJson(const v1::PromotionDetail& detail, bool with_entries) {
   for (const v1::TargetDetail& target : detail.targets())
     out["targets"].push_back(TargetJson(target));
   if (!with_entries) return out;
+  out["entries_left_out"] = detail.entries_left_out();
   out["entries"] = json::array();
   for (const v1::LedgerEntry& entry : detail.entries()) out["entries"].push_back(EntryJson(entry));
   return out;

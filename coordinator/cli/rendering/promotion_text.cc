@@ -128,6 +128,21 @@ std::string RenderPromotionList(const v1::PromotionList& list) {
   return RenderTable({"ID", "STATE", "SOURCE", "TARGETS", "SHA256", "OPERATOR", "CREATED"}, rows);
 }
 
+std::string RenderLeftOut(const v1::PromotionList& list) {
+  std::string out;
+  if (list.not_shown() > 0) {
+    absl::StrAppend(&out, list.not_shown(),
+                    " older ones are not shown; narrow the list by --app "
+                    "or --state\n");
+  }
+  if (list.not_searched() > 0) {
+    absl::StrAppend(&out, list.not_searched(),
+                    " that ended before these are in the ledger only "
+                    "and were not searched; see one by its id: sluice promotion ID\n");
+  }
+  return out;
+}
+
 std::string RenderSummary(const v1::PromotionDetail& detail) {
   return absl::StrCat(Heading(detail), "\n", TargetLines(detail));
 }
@@ -138,6 +153,10 @@ std::string RenderPromotion(const v1::PromotionDetail& detail) {
   for (const v1::LedgerEntry& entry : detail.entries()) {
     rows.push_back({absl::StrCat(entry.sequence()), FormatMilliseconds(entry.at_milliseconds()),
                     entry.kind(), EntryContent(entry)});
+    if (rows.size() == 1 && detail.entries_left_out() > 0) {
+      rows.push_back(
+          {"...", "", "", absl::StrCat(detail.entries_left_out(), " entries are not shown")});
+    }
   }
   return absl::StrCat(
       Heading(detail), Field("strategy", detail.strategy()), Field("operator", summary.operator_()),

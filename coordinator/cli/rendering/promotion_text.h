@@ -14,6 +14,8 @@ namespace sluice::cli {
 
 // A row for each.
 std::string RenderPromotionList(const v1::PromotionList& list);
+// What the list does not show, in lines for people; empty when it shows all.
+std::string RenderLeftOut(const v1::PromotionList& list);
 
 // How it stands and, per target, what came of it and what the transfer cost.
 std::string RenderSummary(const v1::PromotionDetail& detail);

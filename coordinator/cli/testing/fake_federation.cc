@@ -169,13 +169,15 @@ StatusOr<v1::ControlMessage> FakeFederation::AnswerTo(const v1::ControlMessage& 
     SLUICE_ASSIGN_OR_RETURN(Recorded * found, Find(watch ? question.watch_promotion().id()
                                                          : question.get_promotion().id()));
     *answer.mutable_promotion_detail() = found->detail;
+    answer.mutable_promotion_detail()->set_entries_left_out(left_out);
     if (watch) {
       ++watched;
       watched_id_ = found->detail.summary().id();
     }
   } else if (question.has_list_promotions()) {
     listed = question.list_promotions();
-    answer.mutable_promotion_list();
+    answer.mutable_promotion_list()->set_not_shown(left_out);
+    answer.mutable_promotion_list()->set_not_searched(left_out);
     for (const auto& [id, recorded] : promotions_) {
       *answer.mutable_promotion_list()->add_promotions() = recorded.detail.summary();
     }

@@ -65,6 +65,7 @@ class FakeFederation {
   std::vector<trust::ReadRequest> questions;  // that agents found rightly signed
   std::vector<trust::Order> orders;           // recorded, in turn
   v1::ListPromotions listed;                  // what was asked for last
+  uint64_t left_out = 0;                      // what answers say that they do not show
   int watched = 0;                            // how often somebody began to watch
 
  private:
