@@ -11,7 +11,7 @@ from federation.droplet import make_incompressible
 from federation.federation import COORDINATOR, ORGANIZATION, SPACE, Federation
 from federation.programs import Unready, program
 from measuring import curl_steps
-from measuring.engine import engine
+from measuring.engine import engine, sizes
 from measuring.reconnection import reconnect_500
 from measuring.result import Result
 from network.lab import Lab
@@ -173,5 +173,11 @@ def _work(process):
     return process.cpu_seconds(), process.threads_cpu_seconds()
 
 
-CASES = {"memory-1gib": memory_1gib, "two-links": two_links, "loopback": loopback, "engine": engine,
-         "reconnect-500": reconnect_500}
+CASES = {
+    "memory-1gib": memory_1gib,
+    "two-links": two_links,
+    "loopback": loopback,
+    "engine": engine,
+    "sizes": sizes,
+    "reconnect-500": reconnect_500,
+}
