@@ -1,17 +1,23 @@
 // Goal: what is made from the command table for shells and for man(1): bash takes the script and
-// completes by it, and deploy/man/sluice.1 is the page of this very table.
+// completes by it, and deploy/man/sluice.1 is the page of this very table. The daemons' pages are
+// written by hand and held against what the programs say of themselves.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "common/base/files.h"
 #include "common/base/testing/golden_file.h"
+#include "common/base/testing/status_matchers.h"
 #include "coordinator/cli/command_table.h"
 #include "coordinator/cli/rendering/completion_script.h"
 #include "coordinator/cli/rendering/help_text.h"
@@ -114,6 +120,61 @@ TEST(ManPageTest, ManReadsItWithoutAWarning) {
       RunBash("", absl::StrCat("groff -ww -man -Tutf8 >/dev/null <<'PAGE'\n", ManPage(), "PAGE\n"));
   EXPECT_EQ(shown.exit, 0);
   EXPECT_THAT(shown.lines, IsEmpty());
+}
+
+// What a daemon's own help names: its commands, each with its options.
+std::map<std::string, std::set<std::string>> CommandsOf(const std::string& program) {
+  const std::string path = absl::StrCat(SLUICE_BINARY_DIR, "/bin/", program);
+  std::map<std::string, std::set<std::string>> commands;
+  bool listed = false;
+  for (const std::string& line : RunBash("", path + " help").lines) {
+    if (listed) {
+      const std::string words(absl::StripAsciiWhitespace(line));
+      commands[words.substr(0, words.find(' '))];
+    }
+    listed = listed || line == "Subcommands:";
+  }
+  for (auto& [command, options] : commands) {
+    for (const std::string& line : RunBash("", absl::StrCat(path, " ", command, " --help")).lines) {
+      if (line.rfind("  --", 0) == 0)
+        options.insert(line.substr(2, line.find_first_of(" =", 2) - 2));
+    }
+  }
+  return commands;
+}
+
+// The same of its manual page: the commands of its .SS lines, with the options in bold below.
+std::map<std::string, std::set<std::string>> CommandsIn(const std::string& page,
+                                                        const std::string& program) {
+  std::map<std::string, std::set<std::string>> commands;
+  std::set<std::string>* options = nullptr;
+  const std::string heading = absl::StrCat(".SS ", program, " ");
+  for (const std::string& line : Lines(absl::StrReplaceAll(page, {{"\\-", "-"}, {"\"", ""}}))) {
+    if (line.rfind(heading, 0) == 0) {
+      const std::string rest = line.substr(heading.size());
+      options = &commands[rest.substr(0, rest.find(' '))];
+    } else if (line.rfind(".SH ", 0) == 0) {
+      options = nullptr;
+    }
+    const size_t option = line.find(" --");
+    if (options == nullptr || option == std::string::npos || line.rfind(".B", 0) != 0) continue;
+    options->insert(line.substr(option + 1, line.find(' ', option + 1) - option - 1));
+  }
+  return commands;
+}
+
+TEST(ManPageTest, DaemonsPagesNameTheCommandsAndOptionsOfTheirHelp) {
+  for (const std::string program : {"sluice-agent", "sluice-coordinator"}) {
+    const std::string path = absl::StrCat(SLUICE_SOURCE_DIR, "/deploy/man/", program, ".8");
+    const auto page = SystemFiles().Read(path, 1 << 20);
+    ASSERT_THAT(page, IsOk());
+    const auto commands = CommandsOf(program);
+    EXPECT_GE(commands.size(), 6u) << program;
+    EXPECT_EQ(CommandsIn(*page, program), commands) << program;
+    const Shown shown = RunBash("", absl::StrCat("groff -ww -man -Tutf8 ", path, " >/dev/null"));
+    EXPECT_EQ(shown.exit, 0);
+    EXPECT_THAT(shown.lines, IsEmpty());
+  }
 }
 
 TEST(HelpTest, NoLineIsLongerThanAWideTerminal) {
