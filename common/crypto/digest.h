@@ -28,7 +28,9 @@ class Sha256Digest {
   std::string_view bytes() const { return {bytes_.data(), bytes_.size()}; }
   std::string hex() const;
 
-  auto operator<=>(const Sha256Digest&) const = default;
+  // As unsigned octets, which is how formats sort digests; `char` may have a sign.
+  auto operator<=>(const Sha256Digest& other) const { return bytes() <=> other.bytes(); }
+  bool operator==(const Sha256Digest&) const = default;
 
  private:
   friend class Sha256;

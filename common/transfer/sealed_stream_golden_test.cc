@@ -1,7 +1,7 @@
-// The format is a promise to whoever reads a stream with another program: one whole stream, with
-// every key that went into it, is kept in proto/golden/sealed-stream.hex and compared. The file was
-// first made by another implementation (Python's cryptography package), from
-// proto/sealed-stream.md.
+// The format is a promise to whoever reads a stream with another program: one whole stream, and the
+// header of one for recipients of both suites, with every key that went into them, are kept in
+// proto/golden/sealed-*.hex and compared. The files were first made by another implementation
+// (Python's cryptography package), from proto/sealed-stream.md.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -90,6 +90,51 @@ TEST(SealedStreamGoldenTest, StreamHasTheBytesThatAnotherImplementationMade) {
   }
   EXPECT_EQ(*opener.Open(first), plain[0]);
   EXPECT_EQ(*opener.Open(second), plain[1]);
+}
+
+TEST(SealedStreamGoldenTest, HeaderForBothSuitesHasTheBytesThatAnotherImplementationMade) {
+  const auto transfer = *TransferId::FromHex("000102030405060708090a0b0c0d0e0f");
+  const auto layout = *StreamLayout::Cut(transfer, 4097, 4096);
+  const auto statement_sha256 = crypto::Sha256Of("a statement");
+  AscendingEntropy content(0x20);
+  const Secret content_key = GenerateContentKey(content);
+  AscendingEntropy keys(0x40);
+  const auto source = crypto::SigningKey::Generate(crypto::KeyKind::kAgent, keys);
+  const auto x25519 = crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, keys);
+  const auto p256 = crypto::GenerateSealKey(crypto::SealSuite::kP256HkdfSha256Aes256Gcm, keys);
+
+  std::string text =
+      "# The header of a sealed droplet stream for two recipients, one of each suite "
+      "(proto/sealed-stream.md).\n"
+      "# All values in hexadecimal.\n";
+  const auto line = [&](const std::string& name, std::string_view bytes) {
+    text += name + " " + ToHex(bytes) + "\n";
+  };
+  line("transfer", transfer.bytes());
+  line("content-key", content_key.Reveal());
+  line("statement-sha256", statement_sha256.bytes());
+  line("source-seed", AscendingEntropy(0x40).Bytes(32));
+  line("x25519-recipient-secret", x25519.secret_key.Reveal());
+  line("x25519-recipient-public", x25519.public_key);
+  line("x25519-ephemeral-secret", AscendingEntropy(0xa0).Bytes(32));
+  line("p256-recipient-secret", p256.secret_key.Reveal());
+  line("p256-recipient-public", p256.public_key);
+  line("p256-ephemeral-secret", AscendingEntropy(0xc0).Bytes(32));
+  const auto header =
+      MakeHeader(layout, statement_sha256, content_key,
+                 {{x25519.suite, x25519.public_key}, {p256.suite, p256.public_key}}, keys);
+  ASSERT_THAT(header, IsOk());
+  const auto header_bytes =
+      SerializeHeader(*header, [&](std::string_view message) { return source.Sign(message); });
+  ASSERT_THAT(header_bytes, IsOk());
+  line("header", *header_bytes);
+  ExpectGolden("proto/golden/sealed-header-suites.hex", text);
+
+  for (const crypto::SealKeyPair& recipient : {x25519, p256}) {
+    const auto opened = UnwrapFrom(*header, recipient);
+    ASSERT_THAT(opened, IsOk());
+    EXPECT_EQ(opened->Reveal(), content_key.Reveal());
+  }
 }
 
 }  // namespace

@@ -166,11 +166,11 @@ TEST_F(StreamHeaderTest, FeatureNamesAreSortedShortAndPlain) {
 }
 
 TEST_F(StreamHeaderTest, ContentKeyComesOutForEachRecipientAndForNobodyElse) {
-  const auto make = [&] {
-    return crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, entropy_);
+  const auto make = [&](crypto::SealSuite suite) {
+    return crypto::GenerateSealKey(suite, entropy_);
   };
-  const crypto::SealKeyPair first = make();
-  const crypto::SealKeyPair second = make();
+  const crypto::SealKeyPair first = make(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm);
+  const crypto::SealKeyPair second = make(crypto::SealSuite::kP256HkdfSha256Aes256Gcm);
   const auto header =
       MakeHeader(stream_.layout, stream_.statement_sha256, stream_.content_key,
                  {{first.suite, first.public_key}, {second.suite, second.public_key}}, entropy_);
@@ -180,7 +180,9 @@ TEST_F(StreamHeaderTest, ContentKeyComesOutForEachRecipientAndForNobodyElse) {
     ASSERT_THAT(key, IsOk());
     EXPECT_EQ(key->Reveal(), stream_.content_key.Reveal());
   }
-  EXPECT_THAT(UnwrapFrom(*header, make()), HasErrorName("not-a-recipient"));
+  for (const crypto::SealSuite suite : {first.suite, second.suite}) {
+    EXPECT_THAT(UnwrapFrom(*header, make(suite)), HasErrorName("not-a-recipient"));
+  }
 }
 
 TEST_F(StreamHeaderTest, WrappedKeyOpensForItsTransferAndStatementOnly) {
