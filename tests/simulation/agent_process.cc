@@ -10,10 +10,8 @@
 namespace sluice::simulation {
 namespace {
 
-// Small chunks, so that a small droplet has many.
-constexpr uint32_t kChunkBytes = 8 * 1024;
 constexpr uint64_t kSpoolBytesMax = uint64_t{64} << 20;
-constexpr size_t kStepThreads = 3;
+constexpr size_t kStepThreads = 2;
 constexpr size_t kStepsQueuedMax = 64;
 constexpr size_t kJournalBytesMax = size_t{16} << 20;
 // Of kJournalUnsynced: what is later than that is lost.
@@ -111,8 +109,9 @@ void AgentProcess::Start() {
   spool_ = Must(transfer::Spool::Open(disk_, kSpoolFolder, kSpoolBytesMax));
   transport_ = std::make_unique<Transport>(world, parts_.foundation, parts_.blob);
   if (world.Has(Bug::kChecksumUnchecked) || world.Has(Bug::kDigestUnchecked)) {
-    transport_->BelieveSha256(parts_.published_sha256);
+    transport_->BelieveSha256(parts_.published_sha256, parts_.others_sha256);
   }
+  if (lives_ > 0) transport_->SetLaterLife();
   waiter_ = std::make_unique<SleepingWaiter>(world);
   MakeWork();
   MakeAgent();

@@ -27,6 +27,9 @@
 
 namespace sluice::simulation {
 
+// Small chunks, so that a small droplet has many.
+inline constexpr uint32_t kChunkBytes = 8 * 1024;
+
 class Exchange;
 
 class AgentProcess {
@@ -42,7 +45,8 @@ class AgentProcess {
     std::string journal_folder;    // a real one, on a disk in memory
     std::string published_sha256;  // of the droplet, and of the wrong bits: for planted bugs
     std::string wrong_sha256;
-    uint64_t number = 0;  // of the process, from 1
+    std::string others_sha256;  // of what ran before
+    uint64_t number = 0;        // of the process, from 1
   };
   explicit AgentProcess(Parts parts);
   ~AgentProcess();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/crypto/digest.h"
+#include "common/transfer/chunk_set.h"
 
 namespace sluice::simulation {
 namespace {
@@ -65,7 +66,15 @@ class BulkNetwork::Sockets final : public net::BulkSockets {
 
 void BulkNetwork::Silence(const std::string& agent) {
   const auto found = open_.find(agent);
-  if (found != open_.end()) found->second->Leave();
+  if (found == open_.end()) return;
+  // What is under way has left, or has not.
+  const bool lost = world_.random.Below(2) == 0;
+  for (auto& [id, connection] : connections_) {
+    const bool own =
+        connection.ends[kDialler] == found->second || connection.ends[kListener] == found->second;
+    if (own && lost) Break(id);
+  }
+  found->second->Leave();
 }
 
 std::unique_ptr<net::BulkSockets> BulkNetwork::Open(const net::Peer& self,
@@ -125,6 +134,7 @@ Status BulkNetwork::Send(Sockets& from, net::ConnectionId id, const v1::BulkMess
     return NamedError(StatusCode::kUnavailable, "link-full", "the other end takes nothing");
   }
   v1::BulkMessage sent = message;
+  CheckStored(from.self().name, sent);
   if (sent.has_chunk()) {
     world_.witness.SeeChunk(sent.transfer(), sent.chunk().index(), crypto::Sha256Of(payload).hex());
   }
@@ -151,6 +161,21 @@ Status BulkNetwork::Send(Sockets& from, net::ConnectionId id, const v1::BulkMess
     Deliver(id, to, number, sent, payload);
   });
   return absl::OkStatus();
+}
+
+void BulkNetwork::CheckStored(const std::string& from, const v1::BulkMessage& message) {
+  std::set<uint32_t>& announced = announced_[from];
+  if (message.has_credit()) {
+    announced.insert(message.credit().stored().begin(), message.credit().stored().end());
+  }
+  if (!message.has_open()) return;
+  const auto have = transfer::ChunkSet::Decode(message.open().have(), chunk_count_);
+  for (const uint32_t index : announced) {
+    if (have.ok() && have->Contains(index)) continue;
+    return world_.witness.Violate(
+        kNothingAcknowledgedIsLost,
+        absl::StrCat(from, " has lost chunk ", index, ", which it had announced as stored"));
+  }
 }
 
 void BulkNetwork::Lie(const std::string& from, v1::BulkMessage& message, std::string& payload) {

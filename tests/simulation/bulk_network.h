@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "absl/time/time.h"
@@ -34,7 +35,7 @@ class BulkNetwork {
   void SetSlow(const std::string& agent) { slow_ = agent; }
   // What leaves this agent is what it was told to lie about (kBadChunk, kBadSignature).
   void SetSource(const std::string& agent) { source_ = agent; }
-  uint64_t messages() const { return messages_; }
+  void SetChunkCount(uint32_t chunks) { chunk_count_ = chunks; }
 
  private:
   class Sockets;
@@ -61,6 +62,8 @@ class BulkNetwork {
   // The dialling end hears of it.
   void TellLost(net::ConnectionId id, absl::Duration after);
   void Lie(const std::string& from, v1::BulkMessage& message, std::string& payload);
+  // What an agent has announced as stored it has whenever it opens the stream again.
+  void CheckStored(const std::string& from, const v1::BulkMessage& message);
   absl::Duration Delay();
   uint64_t RateOf(const std::string& agent) const;
 
@@ -71,6 +74,8 @@ class BulkNetwork {
   std::map<std::string, uint64_t> rates_;
   std::string source_;
   std::string slow_;
+  uint32_t chunk_count_ = 0;
+  std::map<std::string, std::set<uint32_t>> announced_;  // by agent
   net::ConnectionId last_id_ = 0;
   uint64_t messages_ = 0;
   uint64_t latest_arrived_ = 0;  // number of the latest-sent message that has arrived anywhere

@@ -16,6 +16,28 @@ Status Lost() {
   return NamedError(StatusCode::kUnavailable, "coordinator-lost", "the session has broken");
 }
 
+std::string Brief(const v1::ControlMessage& message) {
+  if (message.has_job_command()) {
+    const v1::JobCommand& command = message.job_command();
+    return absl::StrCat("command, role ", static_cast<int>(command.role()), " target ",
+                        command.target_index(), " step ", static_cast<int>(command.step()));
+  }
+  if (message.has_job_report()) {
+    const v1::JobReport& report = message.job_report();
+    return absl::StrCat("report ", report.revision(), ", role ", static_cast<int>(report.role()),
+                        " target ", report.target_index(), " state ",
+                        static_cast<int>(report.source_state()), "/",
+                        static_cast<int>(report.target_state()), " ", report.error().name());
+  }
+  if (message.has_job_report_recorded()) {
+    return absl::StrCat("report ", message.job_report_recorded().revision(), " is recorded");
+  }
+  if (message.has_job_progress()) {
+    return absl::StrCat("progress ", message.job_progress().progress().bytes_done());
+  }
+  return absl::StrCat("message ", static_cast<int>(message.body_case()), " ", message.request());
+}
+
 }  // namespace
 
 void ControlLinks::SetCoordinator(net::ControlEvents* coordinator) {
@@ -140,8 +162,7 @@ void ControlLinks::SendUp(CallerNumber caller, v1::ControlMessage message) {
 void ControlLinks::PassUp(net::SessionId id, const v1::ControlMessage& message) {
   const Session& session = sessions_.at(id);
   if (session.broken || !session.open_above || coordinator_ == nullptr) return;
-  world_.trace.Note(
-      absl::StrCat("up ", session.peer.name, ": ", message.ShortDebugString().substr(0, 120)));
+  world_.trace.Note(absl::StrCat("up ", session.peer.name, ": ", Brief(message)));
   const net::Peer peer = session.peer;
   if (on_up(peer, message)) coordinator_->OnMessage(id, peer, message);
 }
@@ -162,8 +183,7 @@ void ControlLinks::PassDown(net::SessionId id, v1::ControlMessage message) {
   const Session& session = sessions_.at(id);
   const auto found = lines_.find(session.caller);
   if (session.broken || found == lines_.end() || found->second.session != id) return;
-  world_.trace.Note(
-      absl::StrCat("down ", session.peer.name, ": ", message.ShortDebugString().substr(0, 120)));
+  world_.trace.Note(absl::StrCat("down ", session.peer.name, ": ", Brief(message)));
   if (on_down(session.peer, message)) found->second.caller.on_message(message);
 }
 

@@ -25,8 +25,10 @@ class Disk::SlowFile final : public RandomAccessFile {
     if (spool_ && disk_.world_.Has(Bug::kPlainSpool)) {
       std::string plain(bytes);
       if (plain.size() > kCanary.size()) plain.replace(0, kCanary.size(), kCanary);
+      disk_.world_.witness.SeeOutside(plain, "on a disk");
       return file_->Write(offset, plain);
     }
+    disk_.world_.witness.SeeOutside(bytes, "on a disk");
     return file_->Write(offset, bytes);
   }
   Status Allocate(uint64_t bytes) override { return file_->Allocate(bytes); }

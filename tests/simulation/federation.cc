@@ -12,8 +12,7 @@ namespace sluice::simulation {
 namespace {
 
 constexpr size_t kTargetsMax = 4;
-// Up to 14 chunks.
-constexpr uint64_t kDropletBytesMax = 14 * 8 * 1024;
+constexpr uint64_t kDropletBytesMax = 14 * kChunkBytes;
 // When everything that goes wrong has gone wrong.
 constexpr absl::Duration kHealedAt = absl::Seconds(75);
 // What waits for its peer or for room waits as long as the order lives, which is an hour; an upload
@@ -29,11 +28,14 @@ const trust::TestTrust& SharedTrust() {
   return trust;
 }
 
+std::string OthersSha256() { return crypto::Sha256Of("what ran before").hex(); }
+
 std::string Endpoint(const std::string& agent) { return absl::StrCat("tcp://", agent, ":7720"); }
 
 bool IsTargetReport(const v1::ControlMessage& message, v1::TargetState state) {
   return message.has_job_report() && message.job_report().role() == v1::JOB_ROLE_TARGET &&
-         message.job_report().target_state() == state && !message.job_report().has_error();
+         message.job_report().target_state() == state &&
+         message.job_report().error().name().empty();
 }
 
 }  // namespace
@@ -77,9 +79,8 @@ void Federation::DrawDroplet() {
     content.push_back(static_cast<char>(world_.random.Next()));
   }
   content.resize(bytes);
-  blob_.wrong_at = world_.random.Below(bytes);
   std::string wrong = content;
-  wrong[blob_.wrong_at] ^= 0x04;
+  for (size_t at = 0; at < bytes; at += kWrongEvery) wrong[at] ^= 0x04;
   sha256_ = crypto::Sha256Of(content).hex();
   wrong_sha256_ = crypto::Sha256Of(wrong).hex();
   source_app_ = source_.AddApp("checkout", sha256_, bytes);
@@ -88,7 +89,7 @@ void Federation::DrawDroplet() {
 
 void Federation::DrawTargets() {
   const size_t count = world_.random.Below(2) == 0 ? 1 : 1 + world_.random.Below(kTargetsMax);
-  const std::string other_sha256 = crypto::Sha256Of("what ran before").hex();
+  const std::string other_sha256 = OthersSha256();
   for (size_t i = 0; i < count; ++i) {
     Target& target = targets_.emplace_back();
     target.foundation = std::make_unique<Foundation>(absl::StrCat("prod-", i), world_.clock);
@@ -142,6 +143,8 @@ trust::Order Federation::DrawOrder() {
 
 void Federation::MakeProcesses(const HistoryOptions& options) {
   bulk_.SetSource("dev");
+  bulk_.SetChunkCount(
+      static_cast<uint32_t>((blob_.content.size() + kChunkBytes - 1) / kChunkBytes));
   // Either end may listen, and one of each pair does.
   const bool source_listens = world_.random.Below(3) != 0;
   for (size_t i = 0; i <= targets_.size(); ++i) {
@@ -160,6 +163,7 @@ void Federation::MakeProcesses(const HistoryOptions& options) {
                             .journal_folder = options.journal_folder,
                             .published_sha256 = sha256_,
                             .wrong_sha256 = wrong_sha256_,
+                            .others_sha256 = OthersSha256(),
                             .number = i + 1}));
     down_.push_back(false);
   }
@@ -217,7 +221,9 @@ void Federation::PlanCrashes(Fault fault, std::vector<size_t> agents) {
   for (uint64_t i = 0; i <= world_.random.Below(3); ++i) {
     const size_t agent = agents[world_.random.Below(agents.size())];
     const absl::Duration down = world_.Between(absl::Milliseconds(50), absl::Seconds(20));
-    world_.agenda.After(world_.Between(absl::Milliseconds(500), absl::Seconds(35)),
+    // Mostly while bytes go.
+    const absl::Duration latest = absl::Seconds(world_.random.Below(2) == 0 ? 12 : 35);
+    world_.agenda.After(world_.Between(absl::Milliseconds(500), latest),
                         [this, fault, agent, down] {
                           if (!agents_[agent]->alive()) return;
                           world_.faults.Count(fault);
@@ -287,8 +293,11 @@ bool Federation::DoWhatIsDue() {
 
 bool Federation::Step() {
   ++events_;
-  if (DoWhatIsDue()) return true;
-  if (world_.turns.GiveTurn()) return true;
+  if (world_.turns.GiveTurn()) {
+    // Of the others nobody has done anything.
+    agents_[world_.turns.latest() - 1]->DoPosted();
+    return true;
+  }
   ReviveAgents();
   std::optional<absl::Duration> next = world_.agenda.UntilNext();
   const auto consider = [&next](std::optional<absl::Duration> other) {
@@ -304,6 +313,8 @@ bool Federation::Step() {
   for (const auto& agent : agents_) agent->RunTimers();
   if (coordinator_ != nullptr) coordinator_timers_->RunDue();
   world_.turns.WakeDue();
+  while (DoWhatIsDue()) {
+  }
   return true;
 }
 
@@ -335,6 +346,7 @@ HistoryResult Federation::Run() {
   }
   HistoryResult result;
   result.took = world_.clock.Monotonic();
+  if (!settled && !world_.witness.violation()) CheckLedger();
   if (!settled && !world_.witness.violation()) {
     const coordinator::Promotion* promotion = FindPromotion();
     world_.witness.Violate(kEverythingEnds, promotion == nullptr ? "nothing was recorded"

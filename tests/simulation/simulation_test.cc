@@ -3,6 +3,7 @@
 //
 //   simulation_test --seed N [--trace] [--bug NAME]      one history, as it happens
 //   simulation_test --seeds COUNT [--first N]            so many
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@
 namespace sluice::simulation {
 namespace {
 
+constexpr uint64_t kSeeds = 2000;
+
 // On a disk in memory, if there is one: what is simulated needs no real durability.
 std::string JournalFolder() {
   SystemFiles files;
@@ -44,6 +47,33 @@ class Histories : public ::testing::Test {
   const std::string folder_ = JournalFolder();
 };
 
+std::string HowToReplay(uint64_t seed, const HistoryResult& result) {
+  return absl::StrCat("seed ", seed, ": ", result.violation->invariant, ": ",
+                      result.violation->what, "\nto see it: build/dev/test/simulation_test --seed ",
+                      seed, " --trace\nthe last lines of the trace:\n", result.trace_tail);
+}
+
+// In one test, since what is counted is counted over the same seeds.
+TEST_F(Histories, NothingThatGoesWrongBreaksAPromiseAndEachFaultOccursInOneOfAHundred) {
+  std::array<uint64_t, kFaultCount> seeds_with{};
+  std::map<std::string, uint64_t> ends;
+  uint64_t events = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const HistoryResult result = Live(seed);
+    if (result.violation) ADD_FAILURE() << HowToReplay(seed, result);
+    for (size_t i = 0; i < kFaultCount; ++i) seeds_with[i] += result.faults[i] > 0 ? 1 : 0;
+    ++ends[result.end];
+    events += result.events;
+  }
+  std::cout << kSeeds << " seeds, " << events << " events; they ended";
+  for (const auto& [end, count] : ends) std::cout << " " << end << " " << count;
+  std::cout << "\n";
+  for (size_t i = 0; i < kFaultCount; ++i) {
+    std::cout << "  " << kFaultNames[i] << " in " << seeds_with[i] << "\n";
+    EXPECT_GE(seeds_with[i], kSeeds / 100) << kFaultNames[i];
+  }
+}
+
 TEST_F(Histories, SameSeedTwiceGivesTheSameTrace) {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     const HistoryResult first = Live(seed);
@@ -52,7 +82,51 @@ TEST_F(Histories, SameSeedTwiceGivesTheSameTrace) {
   }
 }
 
+// By which of the invariants each is to be found.
+constexpr std::array<std::string_view, kBugCount> kFoundBy = {"",
+                                                              kDigestEqualOrNotActivated,
+                                                              kDigestEqualOrNotActivated,
+                                                              kNothingAcknowledgedIsLost,
+                                                              kNothingAcknowledgedIsLost,
+                                                              kNothingAcknowledgedIsLost,
+                                                              kOneChunkOneContent,
+                                                              kActivatedAfterAllUploaded,
+                                                              kUndoneIsAsBefore,
+                                                              kNoPlaintextOutside,
+                                                              kNoPlaintextOutside,
+                                                              kNothingAcknowledgedIsLost,
+                                                              kEverythingEnds};
+
+class PlantedBugs : public Histories, public ::testing::WithParamInterface<size_t> {};
+
+TEST_P(PlantedBugs, IsFoundWithinTheSeeds) {
+  const auto bug = static_cast<Bug>(GetParam());
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const HistoryResult result = Live(seed, bug);
+    if (!result.violation || result.violation->invariant != kFoundBy[GetParam()]) continue;
+    std::cout << kBugNames[GetParam()] << " is found in seed " << seed << " by "
+              << result.violation->invariant << ": " << result.violation->what << "\n";
+    return;
+  }
+  ADD_FAILURE() << kBugNames[GetParam()] << " is found in none of " << kSeeds << " seeds";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, PlantedBugs, ::testing::Range<size_t>(1, kBugCount),
+                         [](const ::testing::TestParamInfo<size_t>& bug) {
+                           std::string name(kBugNames[bug.param]);
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
 }  // namespace
+
+// One thread runs at a time: handing over to one on another core costs a third more.
+void StayOnThisCore() {
+  cpu_set_t core;
+  CPU_ZERO(&core);
+  CPU_SET(sched_getcpu(), &core);
+  sched_setaffinity(0, sizeof core, &core);
+}
 
 int LiveOne(uint64_t seed, Bug bug, bool trace) {
   const std::string folder = JournalFolder();
@@ -88,6 +162,7 @@ int main(int argc, char** argv) {
   app.add_flag("--trace", trace, "tell what happens");
   app.add_option("--bug", bug_name, "with this planted bug");
   CLI11_PARSE(app, argc, argv);
+  sluice::simulation::StayOnThisCore();
   sluice::StartLogging("simulation", sluice::LogLevel::kError);
   using sluice::simulation::kBugNames;
   const auto found = std::find(kBugNames.begin(), kBugNames.end(), bug_name);

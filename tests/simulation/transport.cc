@@ -40,7 +40,7 @@ std::pair<std::string, std::string> PartsOf(const std::string& url) {
 Status SleepingWaiter::Wait(absl::Duration duration, std::stop_token stop) {
   const absl::Duration due = world_.clock.Monotonic() + duration;
   const std::stop_callback wake(stop, [this, &due] { world_.turns.Notify(&due); });
-  while (!stop.stop_requested()) {
+  while (!stop.stop_requested() && !world_.turns.Dying()) {
     const absl::Duration left = due - world_.clock.Monotonic();
     if (left <= absl::ZeroDuration()) return absl::OkStatus();
     world_.turns.Wait(&due, left);
@@ -86,7 +86,8 @@ StatusOr<http::HttpResponse> Transport::Pass(const http::HttpRequest& request,
                                              http::FakeReply reply) {
   if (!believed_sha256_.empty() && reply.body.starts_with('{')) {
     nlohmann::json body = nlohmann::json::parse(reply.body);
-    if (body.contains("checksum") && !body["checksum"].is_null()) {
+    if (body.contains("checksum") && !body["checksum"].is_null() &&
+        body["checksum"]["value"] != others_sha256_) {
       body["checksum"]["value"] = believed_sha256_;
       reply.body = body.dump();
     }
@@ -143,12 +144,14 @@ StatusOr<http::HttpResponse> Transport::Download(const http::HttpRequest& reques
   }
   const int status = range.empty() ? 200 : 206;
   SLUICE_RETURN_IF_ERROR(request.response_sink->OnHeaders(status, headers));
-  const bool lie = last > first && (world_.Has(Bug::kDigestUnchecked) ||
-                                    world_.faults.Happens(Fault::kWrongBits, 3, world_.random));
+  const bool lie = world_.Has(Bug::kDigestUnchecked) ||
+                   (world_.Has(Bug::kDigestLogForgotten) && later_life_) ||
+                   (last > first && world_.faults.Happens(Fault::kWrongBits, 3, world_.random));
   for (uint64_t at = first; at <= last; at += kPieceBytes) {
     std::string piece = content.substr(at, std::min<uint64_t>(kPieceBytes, last + 1 - at));
-    if (lie && blob_->wrong_at >= at && blob_->wrong_at < at + piece.size()) {
-      piece[blob_->wrong_at - at] ^= 0x04;
+    for (uint64_t wrong = (at + kWrongEvery - 1) / kWrongEvery * kWrongEvery;
+         lie && wrong < at + piece.size(); wrong += kWrongEvery) {
+      piece[wrong - at] ^= 0x04;
     }
     SLUICE_RETURN_IF_ERROR(request.response_sink->Write(piece));
     SLUICE_RETURN_IF_ERROR(waiter_.Wait(world_.Between({}, absl::Milliseconds(8)), stop));

@@ -22,10 +22,12 @@ class SleepingWaiter final : public http::Waiter {
   World& world_;
 };
 
+// One byte in so many is another in wrong bits, so that each chunk is.
+inline constexpr size_t kWrongEvery = 4096;
+
 // The droplet that the source's foundation has to give.
 struct Blob {
   std::string content;
-  size_t wrong_at = 0;  // the byte that is another in wrong bits
 };
 
 // One process's; both borrowed, and `blob` too, which may be null.
@@ -36,10 +38,16 @@ class Transport final : public http::HttpTransport {
 
   StatusOr<http::HttpResponse> Perform(const http::HttpRequest& request,
                                        std::stop_token stop) override;
+  // The process is not the foundation's first agent (kDigestLogForgotten).
+  void SetLaterLife() { later_life_ = true; }
   // The process is dead: no request leaves any more.
   void Cut() { cut_ = true; }
   // For kChecksumUnchecked and kDigestUnchecked: what the agent is made to see.
-  void BelieveSha256(std::string sha256) { believed_sha256_ = std::move(sha256); }
+  // Of every droplet but the `others`.
+  void BelieveSha256(std::string sha256, std::string others) {
+    believed_sha256_ = std::move(sha256);
+    others_sha256_ = std::move(others);
+  }
 
  private:
   // Takes the body to its end; the SHA-256 of the one file in it.
@@ -53,7 +61,9 @@ class Transport final : public http::HttpTransport {
   const Blob* const blob_;
   SleepingWaiter waiter_;
   bool cut_ = false;
+  bool later_life_ = false;
   std::string believed_sha256_;
+  std::string others_sha256_;
 };
 
 }  // namespace sluice::simulation

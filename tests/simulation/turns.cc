@@ -29,8 +29,8 @@ bool Turns::GiveTurn() {
   if (ready.empty()) return false;
   running_ = ready[random_.Below(ready.size())];
   process_ = running_->process;
-  running_->go.release();
-  loops_turn_.acquire();
+  running_->go.Give();
+  loops_turn_.Await();
   running_ = nullptr;
   return true;
 }
@@ -70,8 +70,8 @@ bool Turns::Wait(const void* condition, absl::Duration timeout) {
   self.notified = false;
   self.ready = self.dead;
   self.due = timeout == absl::InfiniteDuration() ? timeout : clock_.Monotonic() + timeout;
-  loops_turn_.release();
-  self.go.acquire();
+  loops_turn_.Give();
+  self.go.Await();
   self.condition = nullptr;
   self.due = absl::InfiniteDuration();
   return self.notified;
@@ -99,11 +99,11 @@ std::function<void()> Turns::Enrol(std::function<void()> body, uint64_t& number)
 
 void Turns::Run(Member& member, const std::function<void()>& body) {
   Join(this);
-  member.go.acquire();
+  member.go.Await();
   body();
   member.ended = true;
   Notify(&member);
-  loops_turn_.release();
+  loops_turn_.Give();
 }
 
 void Turns::AwaitEnd(uint64_t number) {

@@ -1,12 +1,13 @@
 // The threads of all simulated processes, run one at a time in an order that follows from the seed.
 #pragma once
 
+#include <semaphore.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
-#include <semaphore>
 
 #include "absl/time/time.h"
 #include "common/base/clock.h"
@@ -14,6 +15,23 @@
 #include "common/base/thread_schedule.h"
 
 namespace sluice::simulation {
+
+// Sleeps while it waits. (std::binary_semaphore spins first, on the core that the other needs.)
+class Baton {
+ public:
+  Baton() { sem_init(&semaphore_, 0, 0); }
+  ~Baton() { sem_destroy(&semaphore_); }
+  Baton(const Baton&) = delete;
+  Baton& operator=(const Baton&) = delete;
+  void Give() { sem_post(&semaphore_); }
+  void Await() {
+    while (sem_wait(&semaphore_) != 0) {
+    }
+  }
+
+ private:
+  sem_t semaphore_;
+};
 
 // The thread that makes it is the loops' own: it runs whenever no other does, and gives turns away.
 class Turns final : public ThreadSchedule {
@@ -38,6 +56,11 @@ class Turns final : public ThreadSchedule {
   // Waits of this process's threads end at once from now on: it is dead, and they are to unwind.
   void Kill(ProcessNumber process);
 
+  // Whether the calling thread is of a process that was killed.
+  bool Dying() const { return running_ != nullptr && running_->dead; }
+  // Whose thread has had the latest turn.
+  ProcessNumber latest() const { return process_; }
+
   // Lets time pass for the calling thread alone; not for the loops'.
   void Sleep(absl::Duration duration);
 
@@ -49,7 +72,7 @@ class Turns final : public ThreadSchedule {
  private:
   struct Member {
     ProcessNumber process = 0;
-    std::binary_semaphore go{0};
+    Baton go;
     bool ready = true;
     bool notified = false;
     bool dead = false;
@@ -68,7 +91,7 @@ class Turns final : public ThreadSchedule {
   std::map<uint64_t, std::unique_ptr<Member>> members_;  // in the order they were started
   uint64_t last_number_ = 0;
   Member* running_ = nullptr;  // null: the loops' thread
-  std::binary_semaphore loops_turn_{0};
+  Baton loops_turn_;
   const void* loops_condition_ = nullptr;
   bool loops_notified_ = false;
 };
