@@ -122,6 +122,20 @@ TEST_F(PromotionTest, GoesFromRecordedToDoneStepByStepWithOneWishPerJobAtEachSta
   EXPECT_EQ(Reason(promotion_), "");
 }
 
+// Its agent was away while a target that had the droplet went on without a byte.
+TEST_F(PromotionTest, SourceThatHasOnlyAcceptedWhenAllIsDoneIsToldToStop) {
+  UntilTransfer(1);
+  Target(v1::TARGET_STATE_TRANSFERRING);
+  Target(v1::TARGET_STATE_UPLOADED);
+  EXPECT_EQ(SourceStep(), v1::JOB_STEP_TRANSFER);
+  Target(v1::TARGET_STATE_VERIFIED);
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_DONE);
+  EXPECT_EQ(SourceStep(), v1::JOB_STEP_CANCEL);
+  Source(v1::SOURCE_STATE_CANCELLED);
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_DONE);
+  EXPECT_THAT(Wishes(promotion_), IsEmpty());
+}
+
 TEST_F(PromotionTest, SourceThatStillSendsWhenAllIsUploadedIsToldToStopAndNothingElseChanges) {
   UntilTransfer(2);
   Source(v1::SOURCE_STATE_SENDING);
@@ -184,6 +198,9 @@ TEST_F(PromotionTest, ATargetThatHasTheDropletAlreadyNeedsNoRouteAndTheSourceSen
   EXPECT_FALSE(NeedsRoutes(promotion_));
   EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_ACTIVATING);
   Target(v1::TARGET_STATE_VERIFIED);
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_DONE);
+  EXPECT_EQ(SourceStep(), v1::JOB_STEP_CANCEL) << "its agent keeps the job until it is over";
+  Source(v1::SOURCE_STATE_CANCELLED);
   EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_DONE);
   EXPECT_THAT(Wishes(promotion_), IsEmpty());
 }
