@@ -12,7 +12,7 @@ namespace sluice::simulation {
 namespace {
 
 constexpr size_t kTargetsMax = 4;
-constexpr uint64_t kDropletBytesMax = 14 * kChunkBytes;
+constexpr uint64_t kDropletBytesMax = 10 * kChunkBytes;
 // When everything that goes wrong has gone wrong.
 constexpr absl::Duration kHealedAt = absl::Seconds(75);
 // What waits for its peer or for room waits as long as the order lives, which is an hour; an upload
@@ -88,7 +88,7 @@ void Federation::DrawDroplet() {
 }
 
 void Federation::DrawTargets() {
-  const size_t count = world_.random.Below(2) == 0 ? 1 : 1 + world_.random.Below(kTargetsMax);
+  const size_t count = world_.random.Below(5) < 3 ? 1 : 1 + world_.random.Below(kTargetsMax);
   const std::string other_sha256 = OthersSha256();
   for (size_t i = 0; i < count; ++i) {
     Target& target = targets_.emplace_back();
