@@ -151,7 +151,7 @@ void Federation::MakeProcesses(const HistoryOptions& options) {
     Foundation& foundation = i == 0 ? source_ : *targets_[i - 1].foundation;
     const bool listens = i == 0 ? source_listens : !source_listens || world_.random.Below(2) == 0;
     const std::string& name = foundation.name();
-    bulk_.SetRate(name, 15'000 + world_.random.Below(300'000));
+    bulk_.SetRate(name, 8'000 + world_.random.Below(100'000));
     agents_.push_back(std::make_unique<AgentProcess>(
         AgentProcess::Parts{.world = world_,
                             .trust = trust_,

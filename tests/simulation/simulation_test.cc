@@ -25,7 +25,9 @@
 namespace sluice::simulation {
 namespace {
 
-constexpr uint64_t kSeeds = 2000;
+constexpr uint64_t kSeeds = SLUICE_HISTORIES;
+// A planted bug is looked for in so many.
+constexpr uint64_t kSeedsForBug = 2000;
 
 // On a disk in memory, if there is one: what is simulated needs no real durability.
 std::string JournalFolder() {
@@ -101,14 +103,14 @@ class PlantedBugs : public Histories, public ::testing::WithParamInterface<size_
 
 TEST_P(PlantedBugs, IsFoundWithinTheSeeds) {
   const auto bug = static_cast<Bug>(GetParam());
-  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (uint64_t seed = 1; seed <= kSeedsForBug; ++seed) {
     const HistoryResult result = Live(seed, bug);
     if (!result.violation || result.violation->invariant != kFoundBy[GetParam()]) continue;
     std::cout << kBugNames[GetParam()] << " is found in seed " << seed << " by "
               << result.violation->invariant << ": " << result.violation->what << "\n";
     return;
   }
-  ADD_FAILURE() << kBugNames[GetParam()] << " is found in none of " << kSeeds << " seeds";
+  ADD_FAILURE() << kBugNames[GetParam()] << " is found in none of " << kSeedsForBug << " seeds";
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, PlantedBugs, ::testing::Range<size_t>(1, kBugCount),
