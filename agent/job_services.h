@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/authority.h"
+#include "agent/jobs/transfer_terms.h"
 #include "agent/journal.h"
 #include "common/base/clock.h"
 #include "common/base/executor.h"
@@ -35,6 +36,7 @@ struct JobServices {
   std::function<bool(std::function<void()>)> post;
   // To the coordinator. Lost without a session: reports come again from the journal.
   std::function<void(v1::ControlMessage)> send;
+  std::string coordinator_endpoint = {};  // "tcp://HOST:PORT", as this agent dials it
   // Requested before the running steps are stopped because the process ends: what other agents see
   // of them must then look like a break, not an end.
   std::stop_token leaving;
@@ -42,6 +44,10 @@ struct JobServices {
   uint32_t chunk_bytes = transfer::kChunkBytesDefault;
   // The journal cannot be written: nothing may happen any more, and the process has to end.
   std::function<void(const Status&)> give_up;
+
+  CoordinatorAddress Coordinator() const {
+    return {coordinator_endpoint, authority.coordinator_curve()};
+  }
 };
 
 // Events of one job that wait for the journal's disk; further wishes come again.

@@ -251,7 +251,7 @@ StatusOr<std::optional<double>> LastArrivalRate(Journal& journal) {
   SLUICE_ASSIGN_OR_RETURN(const auto latest, journal.LatestFacts(kJobsLookedAt));
   for (const std::string& text : latest) {
     SLUICE_ASSIGN_OR_RETURN(const TargetFacts facts, ParseTargetFacts(text));
-    const bool tells = facts.path == kDirectPath && facts.droplet_staged &&
+    const bool tells = facts.FromSource() && facts.droplet_staged &&
                        facts.bytes_transferred >= kBytesMin && facts.transfer_milliseconds > 0;
     if (!tells) continue;
     return std::optional<double>(1000.0 * static_cast<double>(facts.bytes_transferred) /

@@ -136,6 +136,7 @@ JobServices Program::Services() {
                 const Status sent = client_->Send(std::move(message));
                 if (!sent.ok()) LogStatus(LogLevel::kDebug, "message-not-sent", sent);
               },
+          .coordinator_endpoint = settings_.coordinator_endpoint,
           .leaving = leaving_.get_token(),
           .give_up =
               [this](const Status& why) {

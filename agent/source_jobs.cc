@@ -58,10 +58,7 @@ void SourceJobs::OnCommand(const v1::JobCommand& command) {
   if (command.step() == v1::JOB_STEP_TRANSFER) {
     if (!Ended(job->record.state.phase) && !job->record.state.running) {
       job->seal_offers = {command.seal_offers().begin(), command.seal_offers().end()};
-      job->paths.clear();
-      for (const v1::Route& route : command.routes()) {
-        job->paths.push_back({route.target_index(), route.dial(), route.endpoint()});
-      }
+      job->paths = PathsOf(command, services_.Coordinator());
     }
     Apply(*job, SendWished{});
   } else if (command.step() == v1::JOB_STEP_CANCEL) {

@@ -65,8 +65,9 @@ TEST_F(SourceJobsTest, TransferIsSentOnceOverTheChosenPath) {
   const v1::JobReport report = LastReport();
   EXPECT_EQ(report.source_state(), v1::SOURCE_STATE_SENT);
   ASSERT_EQ(source_.sending.paths.size(), 1u);
-  EXPECT_TRUE(source_.sending.paths[0].dial);
-  EXPECT_EQ(source_.sending.paths[0].endpoint, "tcp://prod:7720");
+  ASSERT_EQ(source_.sending.paths[0].ways.size(), 1u);
+  EXPECT_EQ(source_.sending.paths[0].ways[0].kind, transfer::WayKind::kDialled);
+  EXPECT_EQ(source_.sending.paths[0].ways[0].endpoint, "tcp://prod:7720");
   EXPECT_THAT(source_.sending.seal_offers, ElementsAre("{offer}"));
   Hear(Transfer());
   EXPECT_EQ(LastReport().revision(), report.revision());

@@ -103,8 +103,9 @@ void TargetJobs::OnWish(Job& job, const v1::JobCommand& command) {
   switch (command.step()) {
     case v1::JOB_STEP_TRANSFER:
       if (job.AwaitsTransfer() && command.routes_size() > 0) {
-        const v1::Route& route = command.routes(0);
-        job.path = {route.target_index(), route.dial(), route.endpoint()};
+        const std::vector<ChosenPath> paths = PathsOf(command, services_.Coordinator());
+        if (paths.empty()) return;
+        job.path = paths.front();
         job.record.statement = command.statement();
         Apply(job, TransferWished{});
       }
@@ -280,7 +281,7 @@ void TargetJobs::OnFacts(const JobKey& key, const TargetFacts& facts) {
   Job* job = jobs_.Find(key);
   if (job == nullptr) return;
   job->facts = facts;
-  if (job->record.state.phase != TargetPhase::kTransferring || facts.path != kDirectPath) return;
+  if (job->record.state.phase != TargetPhase::kTransferring || !facts.FromSource()) return;
   // The first upload is no news, and each that is begun again is.
   const bool again = facts.uploads_begun > std::max(job->uploads_reported, int64_t{1});
   const bool news = !job->transfer_reported || again || facts.waiting_for != job->waiting_reported;

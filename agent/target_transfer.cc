@@ -30,8 +30,8 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
     return identity.Verify(signature, message);
   };
   options.target_index = terms.target_index;
-  options.meeting = {
-      .peer = PeerOf(source, agent), .dial = terms.path.dial, .endpoint = terms.path.endpoint};
+  options.meeting.peer = PeerOf(source, agent);
+  options.meeting.ways = terms.path.ways;
   return options;
 }
 

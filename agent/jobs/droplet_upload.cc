@@ -47,7 +47,7 @@ DropletUpload::DropletUpload(Terms terms, foundation::CloudController& cloud_con
       stop_(std::move(stop)) {}
 
 Status DropletUpload::Run(const OpenIncoming& open_incoming) {
-  facts_.path = kDirectPath;
+  if (!facts_.FromSource()) facts_.path = kDirectPath;
   SLUICE_ASSIGN_OR_RETURN(const bool stored, StoredAlready());
   if (stored) return absl::OkStatus();
   SLUICE_RETURN_IF_ERROR(OpenTransfer(open_incoming));
@@ -202,6 +202,12 @@ void DropletUpload::NoteFigures() {
   facts_.bytes_received = static_cast<int64_t>(figures.bytes_sent);
   facts_.bytes_again = static_cast<int64_t>(figures.bytes_again);
   facts_.transfer_milliseconds = absl::ToInt64Milliseconds(figures.elapsed);
+  uint64_t direct = 0;
+  uint64_t relayed = 0;
+  for (const transfer::WayFigures& way : figures.ways) {
+    (way.kind == transfer::WayKind::kRelay ? relayed : direct) += way.bytes;
+  }
+  if (direct + relayed > 0) facts_.path = relayed > direct ? kRelayPath : kDirectPath;
 }
 
 Status DropletUpload::Keep() {

@@ -42,7 +42,7 @@ v1::TargetState StateOf(TargetPhase phase, const TargetFacts& facts) {
       return v1::TARGET_STATE_ACCEPTED;
     case TargetPhase::kTransferring:
       // A target that finds the droplet in its own foundation never transfers.
-      return facts.path == kDirectPath ? v1::TARGET_STATE_TRANSFERRING : v1::TARGET_STATE_ACCEPTED;
+      return facts.FromSource() ? v1::TARGET_STATE_TRANSFERRING : v1::TARGET_STATE_ACCEPTED;
     case TargetPhase::kUploaded:
       return v1::TARGET_STATE_UPLOADED;
     case TargetPhase::kActivating:
@@ -88,7 +88,8 @@ transfer::TransferFigures FiguresOf(int64_t done, int64_t total, int64_t sent, i
           .bytes_done = static_cast<uint64_t>(done),
           .bytes_sent = static_cast<uint64_t>(sent),
           .bytes_again = static_cast<uint64_t>(again),
-          .elapsed = absl::Milliseconds(milliseconds)};
+          .elapsed = absl::Milliseconds(milliseconds),
+          .ways = {}};
 }
 
 }  // namespace

@@ -115,8 +115,10 @@ StatusOr<SourceSteps::Receivers> SourceSteps::ReceiversOf(const Sending& sending
         SignerOf(sending.seal_offers[i], trust::kSealOfferType, foundation, trust));
     SLUICE_ASSIGN_OR_RETURN(const crypto::SealSuite suite, crypto::SealSuiteByName(offer.suite));
     receivers.recipients.push_back({.suite = suite, .public_key = offer.public_key});
-    receivers.meetings.push_back(
-        {.peer = PeerOf(foundation, agent), .dial = path.dial, .endpoint = path.endpoint});
+    transfer::Meeting meeting;
+    meeting.peer = PeerOf(foundation, agent);
+    meeting.ways = path.ways;
+    receivers.meetings.push_back(std::move(meeting));
   }
   return receivers;
 }

@@ -35,6 +35,8 @@ StatusOr<TargetFacts> ParseFacts(const json& value) {
 
 }  // namespace
 
+bool TargetFacts::FromSource() const { return path == kDirectPath || path == kRelayPath; }
+
 std::string FormatTargetFacts(const TargetFacts& facts) {
   return FormatJournalJson({{"app_guid", facts.app_guid.value()},
                             {"app_created", facts.app_created},

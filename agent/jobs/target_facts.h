@@ -24,7 +24,7 @@ struct TargetFacts {
   bool droplet_made = false;          // uploaded or copied by this promotion, not found
   bool droplet_staged = false;        // and its digest confirmed
   std::string reported_sha256;        // by this foundation's Cloud Controller
-  std::string path;                   // "direct", "copied", "stored", "running"
+  std::string path;                   // "direct", "relay", "copied", "stored", "running"
   bool activation_begun = false;      // the app's droplet may have been changed
   DeploymentGuid deployment_guid;     // the deployment that does it; empty: none (yet)
   int64_t bytes_transferred = 0;      // of the droplet, over the wire and authenticated here
@@ -36,11 +36,16 @@ struct TargetFacts {
   absl::Time started_at = absl::UnixEpoch();
   absl::Time finished_at = absl::UnixEpoch();
   std::vector<std::string> warnings;  // for people, at most kWarningsMax
+
+  // The bytes came, or come, from the source's agent: by kDirectPath or kRelayPath.
+  bool FromSource() const;
 };
 inline constexpr size_t kWarningsMax = 32;
 inline constexpr char kWaitingForRoom[] = "room";  // in the spool or on its disk
 inline constexpr char kWaitingForPeer[] = "peer";  // no byte comes
-inline constexpr char kDirectPath[] = "direct";    // the bytes came from the source's agent
+// Which way most bytes came.
+inline constexpr char kDirectPath[] = "direct";
+inline constexpr char kRelayPath[] = "relay";
 
 std::string FormatTargetFacts(const TargetFacts& facts);
 // DataLoss "journal-unreadable".

@@ -72,7 +72,7 @@ StatusOr<bool> TargetSteps::Upload(const TargetAssignment& assignment,
   SLUICE_RETURN_IF_ERROR(FindOrCreateApp(assignment, statement, facts, checkpoint, stop));
   // What an earlier process has begun here is not looked for elsewhere any more.
   bool stored = false;
-  if (facts.path != kDirectPath) {
+  if (!facts.FromSource()) {
     SLUICE_ASSIGN_OR_RETURN(stored, AwaitCopy(facts, checkpoint, stop));
     if (!stored) {
       SLUICE_ASSIGN_OR_RETURN(stored,

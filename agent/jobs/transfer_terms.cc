@@ -1,8 +1,12 @@
 #include "agent/jobs/transfer_terms.h"
 
+#include <map>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "common/crypto/digest.h"
 #include "common/trust/envelope.h"
+#include "sluice/v1/control.pb.h"
 
 namespace sluice::agent {
 
@@ -32,6 +36,33 @@ StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_vi
 net::Peer PeerOf(const FoundationName& foundation, const trust::TrustedAgent& agent) {
   return {
       .role = net::PeerRole::kAgent, .name = foundation.value(), .curve_key = agent.curve.bytes()};
+}
+
+std::vector<ChosenPath> PathsOf(const v1::JobCommand& command,
+                                const CoordinatorAddress& coordinator) {
+  constexpr std::string_view kAnyHost = "tcp://*";
+  std::map<uint32_t, ChosenPath> paths;
+  for (const v1::Route& route : command.routes()) {
+    if (route.path() != v1::PATH_KIND_DIRECT && route.path() != v1::PATH_KIND_RELAY) continue;
+    transfer::Way way;
+    way.endpoint = route.endpoint();
+    if (route.path() == v1::PATH_KIND_RELAY) {
+      way.kind = transfer::WayKind::kRelay;
+      way.host = {net::PeerRole::kCoordinator, "coordinator", coordinator.curve_key};
+      if (way.endpoint.starts_with(kAnyHost)) {
+        way.endpoint = coordinator.endpoint.substr(0, coordinator.endpoint.rfind(':')) +
+                       way.endpoint.substr(kAnyHost.size());
+      }
+    } else {
+      way.kind = route.dial() ? transfer::WayKind::kDialled : transfer::WayKind::kAccepted;
+    }
+    ChosenPath& path = paths[route.target_index()];
+    path.target_index = route.target_index();
+    path.ways.push_back(std::move(way));
+  }
+  std::vector<ChosenPath> in_order;
+  for (auto& [index, path] : paths) in_order.push_back(std::move(path));
+  return in_order;
 }
 
 }  // namespace sluice::agent

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/status.h"
 #include "common/base/strong.h"
@@ -14,6 +15,10 @@
 #include "common/transfer/transfer_id.h"
 #include "common/trust/order.h"
 #include "common/trust/trust_document.h"
+
+namespace sluice::v1 {
+class JobCommand;
+}  // namespace sluice::v1
 
 namespace sluice::agent {
 
@@ -32,11 +37,21 @@ StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_vi
 // Another agent as a peer of the bulk network.
 net::Peer PeerOf(const FoundationName& foundation, const trust::TrustedAgent& agent);
 
-// A path as the coordinator chose it, for this end.
+// The ways between the source and one target, for this end.
 struct ChosenPath {
   uint32_t target_index = 0;
-  bool dial = false;
-  std::string endpoint;
+  std::vector<transfer::Way> ways;
 };
+
+// How this agent reaches its coordinator, and with it the relay.
+struct CoordinatorAddress {
+  std::string endpoint;   // "tcp://HOST:PORT"
+  std::string curve_key;  // 32 raw bytes
+};
+
+// The ways that the coordinator offers, by target, in the order of targets. A relay at host * is
+// where the coordinator is.
+std::vector<ChosenPath> PathsOf(const v1::JobCommand& command,
+                                const CoordinatorAddress& coordinator);
 
 }  // namespace sluice::agent

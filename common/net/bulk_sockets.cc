@@ -19,12 +19,18 @@ namespace {
 // Bounds one turn of the loop to a few MiB of chunks.
 constexpr int kMessagesPerTurn = 16;
 constexpr size_t kAcceptedConnectionsMax = 1024;
+constexpr int kHangupSoonMilliseconds = 100;
 
 struct Connection {
   Peer peer;
   std::string route;                   // accepted
   std::optional<DialedSocket> dialed;  // dialled
 };
+
+std::string Described(const Peer& peer) {
+  return peer.role == PeerRole::kCoordinator ? "the coordinator's relay"
+                                             : absl::StrCat("the agent of ", peer.name);
+}
 
 class ZmqBulkSockets final : public BulkSockets {
  public:
@@ -67,6 +73,15 @@ class ZmqBulkSockets final : public BulkSockets {
     Frames frames = EncodeBulk(message, std::move(payload));
     return connection.dialed ? net::Send(connection.dialed->socket, nullptr, std::move(frames))
                              : net::Send(*listener_, &connection.route, std::move(frames));
+  }
+
+  void HangupSoon(ConnectionId id) override {
+    const auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    if (found->second.dialed) {
+      found->second.dialed->socket.set(zmq::sockopt::linger, kHangupSoonMilliseconds);
+    }
+    Hangup(id);
   }
 
   void Hangup(ConnectionId id) override {
@@ -148,18 +163,18 @@ class ZmqBulkSockets final : public BulkSockets {
       if (*event == DialEvent::kReady) {
         events_.OnConnectionReady(id);
       } else if (*event != DialEvent::kOther) {
-        const std::string name = found->second.peer.name;
+        const std::string who = Described(found->second.peer);
         // What arrived before the break is still to be read.
         ReadDialed(id);
         Hangup(id);
         events_.OnConnectionLost(
             id, *event == DialEvent::kRefused || *event == DialEvent::kHandshakeFailed
                     ? NamedError(StatusCode::kUnavailable, "peer-not-admitted",
-                                 absl::StrCat("the agent of ", name,
-                                              " refused the bulk connection, "
-                                              "or has another key than the trust document names"))
+                                 absl::StrCat(who,
+                                              " refused the bulk connection, or has another "
+                                              "key than the trust document names"))
                     : NamedError(StatusCode::kUnavailable, "peer-unreachable",
-                                 absl::StrCat("the bulk connection to the agent of ", name,
+                                 absl::StrCat("the bulk connection to ", who,
                                               " could not be made or broke")));
         return;
       }
@@ -185,6 +200,14 @@ StatusOr<std::unique_ptr<BulkSockets>> BulkSockets::Open(Network& network, Event
     SLUICE_ASSIGN_OR_RETURN(listener,
                             MakeListener(network, kBulkDomain, kBulkLimits, listen_endpoint));
   }
+  return std::make_unique<ZmqBulkSockets>(network, loop, events, std::move(listener));
+}
+
+StatusOr<std::unique_ptr<BulkSockets>> BulkSockets::OpenRelay(Network& network, EventLoop& loop,
+                                                              BulkEvents& events,
+                                                              const std::string& listen_endpoint) {
+  SLUICE_ASSIGN_OR_RETURN(zmq::socket_t listener,
+                          MakeListener(network, kRelayDomain, kBulkLimits, listen_endpoint));
   return std::make_unique<ZmqBulkSockets>(network, loop, events, std::move(listener));
 }
 

@@ -44,13 +44,20 @@ class BulkSockets {
   static StatusOr<std::unique_ptr<BulkSockets>> Open(Network& network, EventLoop& loop,
                                                      BulkEvents& events,
                                                      const std::string& listen_endpoint);
+  // Listens as the relay, to agents alone. Unavailable "cannot-listen".
+  static StatusOr<std::unique_ptr<BulkSockets>> OpenRelay(Network& network, EventLoop& loop,
+                                                          BulkEvents& events,
+                                                          const std::string& listen_endpoint);
 
   // Connects once; expects `peer`'s CURVE key there.
   virtual ConnectionId Dial(const std::string& endpoint, const Peer& peer) = 0;
   // Never waits. Senders stay below the queue limit by credit, so "link-full" is a broken peer.
   virtual Status Send(ConnectionId connection, const v1::BulkMessage& message,
                       std::string payload) = 0;
+  // What was sent before still goes, within half a second.
   virtual void Hangup(ConnectionId connection) = 0;
+  // The same, but for a tenth of a second: chunks that nobody wants any more do not go.
+  virtual void HangupSoon(ConnectionId connection) { Hangup(connection); }
   // The listening endpoint in use, with its port; empty when not listening.
   virtual std::string endpoint() const = 0;
 };

@@ -20,7 +20,7 @@ constexpr size_t kCurveKeyBytes = 32;
 
 bool DomainAdmits(std::string_view domain, const Peer& peer) {
   if (domain == kControlDomain) return peer.role != PeerRole::kCoordinator;
-  if (domain == kBulkDomain) return peer.role == PeerRole::kAgent;
+  if (domain == kBulkDomain || domain == kRelayDomain) return peer.role == PeerRole::kAgent;
   return false;
 }
 

@@ -31,6 +31,7 @@ inline constexpr SocketLimits kBulkLimits = {static_cast<int64_t>(kBulkPayloadBy
 
 inline constexpr char kControlDomain[] = "sluice-control";
 inline constexpr char kBulkDomain[] = "sluice-bulk";
+inline constexpr char kRelayDomain[] = "sluice-relay";
 
 // A bound ROUTER that lets in only whom the ZAP handler admits to `domain`.
 // Unavailable "cannot-listen".

@@ -68,6 +68,11 @@ class ThreadedExchange final : public CalledExchange {
 
 }  // namespace
 
+Meeting DirectMeeting(net::Peer peer, const std::string& endpoint) {
+  const WayKind kind = endpoint.empty() ? WayKind::kAccepted : WayKind::kDialled;
+  return {.peer = std::move(peer), .ways = {{.kind = kind, .endpoint = endpoint, .host = {}}}};
+}
+
 StatusOr<TransferSeed> MakeTransferSeed(const SeedOptions& options, Entropy& entropy) {
   TransferSeed seed = {.content_key = GenerateContentKey(entropy), .header = {}};
   SLUICE_ASSIGN_OR_RETURN(const StreamHeader header,

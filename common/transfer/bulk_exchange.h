@@ -7,7 +7,8 @@
 // Handles may outlive the exchange: what they are asked then fails by "cancelled".
 //
 // Both ends begin in any order; whoever is first waits for the other. A connection that breaks, or
-// is silent too long, is made again by whoever dials, with no limit of time: how long a promotion
+// is silent too long, is replaced by another way or made again by whoever dials, with no limit of
+// time: how long a promotion
 // may wait for its peer is for its owner to say, by Cancel(). What has been stored is never asked
 // for again, and either process may be restarted: a source with the same TransferSeed and the same
 // log of digests, a target with the same spool and seal key, go on where they were.
@@ -30,6 +31,7 @@
 #include "common/crypto/key_agreement.h"
 #include "common/net/peer.h"
 #include "common/transfer/content_key.h"
+#include "common/transfer/line_ways.h"
 #include "common/transfer/signature.h"
 #include "common/transfer/stream_layout.h"
 #include "common/transfer/transfer_id.h"
@@ -45,21 +47,46 @@ namespace sluice::transfer {
 
 class Spool;
 
-// How the two ends meet: one of them dials.
+// One way to the other end of a line. `host` is whose key is expected at `endpoint`: the other end
+// itself, or the coordinator with its relay.
+struct Way {
+  WayKind kind = WayKind::kAccepted;
+  std::string endpoint;  // what to dial, "tcp://HOST:PORT"; empty for kAccepted
+  net::Peer host;        // for kRelay
+};
+
+// How the two ends meet. All ways are tried at once, and one that breaks is replaced by another.
 struct Meeting {
-  net::Peer peer;        // the other end, by its CURVE key: nobody else is listened to
-  bool dial = false;     // this end dials; else it waits to be dialled
-  std::string endpoint;  // what to dial, "tcp://HOST:PORT"
+  net::Peer peer;  // the other end, by its CURVE key: nobody else is listened to
+  std::vector<Way> ways = {Way{}};
+  // One of the two says by which way the line goes. Receive() sees to it that the target does.
+  LineEnd end = LineEnd::kFollows;
+};
+// This end dials `endpoint`; or, without one, waits to be dialled.
+Meeting DirectMeeting(net::Peer peer, const std::string& endpoint);
+
+// What became of one way to one other end, for people who ask which path the bytes took and why.
+struct WayFigures {
+  size_t peer = 0;  // the other end's place among the meetings
+  WayKind kind{};
+  std::string endpoint;
+  bool carrying = false;  // at present
+  LineWays::State state{};
+  uint64_t tries = 0;  // to dial
+  uint64_t times_ready = 0;
+  uint64_t bytes = 0;  // sealed chunks and headers that went or came this way
+  Status why;          // it was lost last, or never came
 };
 
 // What a transfer has cost so far, at this end.
 struct TransferFigures {
-  uint64_t bytes_total = 0;  // of the droplet
-  uint64_t bytes_done = 0;   // target: durable here; source: sent, each chunk once
-  uint64_t bytes_sent = 0;   // or received: sealed chunks and headers, as they were on the wire
-  uint64_t bytes_again = 0;  // of these, chunks that had been sent before
-  absl::Duration elapsed;    // since the transfer began
-  bool connected = false;    // to a peer, at present
+  uint64_t bytes_total = 0;      // of the droplet
+  uint64_t bytes_done = 0;       // target: durable here; source: sent, each chunk once
+  uint64_t bytes_sent = 0;       // or received: sealed chunks and headers, as they were on the wire
+  uint64_t bytes_again = 0;      // of these, chunks that had been sent before
+  absl::Duration elapsed;        // since the transfer began
+  bool connected = false;        // to a peer, at present
+  std::vector<WayFigures> ways;  // of a moment ago
 };
 
 // What makes a stream the same stream after a restart of the source. Journalled, 0600, before the

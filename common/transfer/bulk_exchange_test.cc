@@ -112,10 +112,10 @@ class BulkExchangeTest : public testing::Test {
   // The meetings of both ends; one of them dials.
   enum class Dials { kSource, kTarget };
   Meeting OfSource(Dials dials) const {
-    return {target_.peer, dials == Dials::kSource, target_.exchange->endpoint()};
+    return DirectMeeting(target_.peer, dials == Dials::kSource ? target_.exchange->endpoint() : "");
   }
   Meeting OfTarget(Dials dials) const {
-    return {source_.peer, dials == Dials::kTarget, source_.exchange->endpoint()};
+    return DirectMeeting(source_.peer, dials == Dials::kTarget ? source_.exchange->endpoint() : "");
   }
   static std::string LogPath(const StreamFixture& stream) {
     return absl::StrCat(kFolder, "/", stream.layout.transfer.hex(), ".digests");
@@ -359,7 +359,7 @@ TEST_F(FaultTest, AdmittedAgentThatIsNotThePeerIsNotHeard) {
 
 TEST_F(FaultTest, DialledAgentOfAnotherKeyIsGivenUpAfterAFewTries) {
   OutgoingOptions send = stream_.Outgoing();
-  send.meetings = {{target_.peer, true, other_.exchange->endpoint()}};
+  send.meetings = {DirectMeeting(target_.peer, other_.exchange->endpoint())};
   send.digest_log_path = LogPath(stream_);
   auto outgoing = source_.exchange->Send(std::move(send));
   ASSERT_THAT(outgoing, IsOk());
@@ -368,7 +368,7 @@ TEST_F(FaultTest, DialledAgentOfAnotherKeyIsGivenUpAfterAFewTries) {
 
 TEST_F(FaultTest, EndpointThatIsNoneFailsAtOnce) {
   OutgoingOptions send = stream_.Outgoing();
-  send.meetings = {{target_.peer, true, "nowhere"}};
+  send.meetings = {DirectMeeting(target_.peer, "nowhere")};
   send.digest_log_path = LogPath(stream_);
   auto outgoing = source_.exchange->Send(std::move(send));
   ASSERT_THAT(outgoing, IsOk());
@@ -490,8 +490,8 @@ class TwoTargetsTest : public LargeTest {
     ends.send = stream.Outgoing();
     ends.send.seed = *seed;
     ends.send.digest_log_path = LogPath(stream);
-    ends.send.meetings = {{target_.peer, true, target_.exchange->endpoint()},
-                          {other_.peer, true, other_.exchange->endpoint()}};
+    ends.send.meetings = {DirectMeeting(target_.peer, target_.exchange->endpoint()),
+                          DirectMeeting(other_.peer, other_.exchange->endpoint())};
     ends.first = stream.Incoming();
     ends.first.meeting = OfTarget(Dials::kSource);
     ends.second = stream.Incoming();

@@ -121,6 +121,19 @@ v1::BulkMessage PongMessage(const TransferId& transfer) {
   return message;
 }
 
+v1::BulkMessage RelayJoinMessage(const TransferId& transfer, std::string_view to_foundation,
+                                 uint64_t taken_bytes) {
+  v1::BulkMessage message = Message(transfer);
+  message.mutable_relay_join()->set_to_foundation(std::string(to_foundation));
+  message.mutable_relay_join()->set_taken_bytes(taken_bytes);
+  return message;
+}
+
+Status PartedCause(const v1::RelayParted& parted) {
+  const std::string name = IsErrorName(parted.name()) ? parted.name() : "relay-parted";
+  return NamedError(StatusCode::kUnavailable, name, PlainText(parted.message()));
+}
+
 Status CancelCause(const v1::BulkCancel& cancel) {
   const std::string name = IsErrorName(cancel.name()) ? cancel.name() : "peer-cancelled";
   const std::string message = PlainText(cancel.message());

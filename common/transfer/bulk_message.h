@@ -32,6 +32,10 @@ v1::BulkMessage ClosedMessage(const TransferId& transfer);
 v1::BulkMessage CancelMessage(const TransferId& transfer, const Status& why);
 v1::BulkMessage PingMessage(const TransferId& transfer);
 v1::BulkMessage PongMessage(const TransferId& transfer);
+v1::BulkMessage RelayJoinMessage(const TransferId& transfer, std::string_view to_foundation,
+                                 uint64_t taken_bytes);
+// Why the relay does not pass anything on any more; Unavailable.
+Status PartedCause(const v1::RelayParted& parted);
 
 // What the other side gives as its reason: always an error, its name kebab-case, its message of a
 // bounded length, whatever was sent.

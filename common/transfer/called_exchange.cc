@@ -60,6 +60,7 @@ StatusOr<std::unique_ptr<IncomingTransfer>> CalledExchange::Receive(IncomingOpti
   SLUICE_RETURN_IF_ERROR(spooled.status());
   std::shared_ptr<SpoolFile> file = *std::move(spooled);
   std::shared_ptr<IncomingCarriage> carriage;
+  options.meeting.end = LineEnd::kChooses;
   SLUICE_RETURN_IF_ERROR(CallAndWait([&](ExchangeLoop& loop) {
     carriage = std::make_shared<IncomingCarriage>(options, *file, loop.credit(), clock_);
     return loop.Begin(carriage, {options.meeting}, options.silence_max);

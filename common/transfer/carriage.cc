@@ -1,5 +1,7 @@
 #include "common/transfer/carriage.h"
 
+#include <utility>
+
 namespace sluice::transfer {
 
 TransferFigures Carriage::figures() const {
@@ -11,7 +13,14 @@ TransferFigures Carriage::figures() const {
   figures.connected = connected_;
   const int64_t took = took_nanoseconds_;
   figures.elapsed = took < 0 ? clock_.Monotonic() - started_ : absl::Nanoseconds(took);
+  MutexLock lock(ways_mutex_);
+  figures.ways = ways_;
   return figures;
+}
+
+void Carriage::NoteWays(std::vector<WayFigures> ways) {
+  MutexLock lock(ways_mutex_);
+  ways_ = std::move(ways);
 }
 
 void Carriage::StopTime() {

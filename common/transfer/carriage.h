@@ -5,9 +5,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "common/base/mailbox.h"
+#include "common/base/mutex.h"
 #include "common/transfer/bulk_exchange.h"
 #include "common/transfer/stream_machine.h"
 
@@ -40,6 +42,7 @@ class Carriage {
     connected_ = connected;
     again_bytes_ = bytes_again;
   }
+  void NoteWays(std::vector<WayFigures> ways);
   // Over for whoever reads or writes, for this cause, unless it was over before. Any thread.
   virtual void End(const Status& why) = 0;
 
@@ -63,6 +66,8 @@ class Carriage {
   std::atomic<uint64_t> again_bytes_{0};
   std::atomic<bool> connected_{false};
   std::atomic<int64_t> took_nanoseconds_{-1};  // below 0: not over
+  mutable Mutex ways_mutex_;
+  std::vector<WayFigures> ways_ ABSL_GUARDED_BY(ways_mutex_);
 };
 
 }  // namespace sluice::transfer

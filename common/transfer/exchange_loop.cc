@@ -18,7 +18,8 @@ StatusOr<std::unique_ptr<ExchangeLoop>> ExchangeLoop::Open(const OpenSockets& op
                                                            Random& random,
                                                            const BulkExchange::Options& options) {
   std::unique_ptr<ExchangeLoop> exchange(new ExchangeLoop(loop, clock, options.credit_bytes));
-  SLUICE_ASSIGN_OR_RETURN(exchange->lines_, ExchangeLines::Open(open, loop, random, *exchange));
+  SLUICE_ASSIGN_OR_RETURN(exchange->lines_,
+                          ExchangeLines::Open(open, loop, clock, random, *exchange));
   return exchange;
 }
 
@@ -47,14 +48,12 @@ Status ExchangeLoop::Begin(std::shared_ptr<Carriage> carriage, std::vector<Meeti
   carried.carriage = carriage;
   carried.tick_every = std::min(kTickMax, silence_max / kTicksPerSilence);
   carried.tick = loop_.timers().After(carried.tick_every, [this, transfer] { Tick(transfer); });
-  for (const LineRef line : lines_->Begin(transfer, std::move(meetings))) OnLineReady(line);
+  lines_->Begin(transfer, std::move(meetings));
   return absl::OkStatus();
 }
 
 void ExchangeLoop::OnLineReady(LineRef line) {
-  const auto found = carried_.find(line.transfer);
-  if (found == carried_.end()) return;  // one ready before this one has ended it
-  const std::shared_ptr<Carriage> carriage = found->second.carriage;
+  const std::shared_ptr<Carriage> carriage = carried_.at(line.transfer).carriage;
   Perform(*carriage, carriage->machine().OnConnected(line.peer, clock_.Monotonic()));
 }
 
@@ -68,13 +67,9 @@ void ExchangeLoop::OnLineMessage(LineRef line, const v1::BulkMessage& message,
 
 void ExchangeLoop::OnLineLost(LineRef line, const LineLoss& loss) {
   const std::shared_ptr<Carriage> carriage = carried_.at(line.transfer).carriage;
-  Perform(*carriage, Lose(*carriage, line.peer, loss));
-}
-
-Effects ExchangeLoop::Lose(Carriage& carriage, size_t peer, const std::optional<LineLoss>& loss) {
-  if (!loss) return {};
-  carriage.machine().OnUnreachable(peer, loss->why);
-  return loss->for_good ? carriage.machine().GiveUp(loss->why) : Effects();
+  carriage->machine().OnUnreachable(line.peer, loss.why);
+  if (loss.for_good) return Perform(*carriage, carriage->machine().GiveUp(loss.why));
+  carriage->Note(carriage->machine().connected(), carriage->machine().bytes_again());
 }
 
 void ExchangeLoop::Perform(Carriage& carriage, Effects effects) {
@@ -87,13 +82,14 @@ void ExchangeLoop::Perform(Carriage& carriage, Effects effects) {
     std::optional<Status> end;
     if (const auto* ended = std::get_if<Ended>(&effect)) end = ended->why;
     if (auto* out = std::get_if<MessageOut>(&effect)) {
-      more = SendOut(carriage, std::move(*out));
+      SendOut(carriage, std::move(*out));
     } else if (const auto* hung_up = std::get_if<HungUp>(&effect)) {
-      more = Lose(carriage, hung_up->peer, lines_->HangUp({transfer, hung_up->peer}, hung_up->why));
+      lines_->HangUp({transfer, hung_up->peer}, hung_up->why);
     } else {
       more = carriage.Perform(std::move(effect));
     }
     if (end) {
+      carriage.NoteWays(lines_->Figures(transfer));
       lines_->Finish(transfer, *end);
       return Drop(transfer);
     }
@@ -102,14 +98,11 @@ void ExchangeLoop::Perform(Carriage& carriage, Effects effects) {
   carriage.Note(carriage.machine().connected(), carriage.machine().bytes_again());
 }
 
-Effects ExchangeLoop::SendOut(Carriage& carriage, MessageOut out) {
+void ExchangeLoop::SendOut(Carriage& carriage, MessageOut out) {
   const LineRef line{carriage.id(), out.peer};
-  if (!lines_->HasConnection(line)) return {};
-  const size_t payload_bytes = out.payload.size();
-  const auto loss = lines_->Send(line, out.message, std::move(out.payload));
-  if (loss) return Lose(carriage, out.peer, loss);
-  if (payload_bytes > 0) carriage.CountPayload(payload_bytes);
-  return {};
+  if (!lines_->HasConnection(line)) return;
+  if (!out.payload.empty()) carriage.CountPayload(out.payload.size());
+  lines_->Send(line, out.message, std::move(out.payload));
 }
 
 void ExchangeLoop::Tick(const TransferId& transfer) {
@@ -118,6 +111,7 @@ void ExchangeLoop::Tick(const TransferId& transfer) {
   Carried& carried = found->second;
   carried.tick = loop_.timers().After(carried.tick_every, [this, transfer] { Tick(transfer); });
   const std::shared_ptr<Carriage> carriage = carried.carriage;
+  carriage->NoteWays(lines_->Figures(transfer));
   Perform(*carriage, carriage->machine().OnTime(clock_.Monotonic()));
 }
 

@@ -54,9 +54,7 @@ class ExchangeLoop final : public LineEvents {
   void OnLineMessage(LineRef line, const v1::BulkMessage& message, std::string payload) override;
   void OnLineLost(LineRef line, const LineLoss& loss) override;
 
-  // Empty unless the transfer ends by it.
-  Effects Lose(Carriage& carriage, size_t peer, const std::optional<LineLoss>& loss);
-  Effects SendOut(Carriage& carriage, MessageOut out);
+  void SendOut(Carriage& carriage, MessageOut out);
   void Tick(const TransferId& transfer);
   // Nothing of the transfer is carried any more.
   void Drop(const TransferId& transfer);

@@ -104,7 +104,7 @@ class PeerFaultTest : public testing::Test {
 
   std::unique_ptr<IncomingTransfer> Receive(bool dial, absl::Duration silence_max) {
     IncomingOptions options = stream_.Incoming();
-    options.meeting = {peer_, dial, by_hand_->endpoint()};
+    options.meeting = DirectMeeting(peer_, dial ? by_hand_->endpoint() : "");
     options.silence_max = silence_max;
     auto incoming = exchange_->Receive(std::move(options));
     SLUICE_CHECK(incoming.ok());
@@ -112,7 +112,7 @@ class PeerFaultTest : public testing::Test {
   }
   std::unique_ptr<OutgoingTransfer> Send(bool dial, absl::Duration silence_max) {
     OutgoingOptions options = stream_.Outgoing();
-    options.meetings = {{peer_, dial, by_hand_->endpoint()}};
+    options.meetings = {DirectMeeting(peer_, dial ? by_hand_->endpoint() : "")};
     options.digest_log_path = "/agent/digests";
     options.silence_max = silence_max;
     auto outgoing = exchange_->Send(std::move(options));

@@ -92,9 +92,9 @@ void Loopback(benchmark::State& state) {
     stream.layout.transfer = TransferId::Generate(source.entropy);
     OutgoingOptions send = stream.Outgoing();
     send.digest_log_path = "/agent/digests";
-    send.meetings = {{target.peer, true, target.exchange->endpoint()}};
+    send.meetings = {DirectMeeting(target.peer, target.exchange->endpoint())};
     IncomingOptions receive = stream.Incoming();
-    receive.meeting = {source.peer, false, ""};
+    receive.meeting = DirectMeeting(source.peer, "");
     auto incoming = target.exchange->Receive(std::move(receive));
     auto outgoing = source.exchange->Send(std::move(send));
     SLUICE_CHECK(incoming.ok() && outgoing.ok());

@@ -418,7 +418,7 @@ void Coordinator::Pursue(const std::string& id) {
   const Promotion promotion = *book_.Committed(id);
   if (NeedsRoutes(promotion)) {
     // Refused when a choice is being written already: the latest state needs none any more.
-    if (const auto event = ChoosePaths(promotion, agents_, Now())) {
+    if (const auto event = ChoosePaths(promotion, agents_, parts_.relay_endpoint, Now())) {
       const Status chosen = recorder_.Record(id, *event, [](const StatusOr<uint64_t>&) {});
       if (!chosen.ok()) LogStatus(LogLevel::kDebug, "routes-not-chosen", chosen);
     }

@@ -47,6 +47,7 @@ struct CoordinatorParts {
   Entropy& entropy;
   TrustInForce& trust;
   const std::vector<crypto::VerifyingKey>& trust_roots;  // as for LedgerReplay
+  std::string relay_endpoint = {};  // as agents are told to dial it; empty: no relay
 };
 
 // Belongs to the loop.

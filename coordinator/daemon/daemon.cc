@@ -13,6 +13,7 @@
 #include "common/net/network.h"
 #include "coordinator/daemon/coordinator.h"
 #include "coordinator/daemon/ledger_replay.h"
+#include "coordinator/daemon/relay.h"
 #include "coordinator/daemon/sqlite_ledger.h"
 #include "coordinator/daemon/trust_in_force.h"
 
@@ -59,7 +60,8 @@ class Daemon {
                                           .timers = loop_.timers(),
                                           .entropy = world_.entropy,
                                           .trust = *trust_,
-                                          .trust_roots = settings_.trust_roots},
+                                          .trust_roots = settings_.trust_roots,
+                                          .relay_endpoint = RelayEndpoint()},
                          std::move(replay_.book()));
     events_.Connect(&*coordinator_);
     if (trust_->Get()->version() != replay_.trust_floor().version) {
@@ -67,7 +69,9 @@ class Daemon {
     }
     loop_.WatchDescriptor(world_.signals.descriptor(), [this] { TakeSignals(); });
     Log(LogLevel::kInfo, "coordinator-ready",
-        {{"endpoint", server_->endpoint()}, {"version", SLUICE_VERSION}});
+        {{"endpoint", server_->endpoint()},
+         {"relay", relay_ ? relay_->endpoint() : ""},
+         {"version", SLUICE_VERSION}});
     loop_.Run();
     Log(LogLevel::kInfo, "coordinator-ended", {});
     return absl::OkStatus();
@@ -100,7 +104,20 @@ class Daemon {
         server_, net::ControlServer::Listen(
                      *network_, loop_, world_.clock, world_.entropy, events_,
                      {.endpoint = settings_.listen, .features = {}, .version = SLUICE_VERSION}));
+    if (settings_.relay_listen.empty()) return absl::OkStatus();
+    SLUICE_ASSIGN_OR_RETURN(relay_, Relay::Start(*network_, world_.clock, settings_.relay_listen));
     return absl::OkStatus();
+  }
+
+  // Bound to every address, it is dialled at the host where an agent dials the coordinator.
+  std::string RelayEndpoint() const {
+    if (!relay_) return "";
+    if (!settings_.relay_advertise.empty()) return settings_.relay_advertise;
+    const std::string& bound = relay_->endpoint();
+    for (const std::string_view any : {"tcp://0.0.0.0:", "tcp://[::]:"}) {
+      if (bound.starts_with(any)) return "tcp://*:" + bound.substr(any.size());
+    }
+    return bound;
   }
 
   // Before anything is decided by the document, the ledger has it.
@@ -159,6 +176,7 @@ class Daemon {
   std::optional<TrustInForce> trust_;
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<net::ControlServer> server_;
+  std::unique_ptr<Relay> relay_;  // null: not configured
   std::optional<Coordinator> coordinator_;
 };
 

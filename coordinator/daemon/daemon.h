@@ -19,8 +19,8 @@ struct DaemonWorld {
 };
 
 // OK: it was told to end. Names of LoadTrust(), LoadTrustedKey(), SqliteLedger::Open(),
-// LedgerReplay and ControlServer::Listen(). Logs "coordinator-ready" with the endpoint when it
-// serves.
+// LedgerReplay, ControlServer::Listen() and Relay::Start(). Logs "coordinator-ready" with the
+// endpoint when it serves.
 Status RunDaemon(const Settings& settings, const DaemonWorld& world);
 
 // What RunDaemon() would find of files and keys, without serving: names of LoadTrust() and

@@ -78,12 +78,36 @@ Json BodyOf(const TargetReported& report) {
           {"warnings", report.warnings}};
 }
 
+const char* PathWord(ChosenRoute::Path path) {
+  switch (path) {
+    case ChosenRoute::Path::kRelay:
+      return "relay";
+    case ChosenRoute::Path::kPeer:
+      return "peer";
+    case ChosenRoute::Path::kDirect:
+      break;
+  }
+  return "direct";
+}
+
+const char* DialsWord(const ChosenRoute& route) {
+  switch (route.path) {
+    case ChosenRoute::Path::kRelay:
+      return "both";
+    case ChosenRoute::Path::kPeer:
+      return "targets";
+    case ChosenRoute::Path::kDirect:
+      break;
+  }
+  return route.source_dials ? "source" : "target";
+}
+
 Json BodyOf(const RoutesChosen& event) {
   Json routes = Json::array();
   for (const ChosenRoute& route : event.routes) {
     routes.push_back({{"target_index", route.target_index},
-                      {"path", "direct"},
-                      {"dials", route.source_dials ? "source" : "target"},
+                      {"path", PathWord(route.path)},
+                      {"dials", DialsWord(route)},
                       {"endpoint", route.endpoint}});
   }
   return {{"routes", routes}};
@@ -127,7 +151,11 @@ TargetReported TargetReportFrom(const Json& json) {
 RoutesChosen RoutesFrom(const Json& json) {
   RoutesChosen event;
   for (const Json& route : json.at("routes")) {
+    const std::string path = route.at("path").get<std::string>();
     event.routes.push_back({.target_index = route.at("target_index").get<uint32_t>(),
+                            .path = path == "relay"  ? ChosenRoute::Path::kRelay
+                                    : path == "peer" ? ChosenRoute::Path::kPeer
+                                                     : ChosenRoute::Path::kDirect,
                             .source_dials = route.at("dials").get<std::string>() == "source",
                             .endpoint = route.at("endpoint").get<std::string>()});
   }

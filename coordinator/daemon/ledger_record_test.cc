@@ -73,12 +73,21 @@ TEST(LedgerRecordTest, TargetReportHasItsGoldenBytes) {
 
 TEST(LedgerRecordTest, RoutesHaveTheirGoldenBytes) {
   const RoutesChosen chosen{{{.target_index = 0, .source_dials = false, .endpoint = "tcp://a:1"},
-                             {.target_index = 1, .source_dials = true, .endpoint = "tcp://b:2"}}};
-  ExpectComesBack(
-      {kAt, chosen}, "routes",
-      R"({"promotion":"p-1","routes":[)"
-      R"({"dials":"target","endpoint":"tcp://a:1","path":"direct","target_index":0},)"
-      R"({"dials":"source","endpoint":"tcp://b:2","path":"direct","target_index":1}]})");
+                             {.target_index = 1, .source_dials = true, .endpoint = "tcp://b:2"},
+                             {.target_index = 1,
+                              .path = ChosenRoute::Path::kRelay,
+                              .source_dials = false,
+                              .endpoint = "tcp://*:3"},
+                             {.target_index = 0,
+                              .path = ChosenRoute::Path::kPeer,
+                              .source_dials = false,
+                              .endpoint = "tcp://c:4"}}};
+  ExpectComesBack({kAt, chosen}, "routes",
+                  R"({"promotion":"p-1","routes":[)"
+                  R"({"dials":"target","endpoint":"tcp://a:1","path":"direct","target_index":0},)"
+                  R"({"dials":"source","endpoint":"tcp://b:2","path":"direct","target_index":1},)"
+                  R"({"dials":"both","endpoint":"tcp://*:3","path":"relay","target_index":1},)"
+                  R"({"dials":"targets","endpoint":"tcp://c:4","path":"peer","target_index":0}]})");
 }
 
 TEST(LedgerRecordTest, NoPathHasItsGoldenBytes) {

@@ -1,6 +1,7 @@
 #include "coordinator/daemon/messages.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/net/wire.h"
@@ -28,16 +29,36 @@ void SetProgress(v1::Progress* message, const TransferProgress& progress) {
   message->set_phase(progress.phase);
 }
 
-// The route as this side sees it.
-void SetRoute(v1::Route* message, const ChosenRoute& route, const Wish& wish,
+// The route between source and target as one of the two sees it.
+void AddRoute(v1::JobCommand& command, const ChosenRoute& route, const Wish& wish,
               const Promotion& promotion) {
   const bool is_source = wish.role == v1::JOB_ROLE_SOURCE;
+  const bool relay = route.path == ChosenRoute::Path::kRelay;
+  v1::Route* message = command.add_routes();
   message->set_target_index(route.target_index);
-  message->set_path(v1::PATH_KIND_DIRECT);
-  message->set_dial(route.source_dials == is_source);
+  message->set_path(relay ? v1::PATH_KIND_RELAY : v1::PATH_KIND_DIRECT);
+  message->set_dial(relay || route.source_dials == is_source);
   if (message->dial()) message->set_endpoint(route.endpoint);
   message->set_foundation(is_source ? promotion.terms.targets[route.target_index].foundation
                                     : promotion.terms.source_foundation);
+}
+
+// A target that its fellows may dial, as one of them or the target itself sees it.
+void AddPeerRoutes(v1::JobCommand& command, const ChosenRoute& route, const Wish& wish,
+                   const Promotion& promotion) {
+  std::set<uint32_t> fellows;
+  for (const ChosenRoute& other : promotion.routes) fellows.insert(other.target_index);
+  const bool dial = route.target_index != wish.target_index;
+  if (dial) fellows = {route.target_index};
+  for (const uint32_t fellow : fellows) {
+    if (fellow == wish.target_index) continue;
+    v1::Route* message = command.add_routes();
+    message->set_target_index(fellow);
+    message->set_path(v1::PATH_KIND_PEER);
+    message->set_dial(dial);
+    if (dial) message->set_endpoint(route.endpoint);
+    message->set_foundation(promotion.terms.targets[fellow].foundation);
+  }
 }
 
 void SetEntry(v1::LedgerEntry* message, const LedgerEntry& entry) {
@@ -68,7 +89,11 @@ v1::JobCommand CommandOf(const Wish& wish, const Promotion& promotion) {
   command.set_statement(wish.statement);
   for (const std::string& offer : wish.seal_offers) command.add_seal_offers(offer);
   for (const ChosenRoute& route : wish.routes) {
-    SetRoute(command.add_routes(), route, wish, promotion);
+    if (route.path == ChosenRoute::Path::kPeer) {
+      AddPeerRoutes(command, route, wish, promotion);
+    } else {
+      AddRoute(command, route, wish, promotion);
+    }
   }
   return command;
 }

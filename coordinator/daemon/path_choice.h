@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "absl/time/time.h"
 #include "coordinator/daemon/promotion.h"
@@ -10,11 +11,13 @@ namespace sluice::coordinator {
 
 class AgentRegistry;
 
-// RoutesChosen when every target that needs the bytes has a direct path: the target dials the
-// source if that one listens, else the source dials the target. NoPathFound "no-path" when neither
-// of a pair listens. Nothing while one of the agents is not connected: it may listen when it comes.
-// The promotion NeedsRoutes().
+// RoutesChosen with every way that there may be for the targets that need the bytes: source and
+// target each dial the other if that one listens (a firewall may forbid either), both dial the
+// relay if there is one, and targets that listen may be dialled by their fellows. NoPathFound
+// "no-path" when a target has none to the source. Nothing while one of the agents is not connected:
+// it may listen when it comes. `relay_endpoint` is empty where there is no relay. The promotion
+// NeedsRoutes().
 std::optional<Event> ChoosePaths(const Promotion& promotion, const AgentRegistry& agents,
-                                 absl::Time now);
+                                 const std::string& relay_endpoint, absl::Time now);
 
 }  // namespace sluice::coordinator

@@ -142,7 +142,7 @@ class ProgramTest : public ::testing::Test {
     Write("coordinator.yaml",
           absl::StrCat("key_file: coordinator.key\ntrust: {document: trust.json, roots: [",
                        trust_.root().signing.Public().text(), "]}\ncontrol: {listen: \"", listen,
-                       "\"}\ndata_dir: data\n"));
+                       "\"}\nrelay: {listen: \"", relay_, "\"}\ndata_dir: data\n"));
   }
   std::vector<std::string> Words(const std::string& command) {
     return {command, "--config", folder_ + "/coordinator.yaml"};
@@ -218,6 +218,7 @@ class ProgramTest : public ::testing::Test {
   std::string folder_;
   std::unique_ptr<trust::CoordinatorKey> coordinator_;
   std::string endpoint_;
+  std::string relay_;  // where it listens; empty: there is none
   std::unique_ptr<Process> process_;
 };
 

@@ -214,10 +214,11 @@ struct Machine {
     SLUICE_RETURN_IF_ERROR(CheckRoutesWanted());
     for (uint32_t index = 0; index < before.targets.size(); ++index) {
       const auto routed =
-          std::count_if(event.routes.begin(), event.routes.end(),
-                        [index](const ChosenRoute& route) { return route.target_index == index; });
+          std::any_of(event.routes.begin(), event.routes.end(), [index](const ChosenRoute& route) {
+            return route.target_index == index && route.path != ChosenRoute::Path::kPeer;
+          });
       const bool needed = before.targets[index].state == v1::TARGET_STATE_ACCEPTED;
-      if (routed != (needed ? 1 : 0)) {
+      if (routed != needed) {
         return NamedError(StatusCode::kInvalidArgument, "no-such-target",
                           "routes are for exactly the targets that need the bytes");
       }

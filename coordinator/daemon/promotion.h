@@ -77,11 +77,18 @@ struct PromotionTerms {
   bool operator==(const PromotionTerms&) const = default;
 };
 
-// How the bytes get to one target: one of the two agents dials the other.
+// A way by which the bytes may get to one target. There may be several; the agents try all of them
+// and use the best that works.
 struct ChosenRoute {
+  enum class Path {
+    kDirect,  // one of the two agents dials the other
+    kRelay,   // both dial the relay
+    kPeer     // other targets may dial this one, which has chunks for them, too
+  };
   uint32_t target_index = 0;
-  bool source_dials = false;
-  std::string endpoint;  // what to dial
+  Path path = Path::kDirect;
+  bool source_dials = false;  // kDirect
+  std::string endpoint;       // what to dial
   bool operator==(const ChosenRoute&) const = default;
 };
 
@@ -130,7 +137,7 @@ struct TargetReported {
 };
 
 struct RoutesChosen {
-  std::vector<ChosenRoute> routes;  // one for each target that needs the bytes
+  std::vector<ChosenRoute> routes;  // one at least for each target that needs the bytes
 };
 
 struct NoPathFound {

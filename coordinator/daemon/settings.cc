@@ -23,6 +23,16 @@ class Reader {
     if (!absl::StartsWith(settings.listen, "tcp://")) {
       config_.Mistake("control.listen", "is tcp://ADDRESS:PORT; port * for any free one");
     }
+    settings.relay_listen = config_.String("relay.listen", settings.relay_listen);
+    if (!settings.relay_listen.empty() && !absl::StartsWith(settings.relay_listen, "tcp://")) {
+      config_.Mistake("relay.listen",
+                      "is tcp://ADDRESS:PORT; port * for any free one; \"\" for no relay");
+    }
+    settings.relay_advertise = config_.String("relay.advertise", settings.relay_advertise);
+    if (!settings.relay_advertise.empty() &&
+        !absl::StartsWith(settings.relay_advertise, "tcp://")) {
+      config_.Mistake("relay.advertise", "is tcp://HOST:PORT, as agents dial it");
+    }
     settings.data_dir = Path("data_dir", "SLUICE_DATA_DIR");
     const auto level =
         ParseLogLevel(config_.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));

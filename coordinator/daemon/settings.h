@@ -20,6 +20,8 @@ struct Settings {
   std::string trust_document;
   std::vector<crypto::VerifyingKey> trust_roots;
   std::string listen = "tcp://0.0.0.0:7710";
+  std::string relay_listen = "tcp://0.0.0.0:7711";  // empty: there is no relay
+  std::string relay_advertise;  // what agents dial; empty: where they dial the coordinator
   std::string data_dir;
   LogLevel log_level = LogLevel::kInfo;
   std::vector<std::string> unknown_variables;  // SLUICE_... of the environment, for a warning

@@ -14,6 +14,12 @@ std::string StepOrder(const std::optional<Step>& step) {
   return step ? step->envelope : std::string();
 }
 
+bool HasRoute(const Promotion& promotion, uint32_t target_index) {
+  return std::any_of(
+      promotion.routes.begin(), promotion.routes.end(),
+      [target_index](const ChosenRoute& route) { return route.target_index == target_index; });
+}
+
 std::optional<Wish> SourceWish(const Promotion& promotion) {
   if (IsEnd(promotion.source.state)) return std::nullopt;
   Wish wish;
@@ -41,8 +47,10 @@ std::optional<Wish> SourceWish(const Promotion& promotion) {
   }
   wish.step = v1::JOB_STEP_TRANSFER;
   wish.routes = promotion.routes;
-  for (const ChosenRoute& route : promotion.routes) {
-    wish.seal_offers.push_back(promotion.targets[route.target_index].seal_offer);
+  std::erase_if(wish.routes,
+                [](const ChosenRoute& route) { return route.path == ChosenRoute::Path::kPeer; });
+  for (uint32_t index = 0; index < promotion.targets.size(); ++index) {
+    if (HasRoute(promotion, index)) wish.seal_offers.push_back(promotion.targets[index].seal_offer);
   }
   return wish;
 }
@@ -67,16 +75,17 @@ std::optional<Wish> TargetWish(const Promotion& promotion, uint32_t index) {
     return wish;
   }
   if (HasUploaded(job.state)) return std::nullopt;
-  const auto route = std::find_if(
-      promotion.routes.begin(), promotion.routes.end(),
-      [index](const ChosenRoute& candidate) { return candidate.target_index == index; });
-  if (route == promotion.routes.end()) {
+  if (!HasRoute(promotion, index)) {
     wish.step = v1::JOB_STEP_ACCEPT;
     wish.statement.clear();  // so that its coming does not look like another wish
     return wish;
   }
   wish.step = v1::JOB_STEP_TRANSFER;
-  wish.routes = {*route};
+  // Its own, and those to its fellows.
+  for (const ChosenRoute& route : promotion.routes) {
+    const bool own = route.target_index == index;
+    if (own || route.path == ChosenRoute::Path::kPeer) wish.routes.push_back(route);
+  }
   return wish;
 }
 

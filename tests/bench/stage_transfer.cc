@@ -160,7 +160,7 @@ Status SendFrom(Agreed& agreed, const std::string& file, int heard) {
   transfer::OutgoingOptions options;
   options.layout = agreed.layout;
   options.droplet_sha256 = agreed.droplet_sha256;
-  options.meetings = {{agreed.Target(), true, endpoint}};
+  options.meetings = {transfer::DirectMeeting(agreed.Target(), endpoint)};
   options.sign = [&agreed](std::string_view message) { return agreed.signing.Sign(message); };
   options.digest_log_path = file + ".digests";
   SLUICE_ASSIGN_OR_RETURN(

@@ -19,6 +19,7 @@ CONFIGURATION = """\
 key_file: coordinator.key
 trust: {{document: trust.json, roots: [{root}]}}
 control: {{listen: "{listen}"}}
+relay: {{listen: ""}}
 data_dir: data
 """
 

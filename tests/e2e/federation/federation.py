@@ -97,6 +97,7 @@ class Federation:
         self.agents = {}
         self.coordinator = None
         self.coordinator_endpoint = None
+        self._relay_endpoint = ""  # no relay
         self.roots = []
         self._sluices = 0  # started in the background so far
 
@@ -229,9 +230,11 @@ class Federation:
         for name in self.agents:
             self.start_agent(name)
 
-    def start_coordinator(self):
-        """On the endpoint it had before, when it is started again."""
+    def start_coordinator(self, relay=False):
+        """On the endpoints it had before, when it is started again. With `relay` it has one."""
         place = self.place(COORDINATOR)
+        if relay and not self._relay_endpoint:
+            self._relay_endpoint = f"tcp://{place.address}:0"
         folder = self.folder / "coordinator"
         folder.mkdir(exist_ok=True)
         config = folder / "coordinator.yaml"
@@ -239,6 +242,7 @@ class Federation:
             "key_file": str(self.keys / "coordinator.key"),
             "trust": {"document": str(self.trust_document), "roots": self.roots},
             "control": {"listen": self.coordinator_endpoint or f"tcp://{place.address}:0"},
+            "relay": {"listen": self._relay_endpoint},
             "data_dir": str(folder / "data"),
             "log_level": "debug"}))
         self.coordinator = Program(
@@ -247,6 +251,7 @@ class Federation:
             folder / "coordinator.log", environment=ENVIRONMENT)
         ready = self.coordinator.wait_for("coordinator-ready")
         self.coordinator_endpoint = ready["endpoint"]
+        self._relay_endpoint = ready["relay"]
         for config_of_operator in self.keys.glob("*.card"):
             if self.cli_config(config_of_operator.stem).exists():
                 self._write_cli_config(config_of_operator.stem)

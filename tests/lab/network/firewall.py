@@ -2,7 +2,8 @@
 
 Whoever dials out is answered; a new connection passes only to a place that accepts everyone, or
 for a pair that was allowed. What is refused is dropped without an answer, as firewalls between
-foundations do. What goes to or comes from a place that is cut off is lost, connections or not.
+foundations do. What goes to or comes from a place that is cut off is lost, connections or not, and
+so is what goes between two places that are parted.
 """
 
 import json
@@ -14,12 +15,14 @@ table inet lab {
   set public { type ipv4_addr; }
   set dials { type ipv4_addr . ipv4_addr; }
   set cut { type ipv4_addr; }
+  set parted { type ipv4_addr . ipv4_addr; }
   counter lost { }
   counter refused { }
   chain between_links {
     type filter hook forward priority 0; policy drop;
     ip saddr @cut counter name "lost" drop
     ip daddr @cut counter name "lost" drop
+    ip saddr . ip daddr @parted counter name "lost" drop
     ct state established,related accept
     ip daddr @public accept
     ip saddr . ip daddr @dials accept
@@ -56,6 +59,14 @@ class Firewall:
 
     def restore(self, address):
         self._element("delete", "cut", address)
+
+    def part(self, one, other):
+        for pair in (f"{one} . {other}", f"{other} . {one}"):
+            self._element("add", "parted", pair)
+
+    def join(self, one, other):
+        for pair in (f"{one} . {other}", f"{other} . {one}"):
+            self._element("delete", "parted", pair)
 
     def packets(self, counter):
         """How many packets were "refused", or "lost" on their way to or from a place cut off."""

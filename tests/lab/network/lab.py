@@ -120,8 +120,15 @@ class Lab:
     def restore(self, name):
         self._firewall.restore(self[name].address)
 
+    def part(self, one, other):
+        """Nothing passes between the two any more, and neither is told; others reach both."""
+        self._firewall.part(self[one].address, self[other].address)
+
+    def join(self, one, other):
+        self._firewall.join(self[one].address, self[other].address)
+
     def packets_lost(self):
-        """On their way to or from places that are cut off."""
+        """On their way to or from places that are cut off, or between places that are parted."""
         return self._firewall.packets("lost")
 
     def limit(self, name, rate):
