@@ -22,11 +22,10 @@ constexpr std::array kLoggableFields = {
     std::string_view("from"),     std::string_view("key"),          std::string_view("message"),
     std::string_view("method"),   std::string_view("milliseconds"), std::string_view("name"),
     std::string_view("operator"), std::string_view("path"),         std::string_view("promotion"),
-    std::string_view("relay"),
-    std::string_view("reason"),   std::string_view("request_id"),   std::string_view("role"),
-    std::string_view("sequence"), std::string_view("session"),      std::string_view("state"),
-    std::string_view("status"),   std::string_view("target"),       std::string_view("transfer"),
-    std::string_view("version"),
+    std::string_view("relay"),    std::string_view("reason"),       std::string_view("request_id"),
+    std::string_view("role"),     std::string_view("sequence"),     std::string_view("session"),
+    std::string_view("state"),    std::string_view("status"),       std::string_view("target"),
+    std::string_view("transfer"), std::string_view("version"),
 };
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
