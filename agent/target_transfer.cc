@@ -14,6 +14,11 @@ namespace {
 StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
                                               const trust::TrustDocument& trust) {
   const FoundationName& source = terms.order.source.reference.foundation;
+  if (!terms.path) {
+    return NamedError(StatusCode::kFailedPrecondition, "droplet-not-copied",
+                      "another target of this promotion brought the droplet into this foundation, "
+                      "and it is not found there any more; promote again");
+  }
   transfer::IncomingOptions options;
   SLUICE_ASSIGN_OR_RETURN(options.layout,
                           LayoutOf(terms.order_sha256, terms.order.artifact, terms.chunk_bytes));
@@ -31,7 +36,7 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
   };
   options.target_index = terms.target_index;
   options.meeting = {
-      .peer = PeerOf(source, agent), .dial = terms.path.dial, .endpoint = terms.path.endpoint};
+      .peer = PeerOf(source, agent), .dial = terms.path->dial, .endpoint = terms.path->endpoint};
   return options;
 }
 

@@ -44,7 +44,7 @@ TEST_F(InspectingTest, FoundationsShowsEachOneAlsoWhenItsAgentIsAway) {
                     HasSubstr("its agent is not connected")));
   EXPECT_EQ(Run({"foundations", "--output", "json"}), 0);
   const json rows = Out().at("foundations");
-  ASSERT_EQ(rows.size(), 2u);
+  ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[0], json::parse(R"({
     "name": "dev", "connected": true, "since": "2026-01-01T00:00:00Z", "agent": ")" +
                                  trust_.agent("dev").identity.Public().id() + R"(",

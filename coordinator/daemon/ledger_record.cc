@@ -240,7 +240,10 @@ StepOrdered RecordedStep(const trust::Order& order, std::string envelope,
     case trust::Action::kPromote:
       SLUICE_CHECK(false);
   }
+  std::vector<std::string> targets;
+  for (const trust::OrderTarget& target : order.targets) targets.push_back(target.reference.text());
   return {.action = action,
+          .targets = std::move(targets),
           .order_sha256 = trust::OrderSha256(envelope),
           .envelope = std::move(envelope),
           .operator_name = std::move(operator_name)};

@@ -55,6 +55,7 @@ std::optional<Wish> TargetWish(const Promotion& promotion, uint32_t index) {
   wish.role = v1::JOB_ROLE_TARGET;
   wish.target_index = index;
   if (promotion.undo) {
+    if (!UndoConcerns(promotion, job)) return std::nullopt;
     wish.step = promotion.undo == UndoKind::kCancel ? v1::JOB_STEP_CANCEL : v1::JOB_STEP_UNDO;
     wish.step_order = StepOrder(promotion.undo_step);
     return wish;
@@ -70,13 +71,18 @@ std::optional<Wish> TargetWish(const Promotion& promotion, uint32_t index) {
   const auto route = std::find_if(
       promotion.routes.begin(), promotion.routes.end(),
       [index](const ChosenRoute& candidate) { return candidate.target_index == index; });
-  if (route == promotion.routes.end()) {
-    wish.step = v1::JOB_STEP_ACCEPT;
-    wish.statement.clear();  // so that its coming does not look like another wish
+  if (route != promotion.routes.end()) {
+    wish.step = v1::JOB_STEP_TRANSFER;
+    wish.routes = {*route};
     return wish;
   }
-  wish.step = v1::JOB_STEP_TRANSFER;
-  wish.routes = {*route};
+  const uint32_t carrier = CarrierOf(promotion.terms, index);
+  if (carrier != index && HasUploaded(promotion.targets[carrier].state)) {
+    wish.step = v1::JOB_STEP_TRANSFER;
+    return wish;
+  }
+  wish.step = v1::JOB_STEP_ACCEPT;
+  wish.statement.clear();  // so that its coming does not look like another wish
   return wish;
 }
 
