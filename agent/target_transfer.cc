@@ -34,7 +34,7 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
                                                std::string_view message) {
     return identity.Verify(signature, message);
   };
-  options.target_index = terms.target_index;
+  options.target_index = ReceiverOf(terms.order, terms.target_index);
   options.meeting = {
       .peer = PeerOf(source, agent), .dial = terms.path->dial, .endpoint = terms.path->endpoint};
   return options;

@@ -174,8 +174,8 @@ TEST_F(PromotingTest, OneReceiptThatIsMissingAmongSeveralIsNoSuccess) {
     detail.mutable_targets(1)->set_receipt(detail.targets(0).receipt());
   };
   federation_.moments = moments;
-  EXPECT_EQ(Promote({"west:acme/payments", "--yes"}), 1);
-  EXPECT_THAT(terminal_.notes, HasSubstr("west:acme/payments/checkout"));
+  EXPECT_EQ(Promote({"west:acme/payments", "--yes"}), 3);  // it is signed by another agent
+  EXPECT_THAT(terminal_.notes, HasSubstr("the receipt for west:acme/payments/checkout"));
 }
 
 TEST_F(PromotingTest, ADryRunSendsNoOrderAndPrintsThePlanAsData) {

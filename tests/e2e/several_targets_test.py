@@ -98,9 +98,9 @@ class SeveralTargets(FederationCase):
         self.push(big=True)
         before = self.states()
         self.slow_uploads("east", "north")
-        self.federation.boxes["west"].misbehave("upload-500")
+        self.federation.boxes["west"].misbehave("job-fails")
         failed = self.promote_to_all(expect=1)
-        self.assert_named(failed, f"at west:acme/payments/{self.app}", "500")
+        self.assert_named(failed, f"at west:acme/payments/{self.app}", "job-failed")
         self.assert_put_back(before)
         self.assert_versions(east=1, west=1, north=1)
 
