@@ -88,10 +88,10 @@ StatusOr<JudgedStep> JudgeStepOrder(const Authority& authority, Journal& journal
   const trust::Order& order = judged.order;
   const trust::Order& original = subject.original;
   if (order.action != subject.action) {
-    return Mismatch("wrong-action",
-                    absl::StrCat("the operator signed an order to ",
-                                 ToAbsl(trust::ActionName(order.action)), ", not to ",
-                                 ToAbsl(trust::ActionName(subject.action))));
+    return Mismatch(
+        "wrong-action",
+        absl::StrCat("the operator signed an order to ", ToAbsl(trust::ActionName(order.action)),
+                     ", not to ", ToAbsl(trust::ActionName(subject.action))));
   }
   if (order.promotion != original.promotion) {
     return Mismatch("wrong-promotion",
@@ -105,11 +105,11 @@ StatusOr<JudgedStep> JudgeStepOrder(const Authority& authority, Journal& journal
   const auto named = std::find_if(
       order.targets.begin(), order.targets.end(),
       [&target](const trust::OrderTarget& other) { return other.reference == target.reference; });
-  const bool same = order.artifact == original.artifact && order.source == original.source &&
-                    named != order.targets.end() && named->space_guid == target.space_guid &&
-                    (target.app_guid.empty() || named->app_guid == target.app_guid) &&
-                    (order.action == trust::Action::kRollback ||
-                     order.targets.size() == original.targets.size());
+  const bool same =
+      order.artifact == original.artifact && order.source == original.source &&
+      named != order.targets.end() && named->space_guid == target.space_guid &&
+      (target.app_guid.empty() || named->app_guid == target.app_guid) &&
+      (order.action == trust::Action::kRollback || order.targets.size() == original.targets.size());
   if (!same) {
     return Mismatch("order-differs",
                     "the order names another droplet, source or target than the "

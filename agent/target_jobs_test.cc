@@ -1,7 +1,7 @@
 // Goal: what a target's agent does when a coordinator speaks to it, honest or not: nothing without
 // a good order, everything once, and each decision in the journal first. Method: a whole agent with
 // scripted steps; "no effect" means that no step was called.
-#include "agent/testing/agent_fixture.h"
+#include "agent/testing/target_jobs_fixture.h"
 #include "common/trust/envelope.h"
 
 namespace sluice::agent {
@@ -10,95 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-class TargetJobsTest : public AgentFixture {
- protected:
-  TargetJobsTest() : AgentFixture("prod") {}
-
-  v1::JobCommand Command(v1::JobStep step, const std::string& order) const {
-    v1::JobCommand command;
-    command.set_promotion("promotion-1");
-    command.set_role(v1::JOB_ROLE_TARGET);
-    command.set_target_index(0);
-    command.set_step(step);
-    command.set_order(order);
-    return command;
-  }
-
-  std::string StatementFor(const std::string& envelope, const trust::Order& order) const {
-    const trust::Statement statement = {
-        .sha256 = order.artifact.sha256,
-        .size_bytes = order.artifact.size_bytes,
-        .promotion = order.promotion,
-        .order_sha256 = trust::OrderSha256(envelope),
-        .source = order.source.reference,
-        .app_guid = order.source.app_guid,
-        .droplet_guid = order.source.droplet_guid,
-        .stack = order.artifact.stack,
-        .buildpacks = {},
-        .process_types = {{"web", "./run"}},
-        .lifecycle = order.artifact.lifecycle,
-        .droplet_created_at = trust::kTestNow,
-        .signed_at = trust::kTestNow,
-        .origin = {order.source.reference, order.source.app_guid, order.source.droplet_guid}};
-    return *trust::SignStatement(statement, trust_.agent("dev").identity);
-  }
-
-  v1::JobCommand Transfer() {
-    v1::JobCommand command = Command(v1::JOB_STEP_TRANSFER, order_text_);
-    command.set_statement(StatementFor(order_text_, order_));
-    v1::Route* route = command.add_routes();
-    route->set_path(v1::PATH_KIND_DIRECT);
-    route->set_foundation("dev");
-    return command;
-  }
-
-  // An order by alice that continues the promotion.
-  std::string StepOrder(trust::Action action) {
-    trust::Order order = order_;
-    order.order_id = std::string(31, 'f') + std::to_string(++step_orders_);
-    order.action = action;
-    order.original_order_sha256 = trust::OrderSha256(order_text_);
-    for (trust::OrderTarget& target : order.targets) target.counter = 0;
-    if (action == trust::Action::kRollback) {
-      order.targets[0].counter = 2;
-      order.targets[0].droplet_guid = order_.targets[0].expected_current_droplet_guid;
-      order.targets[0].expected_current_droplet_guid = DropletGuid("promoted-here");
-    }
-    return trust_.Signed(order);
-  }
-
-  void Promote() {
-    Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
-    Hear(Transfer());
-    Hear(Command(v1::JOB_STEP_ACTIVATE, order_text_));
-  }
-
-  trust::Receipt ReceiptIn(const v1::JobReport& report) {
-    for (const std::string& envelope : report.evidence()) {
-      const auto receipt =
-          trust::VerifyReceipt(envelope, FoundationName("prod"), trust_.document());
-      if (receipt.ok()) return *receipt;
-    }
-    ADD_FAILURE() << "no receipt in " << report.ShortDebugString();
-    return {};
-  }
-
-  // The order is refused by this name, over the agent's signature, and nothing has happened.
-  void ExpectRefused(const std::string& order, const std::string& name) {
-    target_.calls.clear();
-    Hear(Command(v1::JOB_STEP_ACCEPT, order));
-    const v1::JobReport report = LastReport();
-    EXPECT_EQ(report.target_state(), v1::TARGET_STATE_REFUSED) << name;
-    EXPECT_EQ(report.error().name(), name) << report.error().message();
-    EXPECT_THAT(target_.calls, IsEmpty()) << name;
-    EXPECT_FALSE(*journal_->OrderAccepted(trust::OrderSha256(order))) << name;
-  }
-
-  trust::Order order_ = trust_.PromoteOrder();
-  std::string order_text_ = trust_.Signed(order_);
-  int step_orders_ = 0;
-};
 
 TEST_F(TargetJobsTest, AcceptedOrderIsJournalledAndAnsweredByASealOfferForExactlyIt) {
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
@@ -392,100 +303,6 @@ TEST_F(TargetJobsTest, RollbackThatTheFoundationDoesNotAllowLeavesThePromotionDo
   EXPECT_EQ(report.target_state(), v1::TARGET_STATE_VERIFIED);
   EXPECT_EQ(report.error().name(), "changed-since-plan");
   EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload", "activate", "check-rollback"));
-}
-
-// An order with a second target at the same foundation, and so a second job of this agent.
-class TwoTargetsTest : public TargetJobsTest {
- protected:
-  TwoTargetsTest() {
-    order_.targets.push_back(order_.targets[0]);
-    order_.targets[1].reference.space = "second";
-    order_.targets[1].space_guid = SpaceGuid("space-2");
-    order_.targets[1].app_guid = AppGuid("app-2");
-    order_.targets[1].counter = 4;
-    order_text_ = trust_.Signed(order_);
-  }
-
-  v1::JobCommand At(uint32_t index, v1::JobCommand command) {
-    command.set_target_index(index);
-    if (index > 0) command.clear_routes();
-    return command;
-  }
-  void PromoteBoth() {
-    for (const uint32_t index : {0u, 1u}) {
-      Hear(At(index, Command(v1::JOB_STEP_ACCEPT, order_text_)));
-      EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_ACCEPTED);
-    }
-    for (const uint32_t index : {0u, 1u}) Hear(At(index, Transfer()));
-    for (const uint32_t index : {0u, 1u}) {
-      Hear(At(index, Command(v1::JOB_STEP_ACTIVATE, order_text_)));
-      EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_VERIFIED);
-      EXPECT_EQ(LastReport().target_index(), index);
-    }
-  }
-  v1::JobCommand Undo(uint32_t index, const trust::Order& order) {
-    v1::JobCommand command = At(index, Command(v1::JOB_STEP_UNDO, order_text_));
-    command.set_step_order(trust_.Signed(order));
-    return command;
-  }
-  trust::Order RollbackOfBoth() {
-    trust::Order order = *trust::PeekOrder(StepOrder(trust::Action::kRollback));
-    order.targets[1].counter = 5;
-    order.targets[1].droplet_guid = order_.targets[1].expected_current_droplet_guid;
-    return order;
-  }
-};
-
-TEST_F(TwoTargetsTest, BothJobsOfOneOrderGoTheirWayAndObeyOneRollbackOrder) {
-  PromoteBoth();
-  const trust::Order rollback = RollbackOfBoth();
-  for (const uint32_t index : {0u, 1u}) {
-    Hear(Undo(index, rollback));
-    EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_ROLLED_BACK)
-        << LastReport().error().name();
-    EXPECT_EQ(LastReport().target_index(), index);
-  }
-}
-
-TEST_F(TwoTargetsTest, RollbackOrderForTheSecondAloneIsObeyedThereAndNotAtTheFirst) {
-  PromoteBoth();
-  trust::Order rollback = RollbackOfBoth();
-  rollback.targets = {rollback.targets[1]};
-  Hear(Undo(0, rollback));
-  EXPECT_EQ(LastReport().error().name(), "order-differs");
-  Hear(Undo(1, rollback));
-  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_ROLLED_BACK);
-  Hear(Undo(0, rollback));  // accepted by the other job, which makes it no order for this one
-  EXPECT_EQ(LastReport().error().name(), "order-differs");
-}
-
-TEST_F(TargetJobsTest, AcceptedStepOrderOfAnotherPromotionMovesNothingHere) {
-  order_.activate = false;
-  order_text_ = trust_.Signed(order_);
-  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
-  Hear(Transfer());
-  const std::string activate = StepOrder(trust::Action::kActivate);
-  v1::JobCommand command = Command(v1::JOB_STEP_ACTIVATE, order_text_);
-  command.set_step_order(activate);
-  Hear(command);
-  ASSERT_EQ(LastReport().target_state(), v1::TARGET_STATE_VERIFIED);
-  // The next promotion waits for an order of its own.
-  order_.order_id = std::string(32, 'e');
-  order_.promotion = PromotionId("promotion-2");
-  order_.targets[0].counter = 2;
-  order_text_ = trust_.Signed(order_);
-  const auto second = [this](v1::JobCommand given) {
-    given.set_promotion("promotion-2");
-    return given;
-  };
-  Hear(second(Command(v1::JOB_STEP_ACCEPT, order_text_)));
-  Hear(second(Transfer()));
-  ASSERT_EQ(LastReport().target_state(), v1::TARGET_STATE_UPLOADED);
-  command = second(Command(v1::JOB_STEP_ACTIVATE, order_text_));
-  command.set_step_order(activate);
-  Hear(command);
-  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_UPLOADED);
-  EXPECT_EQ(LastReport().error().name(), "wrong-promotion");
 }
 
 TEST_F(TargetJobsTest, RollbackToAnotherDropletThanThePromotionReplacedIsRefused) {

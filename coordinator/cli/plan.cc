@@ -1,7 +1,7 @@
 #include "coordinator/cli/plan.h"
 
-#include <nlohmann/json.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
@@ -168,9 +168,9 @@ Status FirstOf(const std::vector<Refusal>& refusals) {
   for (size_t i = 1; i < refusals.size(); ++i) {
     others.push_back(absl::StrCat(refusals[i].target, " [", ErrorName(refusals[i].why), "]"));
   }
-  return NamedError(first.code(), ErrorName(first),
-                    absl::StrCat(first.message(), "; refused also by ",
-                                 absl::StrJoin(others, ", ")));
+  return NamedError(
+      first.code(), ErrorName(first),
+      absl::StrCat(first.message(), "; refused also by ", absl::StrJoin(others, ", ")));
 }
 
 json TargetArguments(const PromoteArguments& arguments, const SourcePlan& source,
@@ -204,8 +204,8 @@ StatusOr<PromotionPlan> PlanPromotion(Session& session, const PromoteArguments& 
   SLUICE_RETURN_IF_ERROR(CheckAskedDroplet(arguments.droplet, plan.source));
   std::vector<AgentQuestion> questions;
   for (const trust::AppReference& target : targets) {
-    questions.push_back({target.foundation, "plan-target",
-                         Text(TargetArguments(arguments, plan.source, target))});
+    questions.push_back(
+        {target.foundation, "plan-target", Text(TargetArguments(arguments, plan.source, target))});
   }
   const std::vector<StatusOr<std::string>> answers = session.ReadAll(questions);
   std::vector<Refusal> refusals;

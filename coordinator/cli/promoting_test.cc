@@ -85,17 +85,16 @@ TEST_F(PromotingTest, SeveralTargetsArePlannedSideBySideAndOrderedByOneOrder) {
   terminal_.answers = {"y"};
   EXPECT_EQ(Promote({"west:acme/payments", "prod:acme/payments/other", "--id", "CHG-7"}), 0)
       << terminal_.notes;
-  EXPECT_THAT(terminal_.questions,
-              ::testing::ElementsAre(
-                  "Promote to these 3 targets: prod:acme/payments/checkout, "
-                  "west:acme/payments/checkout, prod:acme/payments/other? [y/N] "));
+  EXPECT_THAT(
+      terminal_.questions,
+      ::testing::ElementsAre("Promote to these 3 targets: prod:acme/payments/checkout, "
+                             "west:acme/payments/checkout, prod:acme/payments/other? [y/N] "));
   ASSERT_THAT(federation_.orders, SizeIs(1));
   const trust::Order& order = federation_.orders[0];
   ASSERT_THAT(order.targets, SizeIs(3));
-  const std::vector<std::pair<std::string, int64_t>> expected = {
-      {"prod:acme/payments/checkout", 1},
-      {"west:acme/payments/checkout", 7},
-      {"prod:acme/payments/other", 1}};
+  const std::vector<std::pair<std::string, int64_t>> expected = {{"prod:acme/payments/checkout", 1},
+                                                                 {"west:acme/payments/checkout", 7},
+                                                                 {"prod:acme/payments/other", 1}};
   for (size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(order.targets[i].reference.text(), expected[i].first);
     EXPECT_EQ(order.targets[i].counter, expected[i].second);
@@ -153,14 +152,13 @@ TEST_F(PromotingTest, TheSameIdWithTheSameTargetsInAnotherOrderIsTheSamePromotio
 TEST_F(PromotingTest, EachTargetIsToldByItselfInLinesAndInJson) {
   std::deque<FakeFederation::Moment> moments = federation_.GoodEnd();
   moments.insert(moments.begin() + 2, {.change = [](v1::PromotionDetail& detail) {
-    detail.mutable_targets(1)->set_state(v1::TARGET_STATE_UPLOADED);
-  }});
+                   detail.mutable_targets(1)->set_state(v1::TARGET_STATE_UPLOADED);
+                 }});
   federation_.moments = moments;
   EXPECT_EQ(Promote({"west:acme/payments", "--yes", "--output", "json"}), 0) << terminal_.notes;
-  EXPECT_THAT(terminal_.notes,
-              AllOf(HasSubstr("prod:acme/payments/checkout  transferring"),
-                    HasSubstr("west:acme/payments/checkout  uploaded"),
-                    HasSubstr("west:acme/payments/checkout  verified")));
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("prod:acme/payments/checkout  transferring"),
+                                     HasSubstr("west:acme/payments/checkout  uploaded"),
+                                     HasSubstr("west:acme/payments/checkout  verified")));
   ASSERT_THAT(Out().at("targets"), SizeIs(2));
   EXPECT_EQ(Out().at("targets")[1].at("target"), "west:acme/payments/checkout");
   EXPECT_EQ(Out().at("targets")[1].at("state"), "verified");

@@ -182,8 +182,7 @@ TEST_F(SteppingWithTwoTest, WithoutNamesTheTargetsThatAreBackAlreadyAreLeftOut) 
   Now(v1::PROMOTION_STATE_DONE, v1::TARGET_STATE_ROLLED_BACK, v1::TARGET_STATE_VERIFIED);
   EXPECT_EQ(Run({"rollback", "two", "prod:acme/payments/checkout", "--yes"}), 1);
   EXPECT_THAT(terminal_.notes, HasSubstr("[nothing-to-roll-back]"));
-  Ends(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK,
-       v1::TARGET_STATE_ROLLED_BACK);
+  Ends(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK);
   EXPECT_EQ(Run({"rollback", "two", "--yes"}), 0) << terminal_.notes;
   ASSERT_THAT(federation_.orders, SizeIs(1));
   ASSERT_THAT(federation_.orders[0].targets, SizeIs(1));

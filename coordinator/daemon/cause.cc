@@ -136,10 +136,8 @@ std::string Reason(const Promotion& promotion) {
     }
     case v1::PROMOTION_STATE_UNDOING: {
       const Status cause = Cause(promotion);
-      return absl::StrCat(
-          "waiting for the undo at ",
-          Undoing(promotion),
-          cause.ok() ? "" : "; because " + Describe(cause));
+      return absl::StrCat("waiting for the undo at ", Undoing(promotion),
+                          cause.ok() ? "" : "; because " + Describe(cause));
     }
     case v1::PROMOTION_STATE_FAILED:
       return Describe(Cause(promotion));

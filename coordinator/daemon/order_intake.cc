@@ -109,8 +109,8 @@ Status CheckPromotion(const trust::Order& order, const IntakeContext& context) {
     return target.reference.text() == term.reference;
   };
   const auto& terms = promotion->terms.targets;
-  const bool all = std::equal(order.targets.begin(), order.targets.end(), terms.begin(), terms.end(),
-                              same);
+  const bool all =
+      std::equal(order.targets.begin(), order.targets.end(), terms.begin(), terms.end(), same);
   const auto among = [&](const trust::OrderTarget& target) {
     return std::any_of(terms.begin(), terms.end(),
                        [&](const auto& term) { return same(target, term); });

@@ -381,7 +381,8 @@ bool NeedsRoute(const Promotion& promotion, uint32_t target_index) {
 }
 
 bool NeedsRoutes(const Promotion& promotion) {
-  if (promotion.state != v1::PROMOTION_STATE_TRANSFERRING || !promotion.routes.empty()) return false;
+  if (promotion.state != v1::PROMOTION_STATE_TRANSFERRING || !promotion.routes.empty())
+    return false;
   for (uint32_t index = 0; index < promotion.targets.size(); ++index) {
     if (NeedsRoute(promotion, index)) return true;
   }

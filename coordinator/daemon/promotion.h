@@ -23,7 +23,8 @@
 //   RoutesChosen, NoPathFound   NeedsRoutes()                       TRANSFERRING; Undo by failure
 //   StepOrdered activate        not ended, not activating by itself barrier may open
 //     cancel                    not ended, no Undo yet              Undo by cancel
-//     rollback                  DONE, STUCK                         Undo by rollback, of the targets
+//     rollback                  DONE, STUCK                         Undo by rollback, of the
+//     targets
 //                                                                   that the order names
 //
 // The promotion's state follows from its jobs (predecessors are all states above it in a column):
@@ -235,7 +236,8 @@ bool NeedsRoutes(const Promotion& promotion);
 // It has accepted, needs the bytes, and is to get them from the source.
 bool NeedsRoute(const Promotion& promotion, uint32_t target_index);
 
-// The promotion is being undone, and so is this target of it: a rollback may leave some as they are.
+// The promotion is being undone, and so is this target of it: a rollback may leave some as they
+// are.
 bool UndoConcerns(const Promotion& promotion, const TargetJob& job);
 
 // DONE, FAILED, CANCELLED, ROLLED_BACK or STUCK.

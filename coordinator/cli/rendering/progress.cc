@@ -173,9 +173,8 @@ std::string RenderBars(const std::vector<TargetProgress>& targets, int width, si
   }
   std::string out;
   for (const TargetProgress* target : shown) {
-    std::string line =
-        Cut(absl::StrCat(Printable(target->target), " ", Bar(*target), " ", Details(*target)),
-            width);
+    std::string line = Cut(
+        absl::StrCat(Printable(target->target), " ", Bar(*target), " ", Details(*target)), width);
     if (color && target->ended) {
       const bool good = target->state == "verified";
       line = absl::StrCat(good ? "\x1b[32m" : "\x1b[31m", line, "\x1b[0m");

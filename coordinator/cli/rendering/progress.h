@@ -57,8 +57,8 @@ class ProgressTracker {
 // How long the rest takes at this rate; nothing when that is not known.
 std::optional<absl::Duration> TimeLeft(const TargetProgress& target);
 
-// One line per target, none longer than `width` columns. Of more targets than `rows` those are shown
-// that have most to do still, and the last line says how many are not.
+// One line per target, none longer than `width` columns. Of more targets than `rows` those are
+// shown that have most to do still, and the last line says how many are not.
 std::string RenderBars(const std::vector<TargetProgress>& targets, int width, size_t rows,
                        bool color);
 

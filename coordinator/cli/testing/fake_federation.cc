@@ -326,8 +326,7 @@ std::string FakeFederation::ReceiptFor(const v1::PromotionDetail& detail, size_t
   receipt.droplet_guid = DropletGuid("22222222-0000-4000-8000-000000000009");
   receipt.reported_sha256 = order.artifact.sha256;
   receipt.previous_droplet_guid = target.expected_current_droplet_guid;
-  receipt.outcome = detail.targets(static_cast<int>(index)).state() ==
-                            v1::TARGET_STATE_ROLLED_BACK
+  receipt.outcome = detail.targets(static_cast<int>(index)).state() == v1::TARGET_STATE_ROLLED_BACK
                         ? trust::Outcome::kRolledBack
                         : trust::Outcome::kVerified;
   receipt.bytes_transferred = order.artifact.size_bytes;
