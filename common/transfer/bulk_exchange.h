@@ -52,11 +52,20 @@ struct Meeting {
   std::string endpoint;  // what to dial, "tcp://HOST:PORT"
 };
 
+// Bytes on the wire by the path they took: between source and target, the same through the
+// coordinator's relay, or from one target to another.
+struct PathBytes {
+  uint64_t direct = 0;
+  uint64_t relay = 0;
+  uint64_t peer = 0;
+};
+
 // What a transfer has cost so far, at this end.
 struct TransferFigures {
   uint64_t bytes_total = 0;  // of the droplet
   uint64_t bytes_done = 0;   // target: durable here; source: sent, each chunk once
   uint64_t bytes_sent = 0;   // or received: sealed chunks and headers, as they were on the wire
+  PathBytes bytes_by_path;   // these
   uint64_t bytes_again = 0;  // of these, chunks that had been sent before
   absl::Duration elapsed;    // since the transfer began
   bool connected = false;    // to a peer, at present

@@ -7,6 +7,7 @@ TransferFigures Carriage::figures() const {
   figures.bytes_total = layout_.droplet_bytes;
   figures.bytes_done = done_bytes_;
   figures.bytes_sent = payload_bytes_;
+  figures.bytes_by_path.direct = figures.bytes_sent;
   figures.bytes_again = again_bytes_;
   figures.connected = connected_;
   const int64_t took = took_nanoseconds_;

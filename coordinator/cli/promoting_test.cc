@@ -164,6 +164,37 @@ TEST_F(PromotingTest, EachTargetIsToldByItselfInLinesAndInJson) {
   EXPECT_EQ(Out().at("targets")[1].at("state"), "verified");
 }
 
+TEST_F(PromotingTest, AtTheEndItIsToldWhatTheTransferCostAndWhichStageWasTheSlowest) {
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote({"--yes"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.out,
+              AllOf(HasSubstr("179.0 MiB in 4.0s"), HasSubstr("0.5% overhead, 0 B again"),
+                    HasSubstr("171.7 MiB direct + 8.3 MiB peer"),
+                    ::testing::ContainsRegex("TIMES +DOWNLOAD +TRANSFER +UPLOAD +JOB +ACTIVATION +"
+                                             "SLOWEST\nprod:acme/payments/checkout +0.9s +4.0s "
+                                             "+1.5s +0.2s +2.5s +transfer\n")));
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote({"--yes", "--output", "json"}), 0) << terminal_.notes;
+  EXPECT_EQ(Out().at("targets")[0].at("transfer"), json::parse(R"({
+    "bytes_done": 187654321, "bytes_total": 187654321, "bytes_sent": 188654321,
+    "bytes_by_path": {"direct": 180000000, "relay": 0, "peer": 8654321}, "bytes_again": 0,
+    "bytes_not_sent": 0, "bytes_overhead": 1000000, "milliseconds": 4000,
+    "stages": {"download": 900, "transfer": 4000, "upload": 1500, "job": 200, "activation": 2500},
+    "slowest": "transfer"})"));
+}
+
+TEST_F(PromotingTest, ATransferAsLongAsTheDownloadWasHeldUpByTheDownload) {
+  std::deque<FakeFederation::Moment> moments = federation_.GoodEnd();
+  const auto good = moments.back().change;
+  moments.back().change = [good](v1::PromotionDetail& detail) {
+    good(detail);
+    detail.mutable_source_progress()->mutable_stages()->set_download_milliseconds(3900);
+  };
+  federation_.moments = moments;
+  EXPECT_EQ(Promote({"--yes"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.out, ::testing::ContainsRegex("3.9s +4.0s +1.5s +0.2s +2.5s +download\n"));
+}
+
 TEST_F(PromotingTest, OneReceiptThatIsMissingAmongSeveralIsNoSuccess) {
   std::deque<FakeFederation::Moment> moments = federation_.GoodEnd();
   const auto good = moments.back().change;

@@ -95,6 +95,16 @@ struct ChosenRoute {
 // The target by which the droplet comes into the foundation of that target: the first one there.
 uint32_t CarrierOf(const PromotionTerms& terms, uint32_t target_index);
 
+// In milliseconds, as control.proto's StageTimes.
+struct StageTimes {
+  uint64_t download = 0;
+  uint64_t transfer = 0;
+  uint64_t upload = 0;
+  uint64_t job = 0;
+  uint64_t activation = 0;
+  bool operator==(const StageTimes&) const = default;
+};
+
 struct TransferProgress {
   uint64_t bytes_done = 0;
   uint64_t bytes_total = 0;
@@ -102,6 +112,12 @@ struct TransferProgress {
   uint64_t bytes_again = 0;
   uint64_t milliseconds = 0;
   std::string phase;
+  // bytes_sent by the path they took, and what had not to be sent.
+  uint64_t bytes_direct = 0;
+  uint64_t bytes_relay = 0;
+  uint64_t bytes_peer = 0;
+  uint64_t bytes_not_sent = 0;
+  StageTimes stages;
   bool operator==(const TransferProgress&) const = default;
 };
 

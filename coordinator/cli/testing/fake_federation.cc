@@ -359,6 +359,7 @@ std::deque<FakeFederation::Moment> FakeFederation::GoodEnd() const {
   good.push_back({.progress = progress(100'000'000, "transfer")});
   good.push_back({.change = to(v1::PROMOTION_STATE_ACTIVATING, v1::TARGET_STATE_ACTIVATING)});
   good.push_back({.change = [this, to](v1::PromotionDetail& detail) {
+    detail.mutable_source_progress()->mutable_stages()->set_download_milliseconds(900);
     to(v1::PROMOTION_STATE_DONE, v1::TARGET_STATE_VERIFIED)(detail);
     for (int i = 0; i < detail.targets_size(); ++i) {
       v1::TargetDetail& target = *detail.mutable_targets(i);
@@ -369,6 +370,13 @@ std::deque<FakeFederation::Moment> FakeFederation::GoodEnd() const {
       target.mutable_progress()->set_bytes_total(187654321);
       target.mutable_progress()->set_bytes_sent(188654321);
       target.mutable_progress()->set_milliseconds(4000);
+      target.mutable_progress()->set_bytes_direct(180000000);
+      target.mutable_progress()->set_bytes_peer(8654321);
+      v1::StageTimes* stages = target.mutable_progress()->mutable_stages();
+      stages->set_transfer_milliseconds(4000);
+      stages->set_upload_milliseconds(1500);
+      stages->set_job_milliseconds(200);
+      stages->set_activation_milliseconds(2500);
     }
   }});
   return good;
