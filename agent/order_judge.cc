@@ -1,5 +1,6 @@
 #include "agent/order_judge.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -51,10 +52,9 @@ Status CheckCountersUnchanged(Journal& journal, const std::vector<CounterUse>& c
   return absl::OkStatus();
 }
 
-}  // namespace
-
-StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& journal,
-                                        std::string_view envelope, const JobKey& key) {
+// An order is accepted by an agent once, whatever number of its jobs it is about.
+StatusOr<JudgedOrder> AcceptOnce(const Authority& authority, Journal& journal,
+                                 std::string_view envelope) {
   JudgedOrder judged;
   judged.sha256 = trust::OrderSha256(envelope);
   SLUICE_ASSIGN_OR_RETURN(const bool accepted_before, journal.OrderAccepted(judged.sha256));
@@ -68,44 +68,55 @@ StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& jou
     judged.operator_name = accepted.operator_name;
     judged.counters = CountersOf(judged.order, authority.foundation());
   }
+  return judged;
+}
+
+}  // namespace
+
+StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& journal,
+                                        std::string_view envelope, const JobKey& key) {
+  SLUICE_ASSIGN_OR_RETURN(JudgedOrder judged, AcceptOnce(authority, journal, envelope));
   SLUICE_RETURN_IF_ERROR(CheckPart(judged.order, authority.foundation(), key));
   return judged;
 }
 
-StatusOr<JudgedOrder> JudgeStepOrder(const Authority& authority, std::string_view envelope,
-                                     trust::Action action, const trust::Order& original,
-                                     const std::string& original_sha256, size_t target_index) {
-  SLUICE_ASSIGN_OR_RETURN(trust::AcceptedOrder accepted, authority.AcceptOrder(envelope));
-  const trust::Order& order = accepted.order;
-  if (order.action != action) {
-    return Mismatch("wrong-action", absl::StrCat("the operator signed an order to ",
-                                                 ToAbsl(trust::ActionName(order.action)),
-                                                 ", not to ", ToAbsl(trust::ActionName(action))));
+StatusOr<JudgedStep> JudgeStepOrder(const Authority& authority, Journal& journal,
+                                    std::string_view envelope, const StepSubject& subject) {
+  JudgedStep judged;
+  SLUICE_ASSIGN_OR_RETURN(static_cast<JudgedOrder&>(judged),
+                          AcceptOnce(authority, journal, envelope));
+  const trust::Order& order = judged.order;
+  const trust::Order& original = subject.original;
+  if (order.action != subject.action) {
+    return Mismatch(
+        "wrong-action",
+        absl::StrCat("the operator signed an order to ", ToAbsl(trust::ActionName(order.action)),
+                     ", not to ", ToAbsl(trust::ActionName(subject.action))));
   }
   if (order.promotion != original.promotion) {
     return Mismatch("wrong-promotion",
                     absl::StrCat("the order is for promotion ", order.promotion.value()));
   }
-  if (order.original_order_sha256 != original_sha256) {
+  if (order.original_order_sha256 != subject.original_sha256) {
     return Mismatch("wrong-original-order",
                     "the order continues another order than this promotion's");
   }
-  const trust::OrderTarget& target = original.targets[target_index];
+  const trust::OrderTarget& target = original.targets[subject.target_index];
+  const auto named = std::find_if(
+      order.targets.begin(), order.targets.end(),
+      [&target](const trust::OrderTarget& other) { return other.reference == target.reference; });
   const bool same =
       order.artifact == original.artifact && order.source == original.source &&
-      order.targets.size() == original.targets.size() &&
-      order.targets[target_index].reference == target.reference &&
-      order.targets[target_index].space_guid == target.space_guid &&
-      (target.app_guid.empty() || order.targets[target_index].app_guid == target.app_guid);
+      named != order.targets.end() && named->space_guid == target.space_guid &&
+      (target.app_guid.empty() || named->app_guid == target.app_guid) &&
+      (order.action == trust::Action::kRollback || order.targets.size() == original.targets.size());
   if (!same) {
     return Mismatch("order-differs",
                     "the order names another droplet, source or target than the "
                     "promotion that it belongs to");
   }
-  return JudgedOrder{.order = order,
-                     .sha256 = accepted.order_sha256,
-                     .operator_name = accepted.operator_name,
-                     .counters = CountersOf(order, authority.foundation())};
+  judged.target_index = static_cast<size_t>(named - order.targets.begin());
+  return judged;
 }
 
 }  // namespace sluice::agent

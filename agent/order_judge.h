@@ -19,6 +19,12 @@ struct JudgedOrder {
   std::string operator_name;
   std::vector<CounterUse> counters;  // that it uses up here
 };
+// A step order, and which of its targets is the job's: a rollback order may name fewer than the
+// promotion has.
+struct JudgedStep : JudgedOrder {
+  size_t target_index = 0;
+  const trust::OrderTarget& target() const { return order.targets[target_index]; }
+};
 
 // The promote order of a job that there is none of yet. Names of trust::AcceptOrder(), and
 // InvalidArgument "wrong-action", "wrong-promotion", "wrong-part" when the coordinator asks for
@@ -30,8 +36,14 @@ StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& jou
 // An order that continues, ends or undoes the promotion of `original`: names of
 // trust::AcceptOrder(), and InvalidArgument "wrong-action", "wrong-promotion",
 // "wrong-original-order", "order-differs" unless it is about the same artifact, source and target.
-StatusOr<JudgedOrder> JudgeStepOrder(const Authority& authority, std::string_view envelope,
-                                     trust::Action action, const trust::Order& original,
-                                     const std::string& original_sha256, size_t target_index);
+// An agent with several targets of one order accepts it once and judges it for each.
+struct StepSubject {
+  trust::Action action;
+  const trust::Order& original;
+  const std::string& original_sha256;
+  size_t target_index = 0;  // in the original
+};
+StatusOr<JudgedStep> JudgeStepOrder(const Authority& authority, Journal& journal,
+                                    std::string_view envelope, const StepSubject& subject);
 
 }  // namespace sluice::agent

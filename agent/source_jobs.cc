@@ -260,8 +260,12 @@ void SourceJobs::EndSending(const JobKey& key, const Status& status) {
   if (job == nullptr) return;
   if (const auto figures = job->meter->Read()) {
     job->record.bytes_sent = static_cast<int64_t>(figures->bytes_sent);
+    job->record.bytes_direct = static_cast<int64_t>(figures->bytes_by_path.direct);
+    job->record.bytes_relay = static_cast<int64_t>(figures->bytes_by_path.relay);
+    job->record.bytes_peer = static_cast<int64_t>(figures->bytes_by_path.peer);
     job->record.bytes_again = static_cast<int64_t>(figures->bytes_again);
     job->record.transfer_milliseconds = absl::ToInt64Milliseconds(figures->elapsed);
+    job->record.download_milliseconds = absl::ToInt64Milliseconds(job->meter->Download());
   }
   Apply(*job, SendingEnded{status});
 }

@@ -43,7 +43,7 @@ struct UploadTask {
     };
     const StatusOr<bool> uploaded = work.Upload(assignment, statement, terms.statement, open, facts,
                                                 checkpoint, std::move(stop));
-    if (uploaded.ok() && !opened) DeclineTransfer(exchange, terms, *trust);
+    if (uploaded.ok() && !opened && terms.path) DeclineTransfer(exchange, terms, *trust);
     return uploaded;
   }
 };
@@ -102,10 +102,10 @@ void TargetJobs::OnCommand(const v1::JobCommand& command) {
 void TargetJobs::OnWish(Job& job, const v1::JobCommand& command) {
   switch (command.step()) {
     case v1::JOB_STEP_TRANSFER:
-      if (job.AwaitsTransfer() && command.routes_size() > 0) {
+      if (job.AwaitsTransfer()) {
+        job.path.reset();
         const std::vector<ChosenPath> paths = PathsOf(command, services_.Coordinator());
-        if (paths.empty()) return;
-        job.path = paths.front();
+        if (!paths.empty()) job.path = paths.front();
         job.record.statement = command.statement();
         Apply(job, TransferWished{});
       }
@@ -180,9 +180,13 @@ void TargetJobs::Carry(Job& job, const TargetDecision& decision) {
 
 // What a transfer has left in the spool goes as soon as no upload may need it any more.
 void TargetJobs::DropSpooled(const Job& job) {
-  if (job.MayTransfer() || job.record.state.running == TargetStep::kUpload) return;
+  if (job.NeedsSpooled()) return;
+  // Another target here, of the same order, has the same transfer.
+  const bool shared = jobs_.CountIf([&job](const Job& other) {
+    return other.order_sha256 == job.order_sha256 && other.NeedsSpooled();
+  }) > 0;
   const auto transfer = TransferIdOf(job.order_sha256);
-  if (!transfer.ok()) return;
+  if (shared || !transfer.ok()) return;
   const Status removed = spool_.Remove(*transfer);
   if (removed.ok() || absl::IsNotFound(removed)) return;
   LogStatus(LogLevel::kWarning, "spool-not-cleaned", removed,
@@ -251,7 +255,7 @@ void TargetJobs::StartStep(Job& job, TargetStep step) {
                                  .target_index = key.target_index,
                                  .statement = job.record.statement,
                                  .seal_secret = job.stored.secret,
-                                 .path = job.path.value_or(ChosenPath()),
+                                 .path = job.path,
                                  .chunk_bytes = services_.chunk_bytes},
                        .trust = services_.authority.trust(),
                        .meter = job.meter,

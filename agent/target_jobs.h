@@ -22,6 +22,8 @@ class Spool;
 namespace sluice::agent {
 
 struct JudgedOrder;
+struct JudgedStep;
+struct StepSubject;
 
 // Lives on the control loop's thread. `work` and `exchange` are called on the executor's threads.
 class TargetJobs {
@@ -53,8 +55,9 @@ class TargetJobs {
   void EndAccept(const JobKey& key, const Status& checked);
   Status MakeSealOffer(Job& job, const JudgedOrder& judged);
   void Refuse(const JobKey& key, std::string_view order, const Status& why);
+  static StepSubject SubjectOf(const Job& job, trust::Action action);
   void ObeyStepOrder(Job& job, const std::string& envelope, trust::Action action);
-  void BeginRollback(Job& job, const std::string& envelope, const JudgedOrder& judged);
+  void BeginRollback(Job& job, const std::string& envelope, const JudgedStep& judged);
   void EndRollbackCheck(const JobKey& key, const std::string& envelope, const Status& checked);
   Status CommitStepOrder(Job& job, const std::string& envelope, const JudgedOrder& judged,
                          const TargetDecision& decision);

@@ -21,7 +21,9 @@ struct TargetJobs::Job : HeldJob {
   bool transfer_reported = false;
   int64_t uploads_reported = 0;
   std::string waiting_reported;
-  std::optional<ChosenPath> path;   // from the latest command; the transfer needs it
+  // From the latest command; a transfer needs it. None: another target of the order brings the
+  // droplet into this foundation.
+  std::optional<ChosenPath> path;
   Status refusal;                   // of the latest step order, until something happens
   std::string refused_order;        // its SHA-256
   std::deque<TargetEvent> unsaved;  // the journal had no room for what they decide
@@ -38,6 +40,10 @@ struct TargetJobs::Job : HeldJob {
   bool MayTransfer() const {
     return record.state.phase == TargetPhase::kAccepted ||
            record.state.phase == TargetPhase::kTransferring;
+  }
+  // So is what has arrived.
+  bool NeedsSpooled() const {
+    return !accepting && (MayTransfer() || record.state.running == TargetStep::kUpload);
   }
   bool AwaitsTransfer() const { return MayTransfer() && !record.state.running; }
   TargetAssignment Assignment() const {

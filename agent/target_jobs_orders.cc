@@ -146,6 +146,13 @@ void TargetJobs::Refuse(const JobKey& key, std::string_view envelope, const Stat
                   ReportOf(record, facts, order.ok() ? *order : trust::Order(), absl::OkStatus()));
 }
 
+StepSubject TargetJobs::SubjectOf(const Job& job, trust::Action action) {
+  return {.action = action,
+          .original = job.order,
+          .original_sha256 = job.order_sha256,
+          .target_index = job.stored.key.target_index};
+}
+
 void TargetJobs::ObeyStepOrder(Job& job, const std::string& envelope, trust::Action action) {
   if (envelope.empty()) {
     return RefuseStep(job, envelope,
@@ -155,12 +162,12 @@ void TargetJobs::ObeyStepOrder(Job& job, const std::string& envelope, trust::Act
                                               "sent none")));
   }
   const std::string sha256 = trust::OrderSha256(envelope);
-  const auto obeyed = services_.journal.OrderAccepted(sha256);
-  if (!obeyed.ok()) return services_.give_up(obeyed.status());
-  if (*obeyed) return Apply(job, EventOf(action));
+  if (job.record.rollback && job.record.rollback->order_sha256 == sha256) {
+    return Apply(job, EventOf(action));  // obeyed before
+  }
   if (job.checking_rollback || job.refused_order == sha256) return;
-  const auto judged = JudgeStepOrder(services_.authority, envelope, action, job.order,
-                                     job.order_sha256, job.stored.key.target_index);
+  const auto judged =
+      JudgeStepOrder(services_.authority, services_.journal, envelope, SubjectOf(job, action));
   if (!judged.ok()) return RefuseStep(job, envelope, judged.status());
   if (action == trust::Action::kRollback) return BeginRollback(job, envelope, *judged);
   const TargetDecision decision = Decide(job.record.state, EventOf(action));
@@ -170,9 +177,9 @@ void TargetJobs::ObeyStepOrder(Job& job, const std::string& envelope, trust::Act
   if (!committed.ok()) services_.give_up(committed);
 }
 
-void TargetJobs::BeginRollback(Job& job, const std::string& envelope, const JudgedOrder& judged) {
+void TargetJobs::BeginRollback(Job& job, const std::string& envelope, const JudgedStep& judged) {
   const JobKey key = job.stored.key;
-  const DropletGuid back = judged.order.targets[key.target_index].droplet_guid;
+  const DropletGuid back = judged.target().droplet_guid;
   const bool known = job.facts.app_created ? back.empty() : back == job.facts.previous_droplet_guid;
   if (!known) {
     return RefuseStep(job, envelope,
@@ -182,7 +189,7 @@ void TargetJobs::BeginRollback(Job& job, const std::string& envelope, const Judg
   }
   job.checking_rollback = true;
   const TargetAssignment rollback = {
-      .order = judged.order, .index = key.target_index, .rollback = std::nullopt};
+      .order = judged.order, .index = judged.target_index, .rollback = std::nullopt};
   const bool begun = services_.executor.Run([this, key, envelope, rollback,
                                              trust = services_.authority.trust(),
                                              stop = job.stop.get_token()] {
@@ -199,12 +206,12 @@ void TargetJobs::EndRollbackCheck(const JobKey& key, const std::string& envelope
   job->checking_rollback = false;
   if (!checked.ok()) return RefuseStep(*job, envelope, checked);
   // Judged again: another order may have been accepted while the foundation was asked.
-  const auto judged = JudgeStepOrder(services_.authority, envelope, trust::Action::kRollback,
-                                     job->order, job->order_sha256, key.target_index);
+  const auto judged = JudgeStepOrder(services_.authority, services_.journal, envelope,
+                                     SubjectOf(*job, trust::Action::kRollback));
   if (!judged.ok()) return RefuseStep(*job, envelope, judged.status());
   const TargetDecision decision = Decide(job->record.state, UndoWished{UndoKind::kRollback});
   if (!decision.changed) return;
-  const trust::OrderTarget& target = judged->order.targets[key.target_index];
+  const trust::OrderTarget& target = judged->target();
   job->record.rollback = {.order_sha256 = judged->sha256,
                           .restore_droplet_guid = target.droplet_guid,
                           .expected_current_droplet_guid = target.expected_current_droplet_guid};

@@ -14,6 +14,11 @@ namespace {
 StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
                                               const trust::TrustDocument& trust) {
   const FoundationName& source = terms.order.source.reference.foundation;
+  if (!terms.path) {
+    return NamedError(StatusCode::kFailedPrecondition, "droplet-not-copied",
+                      "another target of this promotion brought the droplet into this foundation, "
+                      "and it is not found there any more; promote again");
+  }
   transfer::IncomingOptions options;
   SLUICE_ASSIGN_OR_RETURN(options.layout,
                           LayoutOf(terms.order_sha256, terms.order.artifact, terms.chunk_bytes));
@@ -29,9 +34,9 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
                                                std::string_view message) {
     return identity.Verify(signature, message);
   };
-  options.target_index = terms.target_index;
+  options.target_index = ReceiverOf(terms.order, terms.target_index);
   options.meeting.peer = PeerOf(source, agent);
-  options.meeting.ways = terms.path.ways;
+  options.meeting.ways = terms.path->ways;
   return options;
 }
 

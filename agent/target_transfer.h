@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -23,7 +24,9 @@ struct IncomingTerms {
   uint32_t target_index = 0;
   std::string statement;  // envelope
   Secret seal_secret;     // of this target's seal offer
-  ChosenPath path;
+  // None when another target of the order brings the droplet into this foundation: then it is found
+  // there, or the upload fails.
+  std::optional<ChosenPath> path;
   uint32_t chunk_bytes = transfer::kChunkBytesDefault;
 };
 
@@ -33,6 +36,7 @@ StatusOr<trust::Statement> CheckStatement(const std::string& envelope, const tru
                                           const std::string& order_sha256,
                                           const trust::TrustDocument& trust);
 
+// FailedPrecondition "droplet-not-copied" without a path.
 // `leaving` is requested before `stop` when the process ends: see IncomingTransferDroplet.
 StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(
     transfer::BulkExchange& exchange, const IncomingTerms& terms, const trust::TrustDocument& trust,

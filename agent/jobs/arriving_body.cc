@@ -5,7 +5,10 @@
 namespace sluice::agent {
 
 StatusOr<size_t> ArrivingBody::Read(std::span<char> buffer) {
-  SLUICE_ASSIGN_OR_RETURN(const bool ready, droplet_.AwaitBytes(starved_after_));
+  const absl::Duration since = clock_.Monotonic();
+  const StatusOr<bool> arrived = droplet_.AwaitBytes(starved_after_);
+  waited_ += clock_.Monotonic() - since;
+  SLUICE_ASSIGN_OR_RETURN(const bool ready, arrived);
   if (ready) return droplet_.Read(buffer);
   return NamedError(
       StatusCode::kUnavailable, kUploadStarved,

@@ -7,27 +7,39 @@
 namespace sluice::agent {
 namespace {
 
+// Counts the time from one piece to the next.
 class TakingSink final : public http::ByteSink {
  public:
-  explicit TakingSink(const transfer::DropletSource::Take& take) : take_(take) {}
-  Status Write(std::string_view bytes) override { return take_(bytes); }
+  TakingSink(const transfer::DropletSource::Take& take, const Clock& clock,
+             std::atomic<int64_t>& waited_nanoseconds)
+      : take_(take), clock_(clock), waited_nanoseconds_(waited_nanoseconds) {}
+  Status Write(std::string_view bytes) override {
+    waited_nanoseconds_ += absl::ToInt64Nanoseconds(clock_.Monotonic() - since_);
+    const Status taken = take_(bytes);
+    since_ = clock_.Monotonic();
+    return taken;
+  }
 
  private:
   const transfer::DropletSource::Take& take_;
+  const Clock& clock_;
+  std::atomic<int64_t>& waited_nanoseconds_;
+  absl::Duration since_ = clock_.Monotonic();
 };
 
 }  // namespace
 
 DownloadedDroplet::DownloadedDroplet(foundation::CloudController& cloud_controller,
                                      DropletGuid droplet, uint64_t droplet_bytes,
-                                     std::stop_token stop)
+                                     const Clock& clock, std::stop_token stop)
     : cloud_controller_(cloud_controller),
+      clock_(clock),
       droplet_(std::move(droplet)),
       droplet_bytes_(droplet_bytes),
       stop_(std::move(stop)) {}
 
 Status DownloadedDroplet::Read(uint64_t offset, const Take& take) {
-  TakingSink sink(take);
+  TakingSink sink(take, clock_, waited_nanoseconds_);
   return cloud_controller_.DownloadDroplet(droplet_, offset, droplet_bytes_, sink, stop_);
 }
 

@@ -100,6 +100,7 @@ Status DropletUpload::OpenTransfer(const OpenIncoming& open_incoming) {
     auto incoming = open_incoming(stop_);
     if (incoming.ok()) {
       incoming_ = *std::move(incoming);
+      NoteEarlier();
       rate_ = ArrivalRate();
       return WaitFor("");
     }
@@ -135,6 +136,7 @@ Status DropletUpload::AwaitStart(const OpenIncoming& open_incoming) {
   while (true) {
     const Status failure = incoming_->failure();
     if (NoRoom(failure)) {
+      NoteFigures();
       incoming_.reset();
       SLUICE_RETURN_IF_ERROR(OpenTransfer(open_incoming));
       continue;
@@ -172,10 +174,15 @@ Status DropletUpload::UploadOnce() {
        {"attempt", facts_.uploads_begun},
        {"bytes", facts_.bytes_transferred}});
   const std::unique_ptr<transfer::ArrivingDroplet> droplet = incoming_->Open();
-  ArrivingBody body(*droplet, terms_.droplet_bytes, terms_.limits.StarvedAfter());
-  SLUICE_ASSIGN_OR_RETURN(const JobGuid job,
-                          cloud_controller_.UploadDroplet(facts_.droplet_guid, body, stop_));
-  return cloud_controller_.WaitForJob(job, stop_);
+  ArrivingBody body(*droplet, terms_.droplet_bytes, terms_.limits.StarvedAfter(), clock_);
+  const absl::Duration begun = clock_.Monotonic();
+  const StatusOr<JobGuid> job = cloud_controller_.UploadDroplet(facts_.droplet_guid, body, stop_);
+  const absl::Duration sent = clock_.Monotonic();
+  facts_.upload_milliseconds += absl::ToInt64Milliseconds(sent - begun - body.waited());
+  SLUICE_RETURN_IF_ERROR(job.status());
+  const Status stored = cloud_controller_.WaitForJob(*job, stop_);
+  facts_.job_milliseconds += absl::ToInt64Milliseconds(clock_.Monotonic() - sent);
+  return stored;
 }
 
 Status DropletUpload::Judge(const Status& broken) {
@@ -198,16 +205,31 @@ Status DropletUpload::Judge(const Status& broken) {
 
 void DropletUpload::NoteFigures() {
   const transfer::TransferFigures figures = incoming_->figures();
+  const auto added = [](int64_t earlier, uint64_t bytes) {
+    return earlier + static_cast<int64_t>(bytes);
+  };
   facts_.bytes_transferred = static_cast<int64_t>(figures.bytes_done);
-  facts_.bytes_received = static_cast<int64_t>(figures.bytes_sent);
-  facts_.bytes_again = static_cast<int64_t>(figures.bytes_again);
-  facts_.transfer_milliseconds = absl::ToInt64Milliseconds(figures.elapsed);
-  uint64_t direct = 0;
-  uint64_t relayed = 0;
-  for (const transfer::WayFigures& way : figures.ways) {
-    (way.kind == transfer::WayKind::kRelay ? relayed : direct) += way.bytes;
+  facts_.bytes_received = added(earlier_.bytes_received, figures.bytes_sent);
+  const transfer::PathBytes& by_path = figures.bytes_by_path;
+  facts_.bytes_direct = added(earlier_.bytes_direct, by_path.direct);
+  facts_.bytes_relay = added(earlier_.bytes_relay, by_path.relay);
+  facts_.bytes_peer = added(earlier_.bytes_peer, by_path.peer);
+  if (by_path.direct + by_path.relay > 0) {
+    facts_.path = by_path.relay > by_path.direct ? kRelayPath : kDirectPath;
   }
-  if (direct + relayed > 0) facts_.path = relayed > direct ? kRelayPath : kDirectPath;
+  facts_.bytes_again = added(earlier_.bytes_again, figures.bytes_again);
+  facts_.transfer_milliseconds =
+      earlier_.transfer_milliseconds + absl::ToInt64Milliseconds(figures.elapsed);
+}
+
+// What an earlier process has received counts as it was journalled last, and never as less than
+// what it left in the spool.
+void DropletUpload::NoteEarlier() {
+  earlier_ = facts_;
+  const auto spooled = static_cast<int64_t>(incoming_->figures().bytes_done);
+  const int64_t untold = std::max(int64_t{0}, spooled - earlier_.bytes_received);
+  earlier_.bytes_received += untold;
+  earlier_.bytes_direct += untold;
 }
 
 Status DropletUpload::Keep() {

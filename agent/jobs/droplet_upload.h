@@ -53,6 +53,7 @@ class DropletUpload {
   Status UploadOnce();
   // What a broken upload means for the next: OK to try again, or why not.
   Status Judge(const Status& broken);
+  void NoteEarlier();
   void NoteFigures();
   // Journals the facts; waits while there is no room for that.
   Status Keep();
@@ -68,6 +69,7 @@ class DropletUpload {
   const Checkpoint& checkpoint_;
   const std::stop_token stop_;
   std::unique_ptr<IncomingDroplet> incoming_;
+  TargetFacts earlier_;  // as they were when the transfer was begun, or taken up
   ArrivalRate rate_;
   int begun_ = 0;       // requests of this process
   int cut_ = 0;         // of these, begun while bytes were missing

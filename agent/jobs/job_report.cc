@@ -82,14 +82,40 @@ v1::WaitingFor WaitingOf(const TargetRecord& record, const TargetFacts& facts,
   return v1::WAITING_FOR_UNSPECIFIED;
 }
 
-transfer::TransferFigures FiguresOf(int64_t done, int64_t total, int64_t sent, int64_t again,
-                                    int64_t milliseconds) {
+// What SourceRecord and TargetFacts keep of a transfer.
+template <typename Kept>
+transfer::TransferFigures FiguresOf(const Kept& kept, int64_t sent, int64_t done, int64_t total) {
   return {.bytes_total = static_cast<uint64_t>(total),
           .bytes_done = static_cast<uint64_t>(done),
           .bytes_sent = static_cast<uint64_t>(sent),
-          .bytes_again = static_cast<uint64_t>(again),
-          .elapsed = absl::Milliseconds(milliseconds),
+          .bytes_by_path = {.direct = static_cast<uint64_t>(kept.bytes_direct),
+                            .relay = static_cast<uint64_t>(kept.bytes_relay),
+                            .peer = static_cast<uint64_t>(kept.bytes_peer)},
+          .bytes_again = static_cast<uint64_t>(kept.bytes_again),
+          .elapsed = absl::Milliseconds(kept.transfer_milliseconds),
           .ways = {}};
+}
+
+void SetCost(v1::Progress* message, const TargetFacts& facts, int64_t droplet_bytes) {
+  if (WasThere(facts)) message->set_bytes_not_sent(static_cast<uint64_t>(droplet_bytes));
+  v1::StageTimes* stages = message->mutable_stages();
+  stages->set_transfer_milliseconds(static_cast<uint64_t>(facts.transfer_milliseconds));
+  stages->set_upload_milliseconds(static_cast<uint64_t>(facts.upload_milliseconds));
+  stages->set_job_milliseconds(static_cast<uint64_t>(facts.job_milliseconds));
+  stages->set_activation_milliseconds(static_cast<uint64_t>(facts.activation_milliseconds));
+}
+
+trust::Cost CostOf(const TargetFacts& facts, int64_t droplet_bytes) {
+  return {.droplet_bytes = droplet_bytes,
+          .bytes_direct = facts.bytes_direct,
+          .bytes_relay = facts.bytes_relay,
+          .bytes_peer = facts.bytes_peer,
+          .bytes_again = facts.bytes_again,
+          .bytes_not_sent = WasThere(facts) ? droplet_bytes : 0,
+          .transfer_milliseconds = facts.transfer_milliseconds,
+          .upload_milliseconds = facts.upload_milliseconds,
+          .job_milliseconds = facts.job_milliseconds,
+          .activation_milliseconds = facts.activation_milliseconds};
 }
 
 }  // namespace
@@ -104,6 +130,9 @@ void SetProgress(v1::Progress* message, const transfer::TransferFigures& figures
   message->set_bytes_done(figures.bytes_done);
   message->set_bytes_total(figures.bytes_total);
   message->set_bytes_sent(figures.bytes_sent);
+  message->set_bytes_direct(figures.bytes_by_path.direct);
+  message->set_bytes_relay(figures.bytes_by_path.relay);
+  message->set_bytes_peer(figures.bytes_by_path.peer);
   message->set_bytes_again(figures.bytes_again);
   message->set_milliseconds(
       static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Milliseconds(figures.elapsed))));
@@ -117,8 +146,10 @@ v1::JobReport ReportOf(const SourceRecord& record, const trust::Order& order) {
   if (Ended(record.state.phase) && record.transfer_milliseconds > 0) {
     const bool sent = record.state.phase == SourcePhase::kSent && record.bytes_sent > 0;
     SetProgress(report.mutable_progress(),
-                FiguresOf(sent ? order.artifact.size_bytes : 0, order.artifact.size_bytes,
-                          record.bytes_sent, record.bytes_again, record.transfer_milliseconds));
+                FiguresOf(record, record.bytes_sent, sent ? order.artifact.size_bytes : 0,
+                          order.artifact.size_bytes));
+    report.mutable_progress()->mutable_stages()->set_download_milliseconds(
+        static_cast<uint64_t>(record.download_milliseconds));
   }
   return report;
 }
@@ -141,12 +172,19 @@ v1::JobReport ReportOf(const TargetRecord& record, const TargetFacts& facts,
   report.set_previous_droplet_guid(facts.previous_droplet_guid.value());
   report.set_path(facts.path);
   if (facts.transfer_milliseconds > 0) {
-    SetProgress(report.mutable_progress(),
-                FiguresOf(facts.bytes_transferred, order.artifact.size_bytes, facts.bytes_received,
-                          facts.bytes_again, facts.transfer_milliseconds));
+    SetProgress(
+        report.mutable_progress(),
+        FiguresOf(facts, facts.bytes_received, facts.bytes_transferred, order.artifact.size_bytes));
+  }
+  if (facts.transfer_milliseconds > 0 || WasThere(facts)) {
+    SetCost(report.mutable_progress(), facts, order.artifact.size_bytes);
   }
   for (const std::string& warning : facts.warnings) report.add_warnings(ToUtf8(warning));
   return report;
+}
+
+bool WasThere(const TargetFacts& facts) {
+  return facts.path == "stored" || facts.path == "copied" || facts.path == "running";
 }
 
 bool Reportable(const TargetRecord& record) { return record.state.phase != TargetPhase::kUndoing; }
@@ -189,6 +227,7 @@ trust::Receipt ReceiptOf(const TargetRecord& record, const TargetFacts& facts,
           .previous_droplet_guid = facts.previous_droplet_guid,
           .outcome = outcome,
           .bytes_transferred = facts.bytes_transferred,
+          .cost = CostOf(facts, assignment.order.artifact.size_bytes),
           .started_at = facts.started_at,
           .finished_at = facts.finished_at,
           .error_name = ErrorName(cause),

@@ -39,4 +39,7 @@ trust::Receipt ReceiptOf(const TargetRecord& record, const TargetFacts& facts,
 void SetError(v1::Error* message, const Status& status);
 void SetProgress(v1::Progress* message, const transfer::TransferFigures& figures);
 
+// Nothing of the droplet had to come: its foundation had it.
+bool WasThere(const TargetFacts& facts);
+
 }  // namespace sluice::agent

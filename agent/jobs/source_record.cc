@@ -22,8 +22,12 @@ StatusOr<SourceRecord> ParseRecord(const json& value) {
   }
   record.header = *header;
   record.bytes_sent = value.at("bytes_sent").get<int64_t>();
+  record.bytes_direct = value.value("bytes_direct", int64_t{0});
+  record.bytes_relay = value.value("bytes_relay", int64_t{0});
+  record.bytes_peer = value.value("bytes_peer", int64_t{0});
   record.bytes_again = value.at("bytes_again").get<int64_t>();
   record.transfer_milliseconds = value.at("transfer_milliseconds").get<int64_t>();
+  record.download_milliseconds = value.value("download_milliseconds", int64_t{0});
   return record;
 }
 
@@ -36,8 +40,12 @@ std::string FormatSourceRecord(const SourceRecord& record) {
                             {"statement", record.statement},
                             {"header", ToBase64(record.header)},
                             {"bytes_sent", record.bytes_sent},
+                            {"bytes_direct", record.bytes_direct},
+                            {"bytes_relay", record.bytes_relay},
+                            {"bytes_peer", record.bytes_peer},
                             {"bytes_again", record.bytes_again},
-                            {"transfer_milliseconds", record.transfer_milliseconds}});
+                            {"transfer_milliseconds", record.transfer_milliseconds},
+                            {"download_milliseconds", record.download_milliseconds}});
 }
 
 StatusOr<SourceRecord> ParseSourceRecord(std::string_view text) {

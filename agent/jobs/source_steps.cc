@@ -102,6 +102,11 @@ StatusOr<SourceSteps::Receivers> SourceSteps::ReceiversOf(const Sending& sending
       return NamedError(StatusCode::kInvalidArgument, "no-such-target",
                         "the coordinator sent a path for a target that the order does not name");
     }
+    if (ReceiverOf(sending.order, path.target_index) != i) {
+      return NamedError(StatusCode::kInvalidArgument, "paths-out-of-order",
+                        "the coordinator must send one path to each foundation, in the order of "
+                        "the targets");
+    }
     const FoundationName& foundation =
         sending.order.targets[path.target_index].reference.foundation;
     SLUICE_ASSIGN_OR_RETURN(const trust::SealOffer offer,
@@ -160,14 +165,14 @@ Status SourceSteps::Send(const Sending& sending, const trust::TrustDocument& tru
   options.sign = Signer();
   options.digest_log_path = DigestLogPath(options.layout.transfer);
   DownloadedDroplet droplet(cloud_controller_, sending.order.source.droplet_guid,
-                            options.layout.droplet_bytes, stop);
+                            options.layout.droplet_bytes, clock_, stop);
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<transfer::OutgoingTransfer> transfer,
                           exchange_.Send(std::move(options)));
   const std::stop_callback on_stop(stop, [this, &transfer] {
     if (options_.leaving.stop_requested()) return transfer->Leave();
     transfer->Cancel(Stopped());
   });
-  meter.Show([&transfer] { return transfer->figures(); });
+  meter.Show([&transfer] { return transfer->figures(); }, [&droplet] { return droplet.waited(); });
   const Status status = transfer->Run(droplet, kDownloadIdleMax);
   meter.Hide();
   return status;

@@ -41,7 +41,8 @@ class SourceWork {
                                       const trust::TrustDocument& trust, std::stop_token stop) = 0;
 
   // What every process that sends this droplet needs, to seal the same stream. PermissionDenied by
-  // the names of VerifySealOffer(), InvalidArgument "paths-without-offers".
+  // the names of VerifySealOffer(), InvalidArgument "paths-without-offers",
+  // "no-such-target", "paths-out-of-order".
   virtual StatusOr<transfer::TransferSeed> MakeSeed(const Sending& sending,
                                                     const trust::TrustDocument& trust) = 0;
 

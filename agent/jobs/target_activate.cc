@@ -51,6 +51,7 @@ Status TargetSteps::Activate(const TargetAssignment& assignment, TargetFacts& fa
   }
   facts.app_was_started = app.state == "STARTED";
   facts.activation_begun = true;
+  const absl::Duration begun = clock_.Monotonic();
   SLUICE_RETURN_IF_ERROR(checkpoint(facts));
   const absl::Duration startup_timeout = absl::Seconds(order.startup_timeout_seconds);
   const bool rolling = facts.app_was_started && order.strategy == trust::Strategy::kRolling;
@@ -60,6 +61,7 @@ Status TargetSteps::Activate(const TargetAssignment& assignment, TargetFacts& fa
   SLUICE_RETURN_IF_ERROR(
       VerifyRunning(facts.app_guid, facts.droplet_guid, order.artifact.sha256, stop));
   facts.finished_at = clock_.Now();
+  facts.activation_milliseconds = absl::ToInt64Milliseconds(clock_.Monotonic() - begun);
   SLUICE_RETURN_IF_ERROR(checkpoint(facts));
   PruneDroplets(facts, stop);
   return absl::OkStatus();

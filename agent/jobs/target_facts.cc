@@ -23,8 +23,14 @@ StatusOr<TargetFacts> ParseFacts(const json& value) {
   facts.deployment_guid = DeploymentGuid(text("deployment_guid"));
   facts.bytes_transferred = value.at("bytes_transferred").get<int64_t>();
   facts.bytes_received = value.at("bytes_received").get<int64_t>();
+  facts.bytes_direct = value.value("bytes_direct", int64_t{0});
+  facts.bytes_relay = value.value("bytes_relay", int64_t{0});
+  facts.bytes_peer = value.value("bytes_peer", int64_t{0});
   facts.bytes_again = value.at("bytes_again").get<int64_t>();
   facts.transfer_milliseconds = value.at("transfer_milliseconds").get<int64_t>();
+  facts.upload_milliseconds = value.value("upload_milliseconds", int64_t{0});
+  facts.job_milliseconds = value.value("job_milliseconds", int64_t{0});
+  facts.activation_milliseconds = value.value("activation_milliseconds", int64_t{0});
   facts.uploads_begun = value.value("uploads_begun", int64_t{0});
   facts.waiting_for = value.value("waiting_for", "");
   facts.started_at = absl::FromUnixSeconds(value.at("started_at").get<int64_t>());
@@ -51,8 +57,14 @@ std::string FormatTargetFacts(const TargetFacts& facts) {
                             {"deployment_guid", facts.deployment_guid.value()},
                             {"bytes_transferred", facts.bytes_transferred},
                             {"bytes_received", facts.bytes_received},
+                            {"bytes_direct", facts.bytes_direct},
+                            {"bytes_relay", facts.bytes_relay},
+                            {"bytes_peer", facts.bytes_peer},
                             {"bytes_again", facts.bytes_again},
                             {"transfer_milliseconds", facts.transfer_milliseconds},
+                            {"upload_milliseconds", facts.upload_milliseconds},
+                            {"job_milliseconds", facts.job_milliseconds},
+                            {"activation_milliseconds", facts.activation_milliseconds},
                             {"uploads_begun", facts.uploads_begun},
                             {"waiting_for", facts.waiting_for},
                             {"started_at", absl::ToUnixSeconds(facts.started_at)},

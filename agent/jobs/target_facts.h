@@ -29,8 +29,14 @@ struct TargetFacts {
   DeploymentGuid deployment_guid;     // the deployment that does it; empty: none (yet)
   int64_t bytes_transferred = 0;      // of the droplet, over the wire and authenticated here
   int64_t bytes_received = 0;         // as they were on the wire
-  int64_t bytes_again = 0;            // of these, chunks that had come before
+  int64_t bytes_direct = 0;           // of these, by the path they took
+  int64_t bytes_relay = 0;
+  int64_t bytes_peer = 0;
+  int64_t bytes_again = 0;  // of these, chunks that had come before
   int64_t transfer_milliseconds = 0;
+  int64_t upload_milliseconds = 0;  // while an upload was going on and had bytes to send
+  int64_t job_milliseconds = 0;     // Cloud Controller's, after an upload
+  int64_t activation_milliseconds = 0;
   int64_t uploads_begun = 0;  // POSTs of the bits: an upload that broke is begun again
   std::string waiting_for;    // kWaitingForRoom, kWaitingForPeer; empty: for nothing
   absl::Time started_at = absl::UnixEpoch();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "common/base/mutex.h"
 #include "common/transfer/bulk_exchange.h"
 
@@ -14,16 +15,25 @@ namespace sluice::agent {
 class TransferMeter {
  public:
   using Look = std::function<transfer::TransferFigures()>;
+  using LookAtDownload = std::function<absl::Duration()>;
 
-  void Show(Look look) {
+  // A source shows besides how long it has waited for the droplet's bytes.
+  void Show(Look look, LookAtDownload look_at_download = nullptr) {
     MutexLock lock(mutex_);
     look_ = std::move(look);
+    look_at_download_ = std::move(look_at_download);
   }
   // After this nobody looks any more; what was seen last stays.
   void Hide() {
     MutexLock lock(mutex_);
     if (look_) last_ = look_();
+    if (look_at_download_) last_download_ = look_at_download_();
     look_ = nullptr;
+    look_at_download_ = nullptr;
+  }
+  absl::Duration Download() const {
+    MutexLock lock(mutex_);
+    return look_at_download_ ? look_at_download_() : last_download_;
   }
   // Nothing before the first Show().
   std::optional<transfer::TransferFigures> Read() const {
@@ -35,7 +45,9 @@ class TransferMeter {
  private:
   mutable Mutex mutex_;
   Look look_ ABSL_GUARDED_BY(mutex_);
+  LookAtDownload look_at_download_ ABSL_GUARDED_BY(mutex_);
   std::optional<transfer::TransferFigures> last_ ABSL_GUARDED_BY(mutex_);
+  absl::Duration last_download_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice::agent

@@ -1,6 +1,7 @@
 #include "agent/jobs/transfer_terms.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,16 @@ StatusOr<transfer::StreamLayout> LayoutOf(std::string_view order_sha256,
   SLUICE_ASSIGN_OR_RETURN(const transfer::TransferId transfer, TransferIdOf(order_sha256));
   return transfer::StreamLayout::Cut(transfer, static_cast<uint64_t>(artifact.size_bytes),
                                      chunk_bytes);
+}
+
+uint32_t ReceiverOf(const trust::Order& order, uint32_t target_index) {
+  std::set<FoundationName> before;
+  for (uint32_t i = 0; i < target_index; ++i) {
+    const FoundationName& foundation = order.targets[i].reference.foundation;
+    if (foundation == order.targets[target_index].reference.foundation) break;
+    before.insert(foundation);
+  }
+  return static_cast<uint32_t>(before.size());
 }
 
 StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_view payload_type,

@@ -78,12 +78,21 @@ struct WayFigures {
   Status why;          // it was lost last, or never came
 };
 
+// Bytes on the wire by the path they took: between source and target, the same through the
+// coordinator's relay, or from one target to another.
+struct PathBytes {
+  uint64_t direct = 0;
+  uint64_t relay = 0;
+  uint64_t peer = 0;
+};
+
 // What a transfer has cost so far, at this end.
 struct TransferFigures {
   uint64_t bytes_total = 0;      // of the droplet
   uint64_t bytes_done = 0;       // target: durable here; source: sent, each chunk once
   uint64_t bytes_sent = 0;       // or received: sealed chunks and headers, as they were on the wire
-  uint64_t bytes_again = 0;      // of these, chunks that had been sent before
+  PathBytes bytes_by_path;       // of these; a moment ago
+  uint64_t bytes_again = 0;      // of bytes_sent, chunks that had been sent before
   absl::Duration elapsed;        // since the transfer began
   bool connected = false;        // to a peer, at present
   std::vector<WayFigures> ways;  // of a moment ago

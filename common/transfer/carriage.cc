@@ -1,5 +1,6 @@
 #include "common/transfer/carriage.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::transfer {
@@ -15,6 +16,12 @@ TransferFigures Carriage::figures() const {
   figures.elapsed = took < 0 ? clock_.Monotonic() - started_ : absl::Nanoseconds(took);
   MutexLock lock(ways_mutex_);
   figures.ways = ways_;
+  for (const WayFigures& way : ways_) {
+    if (way.kind == WayKind::kRelay) figures.bytes_by_path.relay += way.bytes;
+  }
+  // What has not been told of a way yet has gone where most goes.
+  figures.bytes_by_path.direct =
+      figures.bytes_sent - std::min(figures.bytes_sent, figures.bytes_by_path.relay);
   return figures;
 }
 

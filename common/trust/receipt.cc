@@ -26,6 +26,36 @@ bool HoldsTheDroplet(Outcome outcome) {
          outcome == Outcome::kVerified;
 }
 
+Cost ReadCost(JsonReader reader) {
+  Cost cost;
+  cost.droplet_bytes = reader.Integer("droplet_bytes", 0);
+  JsonReader bytes = reader.Object("bytes_by_path");
+  cost.bytes_direct = bytes.Integer("direct", 0);
+  cost.bytes_relay = bytes.Integer("relay", 0);
+  cost.bytes_peer = bytes.Integer("peer", 0);
+  cost.bytes_again = reader.Integer("bytes_again", 0);
+  cost.bytes_not_sent = reader.Integer("bytes_not_sent", 0);
+  JsonReader times = reader.Object("milliseconds");
+  cost.transfer_milliseconds = times.Integer("transfer", 0);
+  cost.upload_milliseconds = times.Integer("upload", 0);
+  cost.job_milliseconds = times.Integer("job", 0);
+  cost.activation_milliseconds = times.Integer("activation", 0);
+  return cost;
+}
+
+nlohmann::json CostJson(const Cost& cost) {
+  return {{"droplet_bytes", cost.droplet_bytes},
+          {"bytes_by_path",
+           {{"direct", cost.bytes_direct}, {"relay", cost.bytes_relay}, {"peer", cost.bytes_peer}}},
+          {"bytes_again", cost.bytes_again},
+          {"bytes_not_sent", cost.bytes_not_sent},
+          {"milliseconds",
+           {{"transfer", cost.transfer_milliseconds},
+            {"upload", cost.upload_milliseconds},
+            {"job", cost.job_milliseconds},
+            {"activation", cost.activation_milliseconds}}}};
+}
+
 }  // namespace
 
 std::string_view OutcomeName(Outcome outcome) {
@@ -66,6 +96,7 @@ StatusOr<Receipt> ParseReceipt(std::string_view payload) {
     predicate.Mistake("reported_sha256", "must be the droplet's for this outcome");
   }
   receipt.bytes_transferred = predicate.Integer("bytes_transferred", 0);
+  if (predicate.Has("cost")) receipt.cost = ReadCost(predicate.Object("cost"));
   receipt.started_at = predicate.Time("started_at");
   receipt.finished_at = predicate.Time("finished_at");
   receipt.error_name = predicate.OptionalLine("error_name", kErrorNameLengthMax);
@@ -89,6 +120,7 @@ StatusOr<std::string> FormatReceipt(const Receipt& receipt) {
                     {"reported_sha256", receipt.reported_sha256},
                     {"outcome", OutcomeName(receipt.outcome)},
                     {"bytes_transferred", receipt.bytes_transferred},
+                    {"cost", CostJson(receipt.cost)},
                     {"started_at", sluice::FormatTime(receipt.started_at)},
                     {"finished_at", sluice::FormatTime(receipt.finished_at)},
                     {"error_name", receipt.error_name},

@@ -21,6 +21,21 @@ enum class Outcome { kUploaded, kActive, kVerified, kFailed, kRefused, kCancelle
 std::string_view OutcomeName(Outcome outcome);          // "uploaded", "rolled_back", ...
 StatusOr<Outcome> ParseOutcome(std::string_view name);  // InvalidArgument "bad-outcome"
 
+// What the promotion cost at this target, as its agent counted it.
+struct Cost {
+  int64_t droplet_bytes = 0;
+  int64_t bytes_direct = 0;  // as they were on the wire, by the path they took
+  int64_t bytes_relay = 0;
+  int64_t bytes_peer = 0;
+  int64_t bytes_again = 0;     // of these, chunks that had come before
+  int64_t bytes_not_sent = 0;  // of the droplet, which the foundation had
+  int64_t transfer_milliseconds = 0;
+  int64_t upload_milliseconds = 0;  // without waiting for the transfer
+  int64_t job_milliseconds = 0;
+  int64_t activation_milliseconds = 0;
+  bool operator==(const Cost&) const = default;
+};
+
 struct Receipt {
   std::string sha256;  // the order's digest, hexadecimal
   PromotionId promotion;
@@ -34,6 +49,7 @@ struct Receipt {
   DropletGuid previous_droplet_guid;  // what ran before; empty when nothing did
   Outcome outcome = Outcome::kFailed;
   int64_t bytes_transferred = 0;
+  Cost cost;              // all 0 in receipts of agents that did not tell it yet
   absl::Time started_at;  // whole seconds, as all times here
   absl::Time finished_at;
   std::string error_name;  // "" when all went well

@@ -115,6 +115,16 @@ class SignedFormatsTest : public ::testing::Test {
     receipt.previous_droplet_guid = target.expected_current_droplet_guid;
     receipt.outcome = Outcome::kVerified;
     receipt.bytes_transferred = order.artifact.size_bytes;
+    receipt.cost = {.droplet_bytes = order.artifact.size_bytes,
+                    .bytes_direct = 150'000'000,
+                    .bytes_relay = 30'000'000,
+                    .bytes_peer = 9'000'000,
+                    .bytes_again = 1'000'000,
+                    .bytes_not_sent = 2'000'000,
+                    .transfer_milliseconds = 15'000,
+                    .upload_milliseconds = 12'000,
+                    .job_milliseconds = 2'000,
+                    .activation_milliseconds = 31'000};
     receipt.started_at = kTestNow;
     receipt.finished_at = kTestNow + absl::Seconds(61);
     return receipt;
@@ -230,7 +240,7 @@ TEST_F(SignedFormatsTest, InTotoReadersIgnoreWhatTheyDoNotKnowAndNeedWhatTheyDo)
   ExpectFieldRules({[](const std::string& payload) { return ParseReceipt(payload).status(); },
                     receipt,
                     "",
-                    {"error", "error_name"},
+                    {"cost", "error", "error_name"},
                     "predicate"});
 }
 

@@ -117,7 +117,7 @@ StatusOr<WaitArguments> WaitOf(const CommandWords& words) {
 StatusOr<Command> PromoteOf(const CommandWords& words) {
   PromoteArguments promote;
   promote.source = words.One("SOURCE");
-  promote.target = words.One("TARGET");
+  promote.targets = words.All("TARGET");
   if (words.Has("--strategy")) promote.strategy = words.One("--strategy");
   promote.id = words.One("--id");
   if (words.Has("--id")) SLUICE_RETURN_IF_ERROR(CheckPromotionId(promote.id, "--id"));
@@ -153,6 +153,7 @@ StatusOr<Command> StepOf(const CommandWords& words) {
   SLUICE_ASSIGN_OR_RETURN(step.wait, WaitOf(words));
   if constexpr (requires { step.yes; }) step.yes = words.Has("--yes");
   if constexpr (requires { step.force; }) step.force = words.Has("--force");
+  if constexpr (requires { step.targets; }) step.targets = words.All("TARGET");
   return step;
 }
 

@@ -26,9 +26,9 @@ struct WaitArguments {
 };
 
 struct PromoteArguments {
-  std::string source;   // FOUNDATION:ORG/SPACE/APP
-  std::string target;   // FOUNDATION:ORG/SPACE[/APP]
-  std::string droplet;  // "" for the current one, a guid, or "sha256:HEX"
+  std::string source;                // FOUNDATION:ORG/SPACE/APP
+  std::vector<std::string> targets;  // FOUNDATION:ORG/SPACE[/APP], at least one
+  std::string droplet;               // "" for the current one, a guid, or "sha256:HEX"
   std::string strategy = "rolling";
   std::string id;  // "" for a fresh one
   std::string reason;
@@ -54,7 +54,8 @@ struct CancelArguments {
 };
 
 struct RollbackArguments {
-  std::string id;  // or an app reference, which alone has a colon
+  std::string id;                    // or an app reference, which alone has a colon
+  std::vector<std::string> targets;  // FOUNDATION:ORG/SPACE[/APP]; none: all of the promotion's
   std::string reason;
   bool force = false;
   bool yes = false;

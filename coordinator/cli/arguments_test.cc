@@ -13,11 +13,13 @@
 #include "absl/strings/str_split.h"
 #include "common/base/testing/status_matchers.h"
 #include "coordinator/cli/command_table.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace sluice::cli {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
@@ -57,7 +59,7 @@ TEST(ArgumentsTest, PromoteTakesSourceTargetAndEveryFlag) {
        "--no-activate", "--strategy", "restart", "--startup-timeout", "90s", "--id", "CHG-7",
        "--reason", "because --this", "--yes", "--timeout", "10m"});
   EXPECT_EQ(promote.source, kSource);
-  EXPECT_EQ(promote.target, kTarget);
+  EXPECT_THAT(promote.targets, ElementsAre(kTarget));
   EXPECT_EQ(promote.droplet, "11111111-0000-4000-8000-000000000002");
   EXPECT_TRUE(promote.create);
   EXPECT_FALSE(promote.activate);
@@ -67,6 +69,19 @@ TEST(ArgumentsTest, PromoteTakesSourceTargetAndEveryFlag) {
   EXPECT_EQ(promote.reason, "because --this");
   EXPECT_TRUE(promote.yes);
   EXPECT_EQ(promote.wait.timeout, absl::Minutes(10));
+}
+
+TEST(ArgumentsTest, PromoteTakesSeveralTargetsWithFlagsAmongThem) {
+  for (const Words& words :
+       {Words{"promote", kSource, kTarget, "east:acme/payments", "west:acme/payments", "--yes"},
+        Words{"promote", "--yes", kSource, kTarget, "east:acme/payments", "west:acme/payments"},
+        Words{"promote", kSource, kTarget, "--yes", "east:acme/payments", "--id", "CHG-7",
+              "west:acme/payments"}}) {
+    const auto promote = Parsed<PromoteArguments>(words);
+    EXPECT_EQ(promote.source, kSource);
+    EXPECT_THAT(promote.targets, ElementsAre(kTarget, "east:acme/payments", "west:acme/payments"));
+    EXPECT_TRUE(promote.yes);
+  }
 }
 
 TEST(ArgumentsTest, FlagsMayStandBeforeBetweenAndAfterTheWordsOfACommand) {
@@ -102,7 +117,7 @@ TEST(ArgumentsTest, EveryMistakeIsToldByItsNameOnOneLine) {
       {{"promote"}, "bad-arguments", "needs SOURCE"},
       {{"promote", kSource}, "bad-arguments", "needs TARGET"},
       {{"promote", "", kTarget}, "bad-arguments", "needs SOURCE"},
-      {{"promote", kSource, kTarget, "third"}, "bad-arguments", "third"},
+      {{"watch", "5f1c", "third"}, "bad-arguments", "third"},
       {{"promote", kSource, kTarget, "--bogus"}, "unknown-flag", "--bogus"},
       {{"promote", kSource, kTarget, "--strategy"}, "bad-arguments", "--strategy takes one value"},
       {{"promote", kSource, kTarget, "--id", "a", "--id", "b"}, "bad-arguments", "--id takes one"},

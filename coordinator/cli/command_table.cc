@@ -30,13 +30,15 @@ PositionalDescription PromotionId() {
 CommandDescription Promote() {
   return {
       "promote",
-      "Promote an app's droplet, byte for byte, to another foundation",
-      "Asks the agents of both foundations for a plan, shows it with the droplet's digest, and "
-      "asks "
-      "before it signs the order. Nothing changes at the target before the droplet is stored there "
-      "and its digest confirmed.",
+      "Promote an app's droplet, byte for byte, to other foundations",
+      "Asks the agents of all foundations for a plan, shows it with the droplet's digest, and asks "
+      "before it signs the order. Nothing changes at any target before the droplet is stored at "
+      "all of them and its digest confirmed there; when one fails, all are put back.",
       {{"SOURCE", "App reference, FOUNDATION:ORG/SPACE/APP"},
-       {"TARGET", "FOUNDATION:ORG/SPACE for the same app name, or FOUNDATION:ORG/SPACE/APP"}},
+       {.name = "TARGET",
+        .help = "FOUNDATION:ORG/SPACE for the same app name, or FOUNDATION:ORG/SPACE/APP; one or "
+                "more, 64 at most",
+        .repeats = true}},
       With({{"--droplet", "GUID|sha256:HEX", "This droplet of the app instead of its current one"},
             {"--create", "", "Create the app if the target does not have it"},
             {"--no-activate", "", "Stop when uploaded; 'sluice activate ID' does the rest"},
@@ -48,6 +50,8 @@ CommandDescription Promote() {
             {"--yes", "", "Do not ask"}},
            WaitFlags()),
       {{"sluice promote dev:acme/payments/checkout prod:acme/payments", "the current droplet"},
+       {"sluice promote dev:acme/payments/checkout prod-east:acme/payments prod-west:acme/payments",
+        "to two foundations: all or none"},
        {"sluice promote dev:acme/payments/checkout prod:acme/payments --no-activate --yes",
         "upload now, activate in the change window"},
        {"sluice promote dev:acme/payments/checkout prod:acme/payments --dry-run --output json",
@@ -70,15 +74,22 @@ std::vector<CommandDescription> StepCommands() {
        {{"sluice cancel 5f1c", "takes effect within two seconds"}}},
       {"rollback",
        "Put back the droplets that ran before a promotion",
-       "Uses the droplets that are still stored at the targets: no byte is moved. An app reference "
-       "stands for the newest promotion that is done there.",
-       {{"PROMOTION", "An id or the only beginning of one, or FOUNDATION:ORG/SPACE/APP"}},
+       "Uses the droplets that are still stored at the targets: no byte is moved. The targets that "
+       "are not named go on as they are, and may be rolled back later. An app reference instead of "
+       "an "
+       "id stands for the newest promotion that is done there.",
+       {{"PROMOTION", "An id or the only beginning of one, or FOUNDATION:ORG/SPACE/APP"},
+        {.name = "TARGET",
+         .help = "Only these of its targets, FOUNDATION:ORG/SPACE or FOUNDATION:ORG/SPACE/APP",
+         .optional = true,
+         .repeats = true}},
        With({{"--force", "", "Even if somebody has pushed since, whose work is then replaced"},
              {"--reason", "TEXT", kReasonHelp},
              {"--yes", "", "Do not ask"}},
             WaitFlags()),
        {{"sluice rollback 5f1c --reason INC-88", "undo a promotion that is done"},
-        {"sluice rollback prod:acme/payments/checkout", "the newest one that is done there"}}},
+        {"sluice rollback prod:acme/payments/checkout", "the newest one that is done there"},
+        {"sluice rollback 5f1c prod-west:acme/payments", "at one of its targets"}}},
       {"promotions",
        "List promotions, newest first",
        "",

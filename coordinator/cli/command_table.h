@@ -21,6 +21,7 @@ struct PositionalDescription {
   std::string_view help;
   std::vector<std::string_view> choices = {};
   bool optional = false;
+  bool repeats = false;  // takes every word that is left
 };
 
 struct ExampleDescription {

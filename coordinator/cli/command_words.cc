@@ -31,7 +31,12 @@ void AddFlag(CLI::App& app, const FlagDescription& flag) {
 }
 
 void AddPositional(CLI::App& app, const PositionalDescription& positional) {
-  app.add_option(std::string(positional.name))->type_size(1)->allow_extra_args(false);
+  CLI::Option* option = app.add_option(std::string(positional.name))->type_size(1);
+  if (positional.repeats) {
+    option->expected(-1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  } else {
+    option->allow_extra_args(false);
+  }
 }
 
 // The whole command line as CLI11 knows it: names only. What is required and which values are right

@@ -27,8 +27,9 @@ Status ReceiptDiffers(const std::string& target, std::string_view what) {
 }
 
 Status CheckReceipt(const RecordedOrder& recorded, const trust::OrderTarget& target,
-                    const std::string& envelope, const trust::TrustDocument& trust) {
+                    const v1::TargetDetail& detail, const trust::TrustDocument& trust) {
   const std::string name = target.reference.text();
+  const std::string& envelope = detail.receipt();
   if (envelope.empty()) {
     return NamedError(StatusCode::kDataLoss, "no-receipt",
                       absl::StrCat("the coordinator says that ", name,
@@ -39,9 +40,13 @@ Status CheckReceipt(const RecordedOrder& recorded, const trust::OrderTarget& tar
   if (!receipt.ok()) return WithContext(receipt.status(), absl::StrCat("the receipt for ", name));
   const trust::Order& order = recorded.order;
   if (receipt->promotion != order.promotion) return ReceiptDiffers(name, "promotion");
-  if (receipt->order_sha256 != recorded.sha256) return ReceiptDiffers(name, "order");
   if (receipt->target != target.reference) return ReceiptDiffers(name, "target");
   if (receipt->sha256 != order.artifact.sha256) return ReceiptDiffers(name, "digest");
+  if (detail.state() == v1::TARGET_STATE_ROLLED_BACK) {  // by another order, which it names
+    if (receipt->outcome == trust::Outcome::kRolledBack) return absl::OkStatus();
+    return ReceiptDiffers(name, "outcome");
+  }
+  if (receipt->order_sha256 != recorded.sha256) return ReceiptDiffers(name, "order");
   if (receipt->reported_sha256 != order.artifact.sha256) {
     return ReceiptDiffers(name, "digest by Cloud Controller");
   }
@@ -90,7 +95,7 @@ Status CheckReceipts(const RecordedOrder& recorded, const v1::PromotionDetail& d
   SLUICE_RETURN_IF_ERROR(CheckRecord(recorded, detail));
   for (size_t i = 0; i < recorded.order.targets.size(); ++i) {
     SLUICE_RETURN_IF_ERROR(CheckReceipt(recorded, recorded.order.targets[i],
-                                        detail.targets(static_cast<int>(i)).receipt(), trust));
+                                        detail.targets(static_cast<int>(i)), trust));
   }
   return absl::OkStatus();
 }

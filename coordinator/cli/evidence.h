@@ -30,7 +30,8 @@ StatusOr<RecordedOrder> FindOrder(const v1::PromotionDetail& detail,
 Status CheckRecord(const RecordedOrder& recorded, const v1::PromotionDetail& detail);
 
 // Of a promotion that is said to be done: each target has a receipt by its own agent that its Cloud
-// Controller reported the order's digest for it, verified. DataLoss "no-receipt" or
+// Controller reported the order's digest for it, verified; one that is said to be rolled back has a
+// receipt of that. DataLoss "no-receipt" or
 // "receipt-differs"; names as VerifyReceipt().
 Status CheckReceipts(const RecordedOrder& recorded, const v1::PromotionDetail& detail,
                      const trust::TrustDocument& trust);

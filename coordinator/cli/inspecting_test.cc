@@ -44,7 +44,7 @@ TEST_F(InspectingTest, FoundationsShowsEachOneAlsoWhenItsAgentIsAway) {
                     HasSubstr("its agent is not connected")));
   EXPECT_EQ(Run({"foundations", "--output", "json"}), 0);
   const json rows = Out().at("foundations");
-  ASSERT_EQ(rows.size(), 2u);
+  ASSERT_EQ(rows.size(), 3u);
   EXPECT_EQ(rows[0], json::parse(R"({
     "name": "dev", "connected": true, "since": "2026-01-01T00:00:00Z", "agent": ")" +
                                  trust_.agent("dev").identity.Public().id() + R"(",
@@ -163,9 +163,8 @@ TEST_F(InspectingTest, APromotionsJsonHoldsItsEvidence) {
   const json target = shown.at("targets").at(0);
   EXPECT_EQ(target.at("state"), "verified");
   EXPECT_EQ(target.at("path"), "direct");
-  EXPECT_EQ(target.at("transfer"),
-            json::parse(R"({"bytes_done": 187654321, "bytes_total": 187654321,
-                            "bytes_sent": 188654321, "bytes_again": 0, "milliseconds": 4000})"));
+  EXPECT_EQ(target.at("transfer").at("bytes_sent"), 188654321);
+  EXPECT_EQ(target.at("transfer").at("slowest"), "transfer");
   EXPECT_TRUE(target.at("error").is_null());
   // Receipt and order are whole envelopes, for other tools to verify.
   EXPECT_EQ(target.at("receipt").at("payloadType"), "application/vnd.in-toto+json");

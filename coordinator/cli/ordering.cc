@@ -107,7 +107,8 @@ StatusOr<std::string> Submit(Session& session, const trust::Order& order) {
 }
 
 Status FollowToEnd(World& world, Session& session, const GlobalArguments& global,
-                   const WaitArguments& wait, const RecordedOrder& recorded, Aim aim) {
+                   const WaitArguments& wait, const RecordedOrder& recorded, Aim aim,
+                   const std::vector<std::string>& undone) {
   const std::string& id = recorded.order.promotion.value();
   if (wait.detach) {
     ShowRecorded(world, global, id);
@@ -122,7 +123,7 @@ Status FollowToEnd(World& world, Session& session, const GlobalArguments& global
     SLUICE_RETURN_IF_ERROR(CheckReceipts(recorded, detail, session.trust()));
   }
   ShowEnd(world, global, detail);
-  return OutcomeOf(detail, aim);
+  return OutcomeOf(detail, aim, undone);
 }
 
 }  // namespace sluice::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "common/base/status.h"
@@ -34,8 +35,9 @@ Status Confirm(World& world, bool yes, std::string_view question);
 StatusOr<std::string> Submit(Session& session, const trust::Order& order);
 
 // What comes after an order is recorded: nothing with --detach, else watching, the summary on
-// standard output, and the check of the receipts.
+// standard output, and the check of the receipts. `undone` as OutcomeOf() has it.
 Status FollowToEnd(World& world, Session& session, const GlobalArguments& global,
-                   const WaitArguments& wait, const RecordedOrder& recorded, Aim aim);
+                   const WaitArguments& wait, const RecordedOrder& recorded, Aim aim,
+                   const std::vector<std::string>& undone = {});
 
 }  // namespace sluice::cli

@@ -1,11 +1,13 @@
 #include "coordinator/cli/plan.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "coordinator/cli/answer_reader.h"
 #include "coordinator/cli/session.h"
 
@@ -138,6 +140,39 @@ Status CheckExists(const PromoteArguments& arguments, const TargetPlan& target) 
                                  "; give --create to have it created"));
 }
 
+// A foundation gets the droplet once, by its first target: the others copy it there, which none of
+// their agents can know.
+void PlanCopies(std::vector<TargetPlan>& targets) {
+  std::map<FoundationName, std::string> carriers;
+  for (TargetPlan& target : targets) {
+    const auto [carrier, first] =
+        carriers.try_emplace(target.reference.foundation, target.reference.text());
+    if (first || target.upload == "none" || target.upload == "copy") continue;
+    target.upload = "copy";
+    target.upload_why = absl::StrCat("as soon as ", carrier->second, " has it");
+    target.estimated_seconds.reset();
+  }
+}
+
+struct Refusal {
+  std::string target;
+  Status why;
+};
+
+// The first, with the others named behind it.
+Status FirstOf(const std::vector<Refusal>& refusals) {
+  if (refusals.empty()) return absl::OkStatus();
+  const Status& first = refusals.front().why;
+  if (refusals.size() == 1) return first;
+  std::vector<std::string> others;
+  for (size_t i = 1; i < refusals.size(); ++i) {
+    others.push_back(absl::StrCat(refusals[i].target, " [", ErrorName(refusals[i].why), "]"));
+  }
+  return NamedError(
+      first.code(), ErrorName(first),
+      absl::StrCat(first.message(), "; refused also by ", absl::StrJoin(others, ", ")));
+}
+
 json TargetArguments(const PromoteArguments& arguments, const SourcePlan& source,
                      const trust::AppReference& target) {
   json fields = AppFields(target);
@@ -159,7 +194,7 @@ json TargetArguments(const PromoteArguments& arguments, const SourcePlan& source
 
 StatusOr<PromotionPlan> PlanPromotion(Session& session, const PromoteArguments& arguments,
                                       const trust::AppReference& source,
-                                      const trust::AppReference& target) {
+                                      const std::vector<trust::AppReference>& targets) {
   json source_fields = AppFields(source);
   source_fields["droplet"] = arguments.droplet;
   PromotionPlan plan;
@@ -167,28 +202,40 @@ StatusOr<PromotionPlan> PlanPromotion(Session& session, const PromoteArguments& 
       plan.source, PlanFrom(SourceFrom, source,
                             session.Read({source.foundation, "plan-source", Text(source_fields)})));
   SLUICE_RETURN_IF_ERROR(CheckAskedDroplet(arguments.droplet, plan.source));
-  SLUICE_ASSIGN_OR_RETURN(
-      TargetPlan target_plan,
-      PlanFrom(TargetFrom, target,
-               session.Read({target.foundation, "plan-target",
-                             Text(TargetArguments(arguments, plan.source, target))})));
-  SLUICE_RETURN_IF_ERROR(CheckExists(arguments, target_plan));
-  plan.targets.push_back(std::move(target_plan));
+  std::vector<AgentQuestion> questions;
+  for (const trust::AppReference& target : targets) {
+    questions.push_back(
+        {target.foundation, "plan-target", Text(TargetArguments(arguments, plan.source, target))});
+  }
+  const std::vector<StatusOr<std::string>> answers = session.ReadAll(questions);
+  std::vector<Refusal> refusals;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    StatusOr<TargetPlan> target = PlanFrom(TargetFrom, targets[i], answers[i]);
+    const Status refused = target.ok() ? CheckExists(arguments, *target) : target.status();
+    if (!refused.ok()) {
+      refusals.push_back({targets[i].text(), refused});
+    } else {
+      plan.targets.push_back(*std::move(target));
+    }
+  }
+  SLUICE_RETURN_IF_ERROR(FirstOf(refusals));
+  PlanCopies(plan.targets);
   return plan;
 }
 
-StatusOr<RollbackPlan> PlanRollback(Session& session, const trust::Order& order) {
+StatusOr<RollbackPlan> PlanRollback(Session& session, const std::string& promotion,
+                                    const std::vector<trust::OrderTarget>& targets) {
   std::vector<AgentQuestion> questions;
-  for (const trust::OrderTarget& target : order.targets) {
+  for (const trust::OrderTarget& target : targets) {
     json fields = AppFields(target.reference);
-    fields["promotion"] = order.promotion.value();
+    fields["promotion"] = promotion;
     questions.push_back({target.reference.foundation, "plan-rollback", Text(fields)});
   }
   const std::vector<StatusOr<std::string>> answers = session.ReadAll(questions);
   RollbackPlan plan;
   for (size_t i = 0; i < answers.size(); ++i) {
     SLUICE_ASSIGN_OR_RETURN(RollbackTargetPlan target,
-                            PlanFrom(RollbackFrom, order.targets[i].reference, answers[i]));
+                            PlanFrom(RollbackFrom, targets[i].reference, answers[i]));
     plan.targets.push_back(std::move(target));
   }
   return plan;

@@ -85,14 +85,17 @@ struct RollbackPlan {
   std::vector<RollbackTargetPlan> targets;
 };
 
-// Asks the source's agent, then the target's. Names as Session::Read(); DataLoss "digest-mismatch"
-// and FailedPrecondition "other-droplet" when the source's agent offers another droplet than
-// --droplet asks for; Internal "bad-answer" when an agent's answer is not what was agreed.
+// Asks the source's agent, then those of all targets side by side. Names as Session::Read();
+// DataLoss "digest-mismatch" and FailedPrecondition "other-droplet" when the source's agent offers
+// another droplet than --droplet asks for; NotFound "no-app"; Internal "bad-answer" when an agent's
+// answer is not what was agreed. Of several targets that refuse the first is the error, and its
+// message names the others.
 StatusOr<PromotionPlan> PlanPromotion(Session& session, const PromoteArguments& arguments,
                                       const trust::AppReference& source,
-                                      const trust::AppReference& target);
+                                      const std::vector<trust::AppReference>& targets);
 
-// Asks the agent of each of the order's targets.
-StatusOr<RollbackPlan> PlanRollback(Session& session, const trust::Order& order);
+// Asks the agents of these targets of a promotion, side by side; in the same order.
+StatusOr<RollbackPlan> PlanRollback(Session& session, const std::string& promotion,
+                                    const std::vector<trust::OrderTarget>& targets);
 
 }  // namespace sluice::cli

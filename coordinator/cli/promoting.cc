@@ -1,12 +1,15 @@
 #include "coordinator/cli/promoting.h"
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/base/encoding.h"
 #include "coordinator/cli/ordering.h"
 #include "coordinator/cli/plan.h"
@@ -21,20 +24,45 @@ constexpr size_t kPromotionIdBytes = 8;
 
 struct Route {
   trust::AppReference source;
-  trust::AppReference target;
+  std::vector<trust::AppReference> targets;  // each once, none of them the source
 };
 
 StatusOr<Route> ParseRoute(const PromoteArguments& arguments) {
   Route route;
+  if (arguments.targets.size() > trust::kOrderTargetsMax) {
+    return NamedError(StatusCode::kInvalidArgument, "too-many-targets",
+                      absl::StrCat("a promotion has at most ", trust::kOrderTargetsMax,
+                                   " targets, and these are ", arguments.targets.size(),
+                                   "; promote to the others by another"));
+  }
   SLUICE_ASSIGN_OR_RETURN(route.source, trust::AppReference::Parse(arguments.source));
-  SLUICE_ASSIGN_OR_RETURN(trust::TargetReference target,
-                          trust::TargetReference::Parse(arguments.target));
-  route.target = target.ForApp(route.source.app);
-  if (route.source == route.target) {
-    return NamedError(StatusCode::kInvalidArgument, "same-app",
-                      absl::StrCat("source and target are both ", route.source.text()));
+  for (const std::string& text : arguments.targets) {
+    SLUICE_ASSIGN_OR_RETURN(const trust::TargetReference parsed,
+                            trust::TargetReference::Parse(text));
+    const trust::AppReference target = parsed.ForApp(route.source.app);
+    if (target == route.source) {
+      return NamedError(StatusCode::kInvalidArgument, "same-app",
+                        absl::StrCat("source and target are both ", route.source.text()));
+    }
+    if (std::find(route.targets.begin(), route.targets.end(), target) != route.targets.end()) {
+      return NamedError(StatusCode::kInvalidArgument, "target-twice",
+                        absl::StrCat(target.text(), " is given as a target twice"));
+    }
+    route.targets.push_back(target);
   }
   return route;
+}
+
+std::string ListOf(const std::vector<trust::AppReference>& targets) {
+  return absl::StrJoin(targets, ", ", [](std::string* out, const trust::AppReference& target) {
+    absl::StrAppend(out, target.text());
+  });
+}
+
+std::string Question(const Route& route) {
+  const size_t count = route.targets.size();
+  if (count == 1) return absl::StrCat("Promote to ", ListOf(route.targets), "?");
+  return absl::StrCat("Promote to these ", count, " targets: ", ListOf(route.targets), "?");
 }
 
 StatusOr<trust::Order> MakeOrder(World& world, const Session& session,
@@ -64,13 +92,23 @@ StatusOr<trust::Order> MakeOrder(World& world, const Session& session,
   return order;
 }
 
+// The order in which targets are given means nothing.
+bool SameTargets(const Route& route, const trust::Order& order) {
+  std::vector<trust::AppReference> asked = route.targets;
+  std::vector<trust::AppReference> recorded;
+  for (const trust::OrderTarget& target : order.targets) recorded.push_back(target.reference);
+  std::sort(asked.begin(), asked.end());
+  std::sort(recorded.begin(), recorded.end());
+  return asked == recorded;
+}
+
 // Whether the recorded order is what these arguments would order. A droplet that was not named was
 // chosen by the first call, and stays chosen.
 Status CheckSameContent(const PromoteArguments& arguments, const Route& route,
                         const trust::Order& order) {
   std::string_view differing;
   if (order.source.reference != route.source) differing = "source";
-  if (order.targets.size() != 1 || order.targets[0].reference != route.target) differing = "target";
+  if (!SameTargets(route, order)) differing = "target";
   if (absl::StartsWith(arguments.droplet, "sha256:")) {
     if (arguments.droplet.substr(7) != order.artifact.sha256) differing = "droplet";
   } else if (!arguments.droplet.empty() && arguments.droplet != order.source.droplet_guid.value()) {
@@ -82,9 +120,9 @@ Status CheckSameContent(const PromoteArguments& arguments, const Route& route,
     differing = "startup timeout";
   }
   if (order.reason != arguments.reason) differing = "reason";
-  if (order.targets.size() == 1 && order.targets[0].create && !arguments.create) {
-    differing = "--create";
-  }
+  const bool creates = std::any_of(order.targets.begin(), order.targets.end(),
+                                   [](const trust::OrderTarget& target) { return target.create; });
+  if (creates && !arguments.create) differing = "--create";
   if (differing.empty()) return absl::OkStatus();
   return NamedError(
       StatusCode::kInvalidArgument, "promotion-id-used",
@@ -145,11 +183,10 @@ Status RunPromote(World& world, const GlobalArguments& global, const PromoteArgu
     return FollowToEnd(world, *session, global, arguments.wait, *recorded, Aim::kDone);
   }
   SLUICE_ASSIGN_OR_RETURN(const PromotionPlan plan,
-                          PlanPromotion(*session, arguments, route.source, route.target));
+                          PlanPromotion(*session, arguments, route.source, route.targets));
   ShowPlan(world, global, arguments, plan);
   if (arguments.dry_run) return absl::OkStatus();
-  SLUICE_RETURN_IF_ERROR(
-      Confirm(world, arguments.yes, absl::StrCat("Promote to ", route.target.text(), "?")));
+  SLUICE_RETURN_IF_ERROR(Confirm(world, arguments.yes, Question(route)));
   SLUICE_ASSIGN_OR_RETURN(const RecordedOrder submitted,
                           SubmitNew(world, *session, route, arguments, plan));
   world.terminal.Note(absl::StrCat("promotion ", submitted.order.promotion.value(), "\n"));

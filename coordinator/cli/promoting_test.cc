@@ -79,6 +79,134 @@ TEST_F(PromotingTest, AnAnswerThatIsNotYesOrdersNothing) {
   EXPECT_THAT(federation_.orders, IsEmpty());
 }
 
+TEST_F(PromotingTest, SeveralTargetsArePlannedSideBySideAndOrderedByOneOrder) {
+  federation_.moments = federation_.GoodEnd();
+  terminal_.can_ask = true;
+  terminal_.answers = {"y"};
+  EXPECT_EQ(Promote({"west:acme/payments", "prod:acme/payments/other", "--id", "CHG-7"}), 0)
+      << terminal_.notes;
+  EXPECT_THAT(
+      terminal_.questions,
+      ::testing::ElementsAre("Promote to these 3 targets: prod:acme/payments/checkout, "
+                             "west:acme/payments/checkout, prod:acme/payments/other? [y/N] "));
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  const trust::Order& order = federation_.orders[0];
+  ASSERT_THAT(order.targets, SizeIs(3));
+  const std::vector<std::pair<std::string, int64_t>> expected = {{"prod:acme/payments/checkout", 1},
+                                                                 {"west:acme/payments/checkout", 7},
+                                                                 {"prod:acme/payments/other", 1}};
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(order.targets[i].reference.text(), expected[i].first);
+    EXPECT_EQ(order.targets[i].counter, expected[i].second);
+    // Its plan is shown before, its result after.
+    EXPECT_THAT(terminal_.notes, HasSubstr("target      " + expected[i].first));
+    EXPECT_THAT(terminal_.out, HasSubstr(expected[i].first));
+  }
+  EXPECT_THAT(terminal_.notes, HasSubstr("copied there, as soon as prod:acme/payments/checkout"));
+}
+
+TEST_F(PromotingTest, OneTargetThatCannotBePlannedStopsAllAndTheOthersThatCannotAreNamed) {
+  federation_.disconnected = {"west"};
+  EXPECT_EQ(Promote({"west:acme/payments", "--yes"}), 5);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("west"), HasSubstr("[agent-not-connected]"),
+                                     Not(HasSubstr("refused also by"))));
+  federation_.Answer("prod", "plan-target",
+                     NamedError(StatusCode::kNotFound, "no-space", "there is no space payments"));
+  EXPECT_EQ(Promote({"west:acme/payments", "--yes"}), 4);
+  EXPECT_THAT(terminal_.notes,
+              HasSubstr("prod: there is no space payments; refused also by "
+                        "west:acme/payments/checkout [agent-not-connected] [no-space]\n"));
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
+TEST_F(PromotingTest, ATargetTwiceTheSourceAmongThemAndTooManyNeedNoCoordinator) {
+  EXPECT_EQ(Promote({"prod:acme/payments/checkout", "--yes"}), 2);
+  EXPECT_THAT(terminal_.notes,
+              HasSubstr("prod:acme/payments/checkout is given as a target twice [target-twice]"));
+  EXPECT_EQ(Promote({"dev:acme/payments", "--yes"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[same-app]"));
+  std::vector<std::string> many = {"--yes"};
+  for (int i = 1; i <= 64; ++i) many.push_back(absl::StrCat("prod:acme/payments/app-", i));
+  EXPECT_EQ(Promote(many), 2);  // and one more that is always there
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("at most 64"), HasSubstr("these are 65"),
+                                     HasSubstr("[too-many-targets]")));
+  EXPECT_EQ(connections_, 0);
+  many.pop_back();
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote(many), 0) << terminal_.notes;
+  EXPECT_THAT(federation_.orders.at(0).targets, SizeIs(64));
+}
+
+TEST_F(PromotingTest, TheSameIdWithTheSameTargetsInAnotherOrderIsTheSamePromotion) {
+  ASSERT_EQ(Promote({"west:acme/payments", "--yes", "--detach", "--id", "CHG-7"}), 0);
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Run({"promote", "dev:acme/payments/checkout", "west:acme/payments",
+                 "prod:acme/payments", "--yes", "--id", "CHG-7"}),
+            0)
+      << terminal_.notes;
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("its target differs"));
+  EXPECT_THAT(federation_.orders, SizeIs(1));
+}
+
+TEST_F(PromotingTest, EachTargetIsToldByItselfInLinesAndInJson) {
+  std::deque<FakeFederation::Moment> moments = federation_.GoodEnd();
+  moments.insert(moments.begin() + 2, {.change = [](v1::PromotionDetail& detail) {
+                   detail.mutable_targets(1)->set_state(v1::TARGET_STATE_UPLOADED);
+                 }});
+  federation_.moments = moments;
+  EXPECT_EQ(Promote({"west:acme/payments", "--yes", "--output", "json"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("prod:acme/payments/checkout  transferring"),
+                                     HasSubstr("west:acme/payments/checkout  uploaded"),
+                                     HasSubstr("west:acme/payments/checkout  verified")));
+  ASSERT_THAT(Out().at("targets"), SizeIs(2));
+  EXPECT_EQ(Out().at("targets")[1].at("target"), "west:acme/payments/checkout");
+  EXPECT_EQ(Out().at("targets")[1].at("state"), "verified");
+}
+
+TEST_F(PromotingTest, AtTheEndItIsToldWhatTheTransferCostAndWhichStageWasTheSlowest) {
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote({"--yes"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.out,
+              AllOf(HasSubstr("179.0 MiB in 4.0s"), HasSubstr("0.5% overhead, 0 B again"),
+                    HasSubstr("171.7 MiB direct + 8.3 MiB peer"),
+                    ::testing::ContainsRegex("TIMES +DOWNLOAD +TRANSFER +UPLOAD +JOB +ACTIVATION +"
+                                             "SLOWEST\nprod:acme/payments/checkout +0.9s +4.0s "
+                                             "+1.5s +0.2s +2.5s +transfer\n")));
+  federation_.moments = federation_.GoodEnd();
+  EXPECT_EQ(Promote({"--yes", "--output", "json"}), 0) << terminal_.notes;
+  EXPECT_EQ(Out().at("targets")[0].at("transfer"), json::parse(R"({
+    "bytes_done": 187654321, "bytes_total": 187654321, "bytes_sent": 188654321,
+    "bytes_by_path": {"direct": 180000000, "relay": 0, "peer": 8654321}, "bytes_again": 0,
+    "bytes_not_sent": 0, "bytes_overhead": 1000000, "milliseconds": 4000,
+    "stages": {"download": 900, "transfer": 4000, "upload": 1500, "job": 200, "activation": 2500},
+    "slowest": "transfer"})"));
+}
+
+TEST_F(PromotingTest, ATransferAsLongAsTheDownloadWasHeldUpByTheDownload) {
+  std::deque<FakeFederation::Moment> moments = federation_.GoodEnd();
+  const auto good = moments.back().change;
+  moments.back().change = [good](v1::PromotionDetail& detail) {
+    good(detail);
+    detail.mutable_source_progress()->mutable_stages()->set_download_milliseconds(3900);
+  };
+  federation_.moments = moments;
+  EXPECT_EQ(Promote({"--yes"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.out, ::testing::ContainsRegex("3.9s +4.0s +1.5s +0.2s +2.5s +download\n"));
+}
+
+TEST_F(PromotingTest, OneReceiptThatIsMissingAmongSeveralIsNoSuccess) {
+  std::deque<FakeFederation::Moment> moments = federation_.GoodEnd();
+  const auto good = moments.back().change;
+  moments.back().change = [good](v1::PromotionDetail& detail) {
+    good(detail);
+    detail.mutable_targets(1)->set_receipt(detail.targets(0).receipt());
+  };
+  federation_.moments = moments;
+  EXPECT_EQ(Promote({"west:acme/payments", "--yes"}), 3);  // it is signed by another agent
+  EXPECT_THAT(terminal_.notes, HasSubstr("the receipt for west:acme/payments/checkout"));
+}
+
 TEST_F(PromotingTest, ADryRunSendsNoOrderAndPrintsThePlanAsData) {
   EXPECT_EQ(Promote({"--dry-run"}), 0);
   EXPECT_THAT(terminal_.out, AllOf(HasSubstr("sha256:" + std::string(64, 'a')),

@@ -1,5 +1,6 @@
 #include "coordinator/cli/reporting.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -93,6 +94,14 @@ std::string WaitingText(const v1::PromotionDetail& detail) {
   return absl::StrCat("promotion ", id, " is uploaded and waits; go on with: sluice activate ", id);
 }
 
+bool AreRolledBack(const v1::PromotionDetail& detail, const std::vector<std::string>& targets) {
+  if (targets.empty()) return false;
+  return std::all_of(detail.targets().begin(), detail.targets().end(), [&](const auto& target) {
+    return std::find(targets.begin(), targets.end(), target.target()) == targets.end() ||
+           target.state() == v1::TARGET_STATE_ROLLED_BACK;
+  });
+}
+
 }  // namespace
 
 int ExitCodeOf(const Status& status) {
@@ -131,10 +140,12 @@ void ReportError(Terminal& terminal, OutputFormat output, const Status& status) 
   terminal.Note(text);
 }
 
-Status OutcomeOf(const v1::PromotionDetail& detail, Aim aim) {
+Status OutcomeOf(const v1::PromotionDetail& detail, Aim aim,
+                 const std::vector<std::string>& undone) {
   switch (detail.summary().state()) {
     case v1::PROMOTION_STATE_DONE:
       if (aim == Aim::kDone) return absl::OkStatus();
+      if (aim == Aim::kRolledBack && AreRolledBack(detail, undone)) return absl::OkStatus();
       return NamedError(StatusCode::kFailedPrecondition, "promotion-done",
                         absl::StrCat("promotion ", detail.summary().id(), " is done",
                                      aim == Aim::kCancelled ? "; undo it with: sluice rollback "

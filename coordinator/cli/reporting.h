@@ -1,6 +1,9 @@
 // How a command ends: its exit code, and what is said about a failure.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "common/base/status.h"
 #include "coordinator/cli/arguments.h"
 #include "coordinator/cli/terminal.h"
@@ -28,7 +31,9 @@ void ReportError(Terminal& terminal, OutputFormat output, const Status& status);
 enum class Aim { kDone, kCancelled, kRolledBack };
 
 // OK when the aim is reached. Otherwise what went wrong, of the targets the one that says most, or
-// "waiting" and "needs-hands", whose exit codes are 8 and 7.
-Status OutcomeOf(const v1::PromotionDetail& detail, Aim aim);
+// "waiting" and "needs-hands", whose exit codes are 8 and 7. `undone` are the references of the
+// targets that a rollback was to put back: the promotion may be done still at the others.
+Status OutcomeOf(const v1::PromotionDetail& detail, Aim aim,
+                 const std::vector<std::string>& undone = {});
 
 }  // namespace sluice::cli

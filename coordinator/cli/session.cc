@@ -15,6 +15,8 @@ namespace {
 constexpr size_t kRequestIdBytes = 16;
 // An agent may have to page through a large Cloud Controller before it can answer.
 constexpr absl::Duration kAnswerWait = absl::Minutes(2);
+// The coordinator has 32 in flight for one connection, and answers a 33rd by "too-many-reads".
+constexpr size_t kQuestionsAtOnce = 32;
 
 Status CheckStanding(const trust::TrustDocument& trust, const trust::OperatorKey& key,
                      absl::Time now) {
@@ -101,6 +103,20 @@ std::vector<StatusOr<std::string>> Session::ReadAll(const std::vector<AgentQuest
   std::vector<StatusOr<std::string>> results;
   std::vector<v1::ControlMessage> calls;
   std::vector<size_t> asked;
+  const auto ask = [&] {
+    if (calls.empty()) return;
+    const std::vector<StatusOr<v1::ControlMessage>> answers =
+        link_->AskAll(std::exchange(calls, {}), kAnswerWait);
+    for (size_t i = 0; i < asked.size(); ++i) {
+      StatusOr<std::string>& result = results[asked[i]];
+      if (!answers[i].ok()) {
+        result = answers[i].status();
+      } else {
+        result = OpenAnswer(questions[asked[i]], *result, answers[i]->read_answer().envelope());
+      }
+    }
+    asked.clear();
+  };
   for (const AgentQuestion& question : questions) {
     results.push_back(SignQuestion(question));  // stands in for the result until that is there
     if (!results.back().ok()) continue;
@@ -108,17 +124,9 @@ std::vector<StatusOr<std::string>> Session::ReadAll(const std::vector<AgentQuest
     v1::ReadCall& call = *calls.emplace_back().mutable_read_call();
     call.set_foundation(question.foundation.value());
     call.set_envelope(*results.back());
+    if (calls.size() == kQuestionsAtOnce) ask();
   }
-  if (calls.empty()) return results;
-  std::vector<StatusOr<v1::ControlMessage>> answers = link_->AskAll(std::move(calls), kAnswerWait);
-  for (size_t i = 0; i < asked.size(); ++i) {
-    StatusOr<std::string>& result = results[asked[i]];
-    if (!answers[i].ok()) {
-      result = answers[i].status();
-    } else {
-      result = OpenAnswer(questions[asked[i]], *result, answers[i]->read_answer().envelope());
-    }
-  }
+  ask();
   return results;
 }
 

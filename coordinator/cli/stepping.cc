@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "common/trust/reference.h"
 #include "coordinator/cli/ordering.h"
 #include "coordinator/cli/plan.h"
@@ -18,6 +21,11 @@ namespace sluice::cli {
 namespace {
 
 constexpr absl::Duration kListWait = absl::Seconds(30);
+std::vector<std::string> NamesOf(const std::vector<trust::OrderTarget>& targets) {
+  std::vector<std::string> names;
+  for (const trust::OrderTarget& target : targets) names.push_back(target.reference.text());
+  return names;
+}
 
 // A session, and the promotion that a command is about with its proven order.
 struct Subject {
@@ -62,8 +70,7 @@ StatusOr<std::string> PromotionToRollBack(Session& session, const std::string& t
   v1::ControlMessage question;
   question.mutable_list_promotions()->set_app(app.text());
   question.mutable_list_promotions()->set_state("done");
-  SLUICE_ASSIGN_OR_RETURN(const v1::ControlMessage answer,
-                          session.link().Ask(question, kListWait));
+  SLUICE_ASSIGN_OR_RETURN(const v1::ControlMessage answer, session.link().Ask(question, kListWait));
   return NewestDoneAt(app, answer.promotion_list());
 }
 
@@ -78,7 +85,9 @@ Status SubmitAndFollow(World& world, const GlobalArguments& global, const WaitAr
                        Subject& subject, trust::Order order, Aim aim) {
   StampOrder(world, *subject.session, order);
   SLUICE_RETURN_IF_ERROR(Submit(*subject.session, order).status());
-  return FollowToEnd(world, *subject.session, global, wait, subject.recorded, aim);
+  std::vector<std::string> undone;
+  if (aim == Aim::kRolledBack) undone = NamesOf(order.targets);
+  return FollowToEnd(world, *subject.session, global, wait, subject.recorded, aim, undone);
 }
 
 // Only what is done can be rolled back, or what could not be undone before; saying so needs no plan
@@ -105,6 +114,42 @@ Status CheckNotEnded(const v1::PromotionDetail& detail) {
       absl::StrCat("promotion ", detail.summary().id(), " has ended: ", StateName(state)));
 }
 
+bool IsRolledBack(const v1::TargetDetail& target) {
+  return target.state() == v1::TARGET_STATE_ROLLED_BACK;
+}
+
+// Those that the operator names, or all that have not been rolled back yet. NotFound
+// "no-such-target", FailedPrecondition "nothing-to-roll-back".
+StatusOr<std::vector<trust::OrderTarget>> ChooseTargets(const Subject& subject,
+                                                        const std::vector<std::string>& named) {
+  const trust::Order& order = subject.recorded.order;
+  std::vector<std::string> asked;
+  for (const std::string& text : named) {
+    SLUICE_ASSIGN_OR_RETURN(const trust::TargetReference parsed,
+                            trust::TargetReference::Parse(text));
+    asked.push_back(parsed.ForApp(order.source.reference.app).text());
+    const std::vector<std::string> known = NamesOf(order.targets);
+    if (std::find(known.begin(), known.end(), asked.back()) != known.end()) continue;
+    return NamedError(
+        StatusCode::kNotFound, "no-such-target",
+        absl::StrCat(asked.back(), " is no target of promotion ", order.promotion.value(),
+                     "; its targets are ", absl::StrJoin(known, ", ")));
+  }
+  std::vector<trust::OrderTarget> chosen;
+  for (size_t i = 0; i < order.targets.size(); ++i) {
+    const std::string name = order.targets[i].reference.text();
+    const bool meant = asked.empty() || std::find(asked.begin(), asked.end(), name) != asked.end();
+    if (!meant) continue;
+    if (!IsRolledBack(subject.detail.targets(static_cast<int>(i)))) {
+      chosen.push_back(order.targets[i]);
+    } else if (!asked.empty()) {
+      return NamedError(StatusCode::kFailedPrecondition, "nothing-to-roll-back",
+                        absl::StrCat(name, " is rolled back already"));
+    }
+  }
+  return chosen;
+}
+
 // Somebody's work since the promotion is only replaced by --force.
 Status CheckNotPushed(const RollbackPlan& plan, bool force) {
   for (const RollbackTargetPlan& target : plan.targets) {
@@ -117,9 +162,11 @@ Status CheckNotPushed(const RollbackPlan& plan, bool force) {
   return absl::OkStatus();
 }
 
-trust::Order RollbackOrder(const RecordedOrder& recorded, const RollbackPlan& plan,
+trust::Order RollbackOrder(const RecordedOrder& recorded,
+                           const std::vector<trust::OrderTarget>& targets, const RollbackPlan& plan,
                            const std::string& reason) {
   trust::Order order = StepOrder(recorded, trust::Action::kRollback, reason);
+  order.targets = targets;
   for (size_t i = 0; i < order.targets.size(); ++i) {
     const RollbackTargetPlan& from = plan.targets[i];
     trust::OrderTarget& target = order.targets[i];
@@ -164,15 +211,21 @@ Status RunRollback(World& world, const GlobalArguments& global,
                           PromotionToRollBack(*subject.session, arguments.id));
   SLUICE_RETURN_IF_ERROR(ReadSubject(id, subject));
   SLUICE_RETURN_IF_ERROR(CheckDone(subject.detail));
+  SLUICE_ASSIGN_OR_RETURN(const std::vector<trust::OrderTarget> targets,
+                          ChooseTargets(subject, arguments.targets));
+  const std::string& promotion = subject.recorded.order.promotion.value();
   SLUICE_ASSIGN_OR_RETURN(const RollbackPlan plan,
-                          PlanRollback(*subject.session, subject.recorded.order));
+                          PlanRollback(*subject.session, promotion, targets));
   world.terminal.Note(absl::StrCat(RenderRollbackPlan(plan), "\n"));
   SLUICE_RETURN_IF_ERROR(CheckNotPushed(plan, arguments.force));
+  const bool some = targets.size() < subject.recorded.order.targets.size();
+  const std::string where =
+      some ? absl::StrCat(" at ", absl::StrJoin(NamesOf(targets), ", ")) : std::string();
   SLUICE_RETURN_IF_ERROR(
-      Confirm(world, arguments.yes,
-              absl::StrCat("Roll back promotion ", subject.recorded.order.promotion.value(), "?")));
+      Confirm(world, arguments.yes, absl::StrCat("Roll back promotion ", promotion, where, "?")));
   return SubmitAndFollow(world, global, arguments.wait, subject,
-                         RollbackOrder(subject.recorded, plan, arguments.reason), Aim::kRolledBack);
+                         RollbackOrder(subject.recorded, targets, plan, arguments.reason),
+                         Aim::kRolledBack);
 }
 
 Status RunWatch(World& world, const GlobalArguments& global, const WatchArguments& arguments) {

@@ -123,6 +123,80 @@ TEST_F(SteppingTest, RollbackShowsItsPlanAndNamesWhatItGoesBackTo) {
             "22222222-0000-4000-8000-000000000009");
 }
 
+// A promotion with a second target, at west.
+class SteppingWithTwoTest : public SteppingTest {
+ protected:
+  SteppingWithTwoTest() {
+    trust::Order order = trust_.PromoteOrder();
+    order.order_id = "100102030405060708090a0b0c0d0e0f";
+    order.promotion = PromotionId("two");
+    order.targets.push_back(order.targets[0]);
+    order.targets[1].reference.foundation = FoundationName("west");
+    federation_.Record(order);
+    federation_.Answer("west", "plan-rollback", Plan(false));
+    Now(v1::PROMOTION_STATE_DONE, v1::TARGET_STATE_VERIFIED, v1::TARGET_STATE_VERIFIED);
+  }
+
+  static void Set(v1::PromotionDetail& detail, v1::PromotionState state, v1::TargetState prod,
+                  v1::TargetState west) {
+    detail.mutable_summary()->set_state(state);
+    detail.mutable_targets(0)->set_state(prod);
+    detail.mutable_targets(1)->set_state(west);
+  }
+  void Now(v1::PromotionState state, v1::TargetState prod, v1::TargetState west) {
+    Set(federation_.promotion("two"), state, prod, west);
+  }
+  // It ends so, with the receipts that belong to it.
+  void Ends(v1::PromotionState state, v1::TargetState prod, v1::TargetState west) {
+    federation_.moments = {{.change = [=, this](v1::PromotionDetail& detail) {
+      Set(detail, state, prod, west);
+      for (int i = 0; i < 2; ++i) {
+        detail.mutable_targets(i)->set_receipt(
+            federation_.ReceiptFor(detail, static_cast<size_t>(i)));
+      }
+    }}};
+  }
+};
+
+TEST_F(SteppingWithTwoTest, ARollbackOfOneTargetNamesItAloneAndIsASuccessWhenThatOneIsBack) {
+  Ends(v1::PROMOTION_STATE_DONE, v1::TARGET_STATE_VERIFIED, v1::TARGET_STATE_ROLLED_BACK);
+  terminal_.can_ask = true;
+  terminal_.answers = {"y"};
+  EXPECT_EQ(Run({"rollback", "two", "west:acme/payments"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.questions.back(),
+              HasSubstr("Roll back promotion two at west:acme/payments/checkout?"));
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  ASSERT_THAT(federation_.orders[0].targets, SizeIs(1));
+  EXPECT_EQ(federation_.orders[0].targets[0].reference.text(), "west:acme/payments/checkout");
+  EXPECT_EQ(federation_.orders[0].targets[0].counter, 5);
+  EXPECT_EQ(Run({"watch", "two"}), 0) << terminal_.notes;
+}
+
+TEST_F(SteppingWithTwoTest, ARollbackThatChangedNothingAtTheNamedTargetIsNoSuccess) {
+  Ends(v1::PROMOTION_STATE_DONE, v1::TARGET_STATE_VERIFIED, v1::TARGET_STATE_VERIFIED);
+  EXPECT_EQ(Run({"rollback", "two", "west:acme/payments", "--yes"}), 1);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[promotion-done]"));
+}
+
+TEST_F(SteppingWithTwoTest, WithoutNamesTheTargetsThatAreBackAlreadyAreLeftOut) {
+  Now(v1::PROMOTION_STATE_DONE, v1::TARGET_STATE_ROLLED_BACK, v1::TARGET_STATE_VERIFIED);
+  EXPECT_EQ(Run({"rollback", "two", "prod:acme/payments/checkout", "--yes"}), 1);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[nothing-to-roll-back]"));
+  Ends(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK);
+  EXPECT_EQ(Run({"rollback", "two", "--yes"}), 0) << terminal_.notes;
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  ASSERT_THAT(federation_.orders[0].targets, SizeIs(1));
+  EXPECT_EQ(federation_.orders[0].targets[0].reference.text(), "west:acme/payments/checkout");
+}
+
+TEST_F(SteppingWithTwoTest, ATargetThatThePromotionDoesNotHaveIsNotFound) {
+  EXPECT_EQ(Run({"rollback", "two", "dev:acme/payments", "--yes"}), 4);
+  EXPECT_THAT(terminal_.notes,
+              AllOf(HasSubstr("[no-such-target]"), HasSubstr("west:acme/payments/checkout")));
+  EXPECT_EQ(Run({"rollback", "two", "nonsense", "--yes"}), 2);
+  EXPECT_THAT(federation_.orders, IsEmpty());
+}
+
 TEST_F(SteppingTest, ARollbackOverSomebodysPushNeedsForce) {
   IsNow(v1::PROMOTION_STATE_DONE);
   federation_.Answer("prod", "plan-rollback", Plan(true));

@@ -11,6 +11,7 @@ namespace sluice::cli {
 namespace {
 
 constexpr int kWidthWhenUnknown = 80;
+constexpr int kHeightWhenUnknown = 24;
 constexpr size_t kAnswerBytesMax = 1024;
 
 // A standard descriptor that is gone is no reason to stop a promotion: what cannot be written is
@@ -37,6 +38,11 @@ class SystemTerminal final : public Terminal {
     winsize size{};
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kWidthWhenUnknown;
     return size.ws_col;
+  }
+  int Height() const override {
+    winsize size{};
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0) return kHeightWhenUnknown;
+    return size.ws_row;
   }
 
   StatusOr<std::string> Ask(std::string_view question) override {

@@ -25,6 +25,8 @@ class Terminal {
   virtual bool CanRedraw() const = 0;
   // Columns of it, 80 when unknown.
   virtual int Width() const = 0;
+  // Rows of it, 24 when unknown.
+  virtual int Height() const = 0;
 
   // Shows `question` and waits for a line. Cancelled "interrupted" on SIGINT or end of input.
   virtual StatusOr<std::string> Ask(std::string_view question) = 0;

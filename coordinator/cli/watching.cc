@@ -49,8 +49,9 @@ class ProgressDisplay {
     std::string out;
     // Up over the lines drawn before, and each cleared to its end.
     if (lines_ > 0) absl::StrAppend(&out, "\x1b[", lines_, "A\x1b[0J");
-    absl::StrAppend(&out, RenderBars(targets, world_.terminal.Width() - 1, color_));
-    lines_ = targets.size();
+    const auto rows = static_cast<size_t>(std::max(world_.terminal.Height() - 1, 1));
+    absl::StrAppend(&out, RenderBars(targets, world_.terminal.Width() - 1, rows, color_));
+    lines_ = std::min(targets.size(), rows);
     world_.terminal.Note(out);
   }
 

@@ -77,10 +77,10 @@ TEST(ProgressTest, BarsAreNeverWiderThanTheTerminal) {
   tracker.Update(Told(30), absl::Seconds(0));
   tracker.Update(Told(50), absl::Seconds(2));
   for (const int width : {20, 40, 79, 200}) {
-    const std::string bars = RenderBars(tracker.targets(), width, false);
+    const std::string bars = RenderBars(tracker.targets(), width, 24, false);
     EXPECT_LE(bars.size(), static_cast<size_t>(width) + 1);
   }
-  EXPECT_THAT(RenderBars(tracker.targets(), 200, false),
+  EXPECT_THAT(RenderBars(tracker.targets(), 200, 24, false),
               AllOf(HasSubstr("[##########..........]"), HasSubstr("50%"), HasSubstr("10.0 MiB/s"),
                     HasSubstr("5.0s left")));
 }
@@ -93,7 +93,7 @@ TEST(ProgressTest, NothingIsCountedWhereNothingIsTransferred) {
     detail.mutable_targets(0)->set_waiting_for(v1::WAITING_FOR_ACTIVATE);
     ProgressTracker tracker;
     tracker.Update(detail, absl::Seconds(0));
-    EXPECT_THAT(RenderBars(tracker.targets(), 200, false),
+    EXPECT_THAT(RenderBars(tracker.targets(), 200, 24, false),
                 AllOf(HasSubstr("waiting for activate  " + path), Not(HasSubstr("%"))));
   }
 }
@@ -105,8 +105,28 @@ TEST(ProgressTest, WhatFailedOnItsWayIsNotDrawnAsWhole) {
   tracker.Update(Told(40), absl::Seconds(0));
   detail.mutable_targets(0)->set_state(v1::TARGET_STATE_FAILED);
   tracker.Update(detail, absl::Seconds(1));
-  EXPECT_THAT(RenderBars(tracker.targets(), 200, false),
+  EXPECT_THAT(RenderBars(tracker.targets(), 200, 24, false),
               HasSubstr("[########............] failed"));
+}
+
+TEST(ProgressTest, OfMoreTargetsThanRowsThoseWithMostToDoAreShownAndTheOthersCounted) {
+  v1::PromotionDetail detail = Detail();
+  for (const std::string name : {"b", "c", "d"}) {
+    *detail.add_targets() = detail.targets(0);
+    detail.mutable_targets(detail.targets_size() - 1)->set_target(name + ":acme/payments/checkout");
+  }
+  detail.mutable_targets(1)->set_state(v1::TARGET_STATE_VERIFIED);
+  detail.mutable_targets(2)->set_state(v1::TARGET_STATE_ACTIVATING);
+  ProgressTracker tracker;
+  tracker.Update(detail, absl::Seconds(0));
+  tracker.Update(Told(40), absl::Seconds(0));
+  const std::vector<std::string> lines =
+      absl::StrSplit(RenderBars(tracker.targets(), 200, 3, false), '\n', absl::SkipEmpty());
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_THAT(lines[0], HasSubstr("d:acme/payments/checkout [....................]"));
+  EXPECT_THAT(lines[1], HasSubstr("prod:acme/payments/checkout [########............]"));
+  EXPECT_EQ(lines[2], "... and 2 more");
+  EXPECT_THAT(RenderBars(tracker.targets(), 200, 4, false), Not(HasSubstr("more")));
 }
 
 class WatchingTest : public CliTest {

@@ -1,4 +1,5 @@
 // Which of several failures to report, and how to say where a promotion stands.
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -64,6 +65,10 @@ std::string StuckReason(const Promotion& promotion) {
   return "needs hands at " + absl::StrJoin(stuck, "; ");
 }
 
+void AddOnce(std::vector<std::string>& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
 // The foundations whose agents have yet to report.
 template <typename Waits>
 std::string Foundations(const Promotion& promotion, bool source_waits, Waits target_waits) {
@@ -71,7 +76,19 @@ std::string Foundations(const Promotion& promotion, bool source_waits, Waits tar
   if (source_waits) names.push_back(promotion.terms.source_foundation);
   for (size_t i = 0; i < promotion.targets.size(); ++i) {
     if (target_waits(promotion.targets[i].state)) {
-      names.push_back(promotion.terms.targets[i].foundation);
+      AddOnce(names, promotion.terms.targets[i].foundation);
+    }
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+// Where the undo has yet to end.
+std::string Undoing(const Promotion& promotion) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < promotion.targets.size(); ++i) {
+    const TargetJob& job = promotion.targets[i];
+    if (UndoConcerns(promotion, job) && (!IsEnd(job.state) || job.asked_again)) {
+      AddOnce(names, promotion.terms.targets[i].foundation);
     }
   }
   return absl::StrJoin(names, ", ");
@@ -112,14 +129,15 @@ std::string Reason(const Promotion& promotion) {
       for (const TargetJob& job : promotion.targets) {
         if (!job.error.ok()) return "a rollback was refused: " + Describe(job.error);
       }
-      return "";
+      const std::string back = Foundations(promotion, false, [](v1::TargetState state) {
+        return state == v1::TARGET_STATE_ROLLED_BACK;
+      });
+      return back.empty() ? "" : "rolled back by order at " + back;
     }
     case v1::PROMOTION_STATE_UNDOING: {
       const Status cause = Cause(promotion);
-      return absl::StrCat(
-          "waiting for the undo at ",
-          Foundations(promotion, false, [](v1::TargetState state) { return !IsEnd(state); }),
-          cause.ok() ? "" : "; because " + Describe(cause));
+      return absl::StrCat("waiting for the undo at ", Undoing(promotion),
+                          cause.ok() ? "" : "; because " + Describe(cause));
     }
     case v1::PROMOTION_STATE_FAILED:
       return Describe(Cause(promotion));

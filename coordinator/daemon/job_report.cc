@@ -144,7 +144,16 @@ TransferProgress ProgressOf(const v1::Progress& progress) {
           .bytes_sent = progress.bytes_sent(),
           .bytes_again = progress.bytes_again(),
           .milliseconds = progress.milliseconds(),
-          .phase = progress.phase()};
+          .phase = progress.phase(),
+          .bytes_direct = progress.bytes_direct(),
+          .bytes_relay = progress.bytes_relay(),
+          .bytes_peer = progress.bytes_peer(),
+          .bytes_not_sent = progress.bytes_not_sent(),
+          .stages = {.download = progress.stages().download_milliseconds(),
+                     .transfer = progress.stages().transfer_milliseconds(),
+                     .upload = progress.stages().upload_milliseconds(),
+                     .job = progress.stages().job_milliseconds(),
+                     .activation = progress.stages().activation_milliseconds()}};
 }
 
 Status CheckJob(v1::JobRole role, uint32_t target_index, std::string_view foundation,

@@ -29,10 +29,31 @@ Status ErrorFrom(const Json& json) {
                          json.at("message").get<std::string>());
 }
 
+Json StagesJson(const StageTimes& stages) {
+  return {{"download", stages.download},
+          {"transfer", stages.transfer},
+          {"upload", stages.upload},
+          {"job", stages.job},
+          {"activation", stages.activation}};
+}
+
 Json ProgressJson(const TransferProgress& progress) {
   return {{"bytes_done", progress.bytes_done},     {"bytes_total", progress.bytes_total},
           {"bytes_sent", progress.bytes_sent},     {"bytes_again", progress.bytes_again},
-          {"milliseconds", progress.milliseconds}, {"phase", progress.phase}};
+          {"milliseconds", progress.milliseconds}, {"phase", progress.phase},
+          {"bytes_direct", progress.bytes_direct}, {"bytes_relay", progress.bytes_relay},
+          {"bytes_peer", progress.bytes_peer},     {"bytes_not_sent", progress.bytes_not_sent},
+          {"stages", StagesJson(progress.stages)}};
+}
+
+// Entries of before costs were reported have none of it.
+StageTimes StagesFrom(const Json& json) {
+  const auto number = [&json](const char* name) { return json.value(name, uint64_t{0}); };
+  return {.download = number("download"),
+          .transfer = number("transfer"),
+          .upload = number("upload"),
+          .job = number("job"),
+          .activation = number("activation")};
 }
 
 TransferProgress ProgressFrom(const Json& json) {
@@ -41,7 +62,12 @@ TransferProgress ProgressFrom(const Json& json) {
           .bytes_sent = json.at("bytes_sent").get<uint64_t>(),
           .bytes_again = json.at("bytes_again").get<uint64_t>(),
           .milliseconds = json.at("milliseconds").get<uint64_t>(),
-          .phase = json.at("phase").get<std::string>()};
+          .phase = json.at("phase").get<std::string>(),
+          .bytes_direct = json.value("bytes_direct", uint64_t{0}),
+          .bytes_relay = json.value("bytes_relay", uint64_t{0}),
+          .bytes_peer = json.value("bytes_peer", uint64_t{0}),
+          .bytes_not_sent = json.value("bytes_not_sent", uint64_t{0}),
+          .stages = StagesFrom(json.value("stages", Json::object()))};
 }
 
 struct NotReadable {};
@@ -268,7 +294,10 @@ StepOrdered RecordedStep(const trust::Order& order, std::string envelope,
     case trust::Action::kPromote:
       SLUICE_CHECK(false);
   }
+  std::vector<std::string> targets;
+  for (const trust::OrderTarget& target : order.targets) targets.push_back(target.reference.text());
   return {.action = action,
+          .targets = std::move(targets),
           .order_sha256 = trust::OrderSha256(envelope),
           .envelope = std::move(envelope),
           .operator_name = std::move(operator_name)};

@@ -40,16 +40,25 @@ TEST(LedgerRecordTest, SourceReportHasItsGoldenBytes) {
                                      NamedError(StatusCode::kDataLoss, "bad-bytes", "they differ"));
   report.statement = "{s}";
   report.warnings = {"w"};
-  report.progress = {.bytes_done = 1,
-                     .bytes_total = 2,
-                     .bytes_sent = 3,
-                     .bytes_again = 4,
-                     .milliseconds = 5,
-                     .phase = "transfer"};
+  report.progress = {
+      .bytes_done = 1,
+      .bytes_total = 2,
+      .bytes_sent = 3,
+      .bytes_again = 4,
+      .milliseconds = 5,
+      .phase = "transfer",
+      .bytes_direct = 6,
+      .bytes_relay = 7,
+      .bytes_peer = 8,
+      .bytes_not_sent = 9,
+      .stages = {.download = 10, .transfer = 11, .upload = 12, .job = 13, .activation = 14}};
   ExpectComesBack({kAt, report}, "source-report",
                   R"({"error":{"code":15,"message":"they differ","name":"bad-bytes"},)"
-                  R"("progress":{"bytes_again":4,"bytes_done":1,"bytes_sent":3,"bytes_total":2,)"
-                  R"("milliseconds":5,"phase":"transfer"},"promotion":"p-1","revision":3,)"
+                  R"("progress":{"bytes_again":4,"bytes_direct":6,"bytes_done":1,)"
+                  R"("bytes_not_sent":9,"bytes_peer":8,"bytes_relay":7,"bytes_sent":3,)"
+                  R"("bytes_total":2,"milliseconds":5,"phase":"transfer","stages":)"
+                  R"({"activation":14,"download":10,"job":13,"transfer":11,"upload":12}},)"
+                  R"("promotion":"p-1","revision":3,)"
                   R"("state":"SOURCE_STATE_FAILED","statement":"e3N9","warnings":["w"]})");
 }
 
@@ -65,10 +74,28 @@ TEST(LedgerRecordTest, TargetReportHasItsGoldenBytes) {
   ExpectComesBack(
       {kAt, report}, "target-report",
       R"({"droplet_guid":"g","error":{"code":0,"message":"","name":""},"path":"direct",)"
-      R"("previous_droplet_guid":"h","progress":{"bytes_again":0,"bytes_done":0,"bytes_sent":0,)"
-      R"("bytes_total":0,"milliseconds":0,"phase":""},"promotion":"p-1","receipt":"e3J9",)"
+      R"("previous_droplet_guid":"h","progress":{"bytes_again":0,"bytes_direct":0,)"
+      R"("bytes_done":0,"bytes_not_sent":0,"bytes_peer":0,"bytes_relay":0,"bytes_sent":0,)"
+      R"("bytes_total":0,"milliseconds":0,"phase":"","stages":)"
+      R"({"activation":0,"download":0,"job":0,"transfer":0,"upload":0}},)"
+      R"("promotion":"p-1","receipt":"e3J9",)"
       R"("reported_sha256":"aa","revision":7,"seal_offer":"e299","state":"TARGET_STATE_VERIFIED",)"
       R"("target_index":1,"waiting_for":"WAITING_FOR_ROOM","warnings":[]})");
+}
+
+TEST(LedgerRecordTest, ReportsOfBeforeCostsWereToldAreReadStill) {
+  const std::string body =
+      R"({"error":{"code":0,"message":"","name":""},)"
+      R"("progress":{"bytes_again":4,"bytes_done":1,"bytes_sent":3,"bytes_total":2,)"
+      R"("milliseconds":5,"phase":"transfer"},"promotion":"p-1","revision":3,)"
+      R"("state":"SOURCE_STATE_SENT","statement":"","warnings":[]})";
+  const auto read =
+      EventOf(ChainEntry({}, absl::ToUnixMillis(kAt), "source-report", body), NobodysName);
+  ASSERT_THAT(read, IsOk());
+  const TransferProgress progress = std::get<SourceReported>(read->event.what).progress;
+  EXPECT_EQ(progress.bytes_sent, 3u);
+  EXPECT_EQ(progress.bytes_direct, 0u);
+  EXPECT_EQ(progress.stages, StageTimes());
 }
 
 TEST(LedgerRecordTest, RoutesHaveTheirGoldenBytes) {

@@ -27,6 +27,17 @@ void SetProgress(v1::Progress* message, const TransferProgress& progress) {
   message->set_bytes_again(progress.bytes_again);
   message->set_milliseconds(progress.milliseconds);
   message->set_phase(progress.phase);
+  message->set_bytes_direct(progress.bytes_direct);
+  message->set_bytes_relay(progress.bytes_relay);
+  message->set_bytes_peer(progress.bytes_peer);
+  message->set_bytes_not_sent(progress.bytes_not_sent);
+  if (progress.stages == StageTimes()) return;
+  v1::StageTimes* stages = message->mutable_stages();
+  stages->set_download_milliseconds(progress.stages.download);
+  stages->set_transfer_milliseconds(progress.stages.transfer);
+  stages->set_upload_milliseconds(progress.stages.upload);
+  stages->set_job_milliseconds(progress.stages.job);
+  stages->set_activation_milliseconds(progress.stages.activation);
 }
 
 // The route between source and target as one of the two sees it.
@@ -120,6 +131,7 @@ v1::PromotionDetail DetailOf(const Promotion& promotion) {
   detail.set_activate(promotion.terms.activate);
   detail.set_source_state(promotion.source.state);
   detail.set_event_sequence(promotion.events);
+  SetProgress(detail.mutable_source_progress(), promotion.source.progress);
   for (size_t i = 0; i < promotion.targets.size(); ++i) {
     const TargetJob& job = promotion.targets[i];
     auto* target = detail.add_targets();

@@ -108,13 +108,18 @@ Status CheckPromotion(const trust::Order& order, const IntakeContext& context) {
   const auto same = [](const trust::OrderTarget& target, const PromotionTerms::Target& term) {
     return target.reference.text() == term.reference;
   };
-  if (!std::equal(order.targets.begin(), order.targets.end(), promotion->terms.targets.begin(),
-                  promotion->terms.targets.end(), same)) {
-    return NamedError(
-        StatusCode::kInvalidArgument, "targets-differ",
-        absl::StrCat("the order's targets are not those of promotion ", promotion->id));
-  }
-  return absl::OkStatus();
+  const auto& terms = promotion->terms.targets;
+  const bool all =
+      std::equal(order.targets.begin(), order.targets.end(), terms.begin(), terms.end(), same);
+  const auto among = [&](const trust::OrderTarget& target) {
+    return std::any_of(terms.begin(), terms.end(),
+                       [&](const auto& term) { return same(target, term); });
+  };
+  const bool some = order.action == trust::Action::kRollback &&
+                    std::all_of(order.targets.begin(), order.targets.end(), among);
+  if (all || some) return absl::OkStatus();
+  return NamedError(StatusCode::kInvalidArgument, "targets-differ",
+                    absl::StrCat("the order's targets are not those of promotion ", promotion->id));
 }
 
 }  // namespace

@@ -168,6 +168,24 @@ TEST_F(OrderIntakeTest, StepOrderWithOtherTargetsIsRefused) {
   EXPECT_THAT(Take(), HasErrorName("targets-differ"));
 }
 
+TEST_F(OrderIntakeTest, RollbackOrderMayNameSomeOfTheTargetsAndNoOtherStepMay) {
+  order_.targets.push_back(order_.targets[0]);
+  order_.targets[1].reference.app = "second";
+  Recorded();
+  order_.targets[1].counter = 0;
+  const std::vector<trust::OrderTarget> both = order_.targets;
+  order_.targets = {both[1]};
+  EXPECT_THAT(Take(), HasErrorName("targets-differ"));
+  order_.action = trust::Action::kRollback;
+  order_.targets[0].counter = 2;
+  const auto taken = Take();
+  ASSERT_THAT(taken, IsOk());
+  EXPECT_THAT(std::get<StepOrdered>(taken->event.what).targets,
+              ::testing::ElementsAre(both[1].reference.text()));
+  order_.targets[0].reference.app = "third";
+  EXPECT_THAT(Take(), HasErrorName("targets-differ"));
+}
+
 TEST_F(OrderIntakeTest, SignerIsNamedByTheDocumentOrByKeyId) {
   EXPECT_EQ(SignerOf(trust_.Signed(order_), trust_.document()), "alice");
   trust::TestTrust others({"dev"});

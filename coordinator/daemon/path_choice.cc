@@ -31,7 +31,7 @@ std::optional<Event> ChoosePaths(const Promotion& promotion, const AgentRegistry
   RoutesChosen chosen;
   std::vector<ChosenRoute> peers;
   for (uint32_t index = 0; index < promotion.targets.size(); ++index) {
-    if (promotion.targets[index].state != v1::TARGET_STATE_ACCEPTED) continue;
+    if (!NeedsRoute(promotion, index)) continue;
     const std::string& foundation = promotion.terms.targets[index].foundation;
     const AgentSession* target = agents.Find(foundation);
     if (target == nullptr) return std::nullopt;

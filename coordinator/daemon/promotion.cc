@@ -43,6 +43,7 @@ bool HasFailed(const Promotion& promotion) {
 
 PromotionState UndoneState(const Promotion& promotion) {
   for (const TargetJob& job : promotion.targets) {
+    if (!UndoConcerns(promotion, job)) continue;
     if (!IsEnd(job.state) || job.asked_again) return v1::PROMOTION_STATE_UNDOING;
   }
   if (AnyTarget(promotion, [](TargetState state) { return state == v1::TARGET_STATE_STUCK; })) {
@@ -50,7 +51,8 @@ PromotionState UndoneState(const Promotion& promotion) {
   }
   switch (*promotion.undo) {
     case UndoKind::kRollback:
-      return v1::PROMOTION_STATE_ROLLED_BACK;
+      return AllTargets(promotion, IsEnd) ? v1::PROMOTION_STATE_ROLLED_BACK
+                                          : v1::PROMOTION_STATE_DONE;
     case UndoKind::kCancel:
       return v1::PROMOTION_STATE_CANCELLED;
     case UndoKind::kFailure:
@@ -91,13 +93,25 @@ void Settle(Promotion& promotion) {
   promotion.state = ForwardState(promotion);
 }
 
+// The rollback order that names this target alone was refused there: what others have done by
+// earlier rollback orders stays done.
+void TakeBackRollback(Promotion& promotion, TargetJob& job) {
+  job.rolling_back = false;
+  const bool others = std::any_of(promotion.targets.begin(), promotion.targets.end(),
+                                  [](const TargetJob& other) { return other.rolling_back; });
+  if (others) return;
+  promotion.undo.reset();
+  promotion.undo_step.reset();
+}
+
 // A step order was refused by an agent's own judgement. With one target it is as if it had not
 // come; with several it may already have had effect elsewhere, so that nothing can be taken back.
 void TakeBackStep(Promotion& promotion, TargetJob& job) {
   const bool alone = promotion.targets.size() == 1;
-  if (promotion.undo == UndoKind::kRollback && !alone) {
+  if (promotion.undo == UndoKind::kRollback) {
+    if (promotion.undo_step->targets == 1) return TakeBackRollback(promotion, job);
     job.state = v1::TARGET_STATE_STUCK;
-  } else if (promotion.undo == UndoKind::kRollback || promotion.undo == UndoKind::kCancel) {
+  } else if (promotion.undo == UndoKind::kCancel) {
     promotion.undo.reset();
     promotion.undo_step.reset();
   } else if (!promotion.undo && promotion.activate_step && job.state == v1::TARGET_STATE_UPLOADED) {
@@ -108,6 +122,10 @@ void TakeBackStep(Promotion& promotion, TargetJob& job) {
     promotion.activate_step.reset();
     promotion.activation_released = false;
   }
+}
+
+bool Names(const StepOrdered& step, const std::string& target) {
+  return std::find(step.targets.begin(), step.targets.end(), target) != step.targets.end();
 }
 
 template <typename Field>
@@ -217,8 +235,7 @@ struct Machine {
           std::any_of(event.routes.begin(), event.routes.end(), [index](const ChosenRoute& route) {
             return route.target_index == index && route.path != ChosenRoute::Path::kPeer;
           });
-      const bool needed = before.targets[index].state == v1::TARGET_STATE_ACCEPTED;
-      if (routed != needed) {
+      if (routed != NeedsRoute(before, index)) {
         return NamedError(StatusCode::kInvalidArgument, "no-such-target",
                           "routes are for exactly the targets that need the bytes");
       }
@@ -238,7 +255,7 @@ struct Machine {
   StatusOr<Promotion> operator()(const StepOrdered& event) const {
     SLUICE_RETURN_IF_ERROR(CheckStep(event.action));
     Promotion after = before;
-    const Step step{event.order_sha256, event.envelope};
+    const Step step{event.order_sha256, event.envelope, event.targets.size()};
     after.step_orders.push_back(event.order_sha256);
     switch (event.action) {
       case StepAction::kActivate:
@@ -252,7 +269,10 @@ struct Machine {
       case StepAction::kRollback:
         after.undo = UndoKind::kRollback;
         after.undo_step = step;
-        for (TargetJob& job : after.targets) {
+        for (size_t index = 0; index < after.targets.size(); ++index) {
+          if (!Names(event, before.terms.targets[index].reference)) continue;
+          TargetJob& job = after.targets[index];
+          job.rolling_back = true;
           job.asked_again = job.state == v1::TARGET_STATE_STUCK;
           job.error = absl::OkStatus();
         }
@@ -286,7 +306,7 @@ struct Machine {
     const TargetJob& job = before.targets[report.target_index];
     const TargetGates gates{.routes_chosen = !before.routes.empty(),
                             .activation_released = before.activation_released,
-                            .undoing = before.undo.has_value()};
+                            .undoing = UndoConcerns(before, job)};
     if (!MayTargetGo(job.state, report.state, gates)) {
       return OutOfOrder(before.terms.targets[report.target_index].reference,
                         v1::TargetState_Name(job.state), v1::TargetState_Name(report.state));
@@ -349,9 +369,29 @@ StatusOr<Promotion> Apply(const Promotion& promotion, const Event& event) {
   return std::visit(Machine{promotion, event.at}, event.what);
 }
 
+uint32_t CarrierOf(const PromotionTerms& terms, uint32_t target_index) {
+  const std::string& foundation = terms.targets[target_index].foundation;
+  uint32_t first = 0;
+  while (terms.targets[first].foundation != foundation) ++first;
+  return first;
+}
+
+bool NeedsRoute(const Promotion& promotion, uint32_t target_index) {
+  return promotion.targets[target_index].state == v1::TARGET_STATE_ACCEPTED &&
+         CarrierOf(promotion.terms, target_index) == target_index;
+}
+
 bool NeedsRoutes(const Promotion& promotion) {
-  return promotion.state == v1::PROMOTION_STATE_TRANSFERRING && promotion.routes.empty() &&
-         AnyTarget(promotion, [](TargetState state) { return state == v1::TARGET_STATE_ACCEPTED; });
+  if (promotion.state != v1::PROMOTION_STATE_TRANSFERRING || !promotion.routes.empty())
+    return false;
+  for (uint32_t index = 0; index < promotion.targets.size(); ++index) {
+    if (NeedsRoute(promotion, index)) return true;
+  }
+  return false;
+}
+
+bool UndoConcerns(const Promotion& promotion, const TargetJob& job) {
+  return promotion.undo && (*promotion.undo != UndoKind::kRollback || job.rolling_back);
 }
 
 bool Ended(const Promotion& promotion) { return IsEnd(promotion.state); }

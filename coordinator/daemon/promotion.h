@@ -23,7 +23,9 @@
 //   RoutesChosen, NoPathFound   NeedsRoutes()                       TRANSFERRING; Undo by failure
 //   StepOrdered activate        not ended, not activating by itself barrier may open
 //     cancel                    not ended, no Undo yet              Undo by cancel
-//     rollback                  DONE, STUCK                         Undo by rollback
+//     rollback                  DONE, STUCK                         Undo by rollback, of the
+//     targets
+//                                                                   that the order names
 //
 // The promotion's state follows from its jobs (predecessors are all states above it in a column):
 //
@@ -31,10 +33,15 @@
 //   TRANSFERRING  all accepted, not all uploaded
 //   WAITING       all uploaded, and an activate order is still to come
 //   ACTIVATING    the barrier has opened: activation may begin everywhere
-//   DONE          all verified                      (leaves only by a rollback order)
-//   UNDOING       Undo is set and a target has not ended
+//   DONE          all verified, but for those that rollback orders have named, which ended
+//                 (leaves only by a rollback order)
+//   UNDOING       Undo is set and a target that it concerns has not ended
 //   FAILED        Undo by failure, all ended        CANCELLED    Undo by cancel, all ended
 //   ROLLED_BACK   Undo by rollback, all ended       STUCK        Undo, all ended, one needs hands
+//
+// Of several targets in one foundation only the first, their carrier, gets the droplet from the
+// source. The others are told to transfer once that one is uploaded: their agent then finds the
+// droplet in its own foundation and has it copied there.
 //
 // The source never holds up an end: it changes nothing in its foundation. What is still open there
 // is closed by its wish (wish.h) whenever its agent is connected.
@@ -92,6 +99,19 @@ struct ChosenRoute {
   bool operator==(const ChosenRoute&) const = default;
 };
 
+// The target by which the droplet comes into the foundation of that target: the first one there.
+uint32_t CarrierOf(const PromotionTerms& terms, uint32_t target_index);
+
+// In milliseconds, as control.proto's StageTimes.
+struct StageTimes {
+  uint64_t download = 0;
+  uint64_t transfer = 0;
+  uint64_t upload = 0;
+  uint64_t job = 0;
+  uint64_t activation = 0;
+  bool operator==(const StageTimes&) const = default;
+};
+
 struct TransferProgress {
   uint64_t bytes_done = 0;
   uint64_t bytes_total = 0;
@@ -99,6 +119,12 @@ struct TransferProgress {
   uint64_t bytes_again = 0;
   uint64_t milliseconds = 0;
   std::string phase;
+  // bytes_sent by the path they took, and what had not to be sent.
+  uint64_t bytes_direct = 0;
+  uint64_t bytes_relay = 0;
+  uint64_t bytes_peer = 0;
+  uint64_t bytes_not_sent = 0;
+  StageTimes stages;
   bool operator==(const TransferProgress&) const = default;
 };
 
@@ -137,7 +163,7 @@ struct TargetReported {
 };
 
 struct RoutesChosen {
-  std::vector<ChosenRoute> routes;  // one at least for each target that needs the bytes
+  std::vector<ChosenRoute> routes;  // one at least for each carrier that needs the bytes
 };
 
 struct NoPathFound {
@@ -148,6 +174,7 @@ enum class StepAction { kActivate, kCancel, kRollback };
 
 struct StepOrdered {
   StepAction action = StepAction::kActivate;
+  std::vector<std::string> targets;  // app references of the promotion's; a rollback's may be some
   std::string order_sha256;
   std::string envelope;
   std::string operator_name;
@@ -183,13 +210,15 @@ struct TargetJob {
   std::string path;
   TransferProgress progress;
   std::vector<std::string> warnings;
-  bool asked_again = false;  // stuck, and a rollback order has asked for another attempt
+  bool rolling_back = false;  // a rollback order has named it
+  bool asked_again = false;   // stuck, and a rollback order has asked for another attempt
   bool operator==(const TargetJob&) const = default;
 };
 
 struct Step {
   std::string order_sha256;
   std::string envelope;
+  size_t targets = 0;  // how many it names
   bool operator==(const Step&) const = default;
 };
 
@@ -226,6 +255,13 @@ StatusOr<Promotion> Apply(const Promotion& promotion, const Event& event);
 
 // All have accepted and somebody needs the bytes, but how they get there is not chosen yet.
 bool NeedsRoutes(const Promotion& promotion);
+
+// It has accepted, needs the bytes, and is to get them from the source.
+bool NeedsRoute(const Promotion& promotion, uint32_t target_index);
+
+// The promotion is being undone, and so is this target of it: a rollback may leave some as they
+// are.
+bool UndoConcerns(const Promotion& promotion, const TargetJob& job);
 
 // DONE, FAILED, CANCELLED, ROLLED_BACK or STUCK.
 bool Ended(const Promotion& promotion);

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/base/status.h"
 #include "coordinator/daemon/promotion.h"
@@ -64,11 +65,16 @@ inline RoutesChosen AllRoutes(size_t targets = 1) {
   return chosen;
 }
 
-inline StepOrdered Ordered(StepAction action) {
+inline StepOrdered Ordered(StepAction action, size_t targets = 1) {
+  std::vector<std::string> references;
+  for (const auto& target : TestOrder(targets).terms.targets) {
+    references.push_back(target.reference);
+  }
   const std::string name = action == StepAction::kActivate ? "activate"
                            : action == StepAction::kCancel ? "cancel"
                                                            : "rollback";
   return {.action = action,
+          .targets = std::move(references),
           .order_sha256 = "sha of " + name,
           .envelope = "{" + name + "}",
           .operator_name = "alice"};

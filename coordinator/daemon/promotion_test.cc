@@ -397,9 +397,88 @@ TEST_F(PromotionTest, ARollbackThatTheTargetRefusesLeavesThePromotionDone) {
   EXPECT_EQ(Reason(promotion_), "waiting for the undo at prod-0");
 }
 
+StepOrdered RollbackOf(uint32_t index, const std::string& name) {
+  StepOrdered order = Ordered(StepAction::kRollback);
+  order.targets = {TestOrder(3).terms.targets[index].reference};
+  order.order_sha256 = "sha of " + name;
+  order.envelope = "{" + name + "}";
+  return order;
+}
+
+TEST_F(PromotionTest, ARollbackOfOneOfThreeTargetsLeavesTheOthersDoneAndTheyMayFollow) {
+  UntilDone(3);
+  Do(RollbackOf(1, "first"));
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_UNDOING);
+  EXPECT_EQ(Reason(promotion_), "waiting for the undo at prod-1");
+  EXPECT_EQ(TargetStep(0), v1::JOB_STEP_UNSPECIFIED);
+  ASSERT_EQ(TargetStep(1), v1::JOB_STEP_UNDO);
+  EXPECT_EQ(WishOf(v1::JOB_ROLE_TARGET, 1)->step_order, "{first}");
+  // Whoever is not named may not go back.
+  EXPECT_THAT(Try(TargetSays(0, ++revision_, v1::TARGET_STATE_FAILED)),
+              HasErrorName("report-out-of-order"));
+  TargetAt(1, v1::TARGET_STATE_ROLLED_BACK);
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_DONE);
+  EXPECT_EQ(Reason(promotion_), "rolled back by order at prod-1");
+  EXPECT_THAT(Wishes(promotion_), IsEmpty());
+  Do(RollbackOf(2, "second"));
+  EXPECT_EQ(TargetStep(1), v1::JOB_STEP_UNSPECIFIED);
+  EXPECT_EQ(WishOf(v1::JOB_ROLE_TARGET, 2)->step_order, "{second}");
+  TargetAt(2, v1::TARGET_STATE_ROLLED_BACK);
+  Do(RollbackOf(0, "third"));
+  TargetAt(0, v1::TARGET_STATE_ROLLED_BACK);
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_ROLLED_BACK);
+}
+
+TEST_F(PromotionTest, ARollbackOfOneTargetThatIsRefusedTakesNothingBackOfTheOneBefore) {
+  UntilDone(2);
+  Do(RollbackOf(0, "first"));
+  TargetAt(0, v1::TARGET_STATE_ROLLED_BACK);
+  Do(RollbackOf(1, "second"));
+  TargetAt(1, v1::TARGET_STATE_VERIFIED, Unavailable());
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_DONE);
+  EXPECT_THAT(Reason(promotion_), HasSubstr("link-cut"));
+  EXPECT_THAT(Wishes(promotion_), IsEmpty());
+  Do(RollbackOf(1, "third"));
+  EXPECT_EQ(TargetStep(1), v1::JOB_STEP_UNDO);
+}
+
+TEST_F(PromotionTest, OfTwoTargetsInOneFoundationTheSecondFollowsTheFirstWithoutARoute) {
+  OrderRecorded order = TestOrder(3);
+  order.terms.targets[2] = {"prod-0", "prod-0:acme/other/checkout"};
+  Do(order);
+  Source(v1::SOURCE_STATE_ACCEPTED);
+  for (uint32_t i = 0; i < 3; ++i) TargetAt(i, v1::TARGET_STATE_ACCEPTED);
+  ASSERT_TRUE(NeedsRoutes(promotion_));
+  EXPECT_THAT(Try(AllRoutes(3)), HasErrorName("no-such-target"));
+  Do(AllRoutes(2));
+  EXPECT_FALSE(NeedsRoutes(promotion_));
+  EXPECT_EQ(TargetStep(0), v1::JOB_STEP_TRANSFER);
+  EXPECT_EQ(TargetStep(2), v1::JOB_STEP_ACCEPT);
+  EXPECT_EQ(Reason(promotion_), "waiting for the upload at prod-0, prod-1");
+  TargetAt(0, v1::TARGET_STATE_UPLOADED);
+  ASSERT_EQ(TargetStep(2), v1::JOB_STEP_TRANSFER);
+  EXPECT_THAT(WishOf(v1::JOB_ROLE_TARGET, 2)->routes, IsEmpty());
+  EXPECT_EQ(WishOf(v1::JOB_ROLE_TARGET, 2)->statement, "{statement}");
+  TargetAt(1, v1::TARGET_STATE_UPLOADED);
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_TRANSFERRING);
+  TargetAt(2, v1::TARGET_STATE_UPLOADED);
+  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_ACTIVATING);
+}
+
+TEST_F(PromotionTest, WhenTheFirstTargetOfAFoundationHadNothingToDoTheSecondNeedsNoRoute) {
+  OrderRecorded order = TestOrder(2);
+  order.terms.targets[1] = {"prod-0", "prod-0:acme/other/checkout"};
+  Do(order);
+  Source(v1::SOURCE_STATE_ACCEPTED);
+  TargetAt(0, v1::TARGET_STATE_VERIFIED);  // it runs the droplet
+  TargetAt(1, v1::TARGET_STATE_ACCEPTED);
+  EXPECT_FALSE(NeedsRoutes(promotion_));
+  EXPECT_EQ(TargetStep(1), v1::JOB_STEP_TRANSFER);
+}
+
 TEST_F(PromotionTest, ARollbackRefusedAtOneOfTwoTargetsNeedsHands) {
   UntilDone(2);
-  Do(Ordered(StepAction::kRollback));
+  Do(Ordered(StepAction::kRollback, 2));
   TargetAt(0, v1::TARGET_STATE_VERIFIED, Unavailable());
   TargetAt(1, v1::TARGET_STATE_ROLLED_BACK);
   EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_STUCK);

@@ -63,6 +63,7 @@ std::optional<Wish> TargetWish(const Promotion& promotion, uint32_t index) {
   wish.role = v1::JOB_ROLE_TARGET;
   wish.target_index = index;
   if (promotion.undo) {
+    if (!UndoConcerns(promotion, job)) return std::nullopt;
     wish.step = promotion.undo == UndoKind::kCancel ? v1::JOB_STEP_CANCEL : v1::JOB_STEP_UNDO;
     wish.step_order = StepOrder(promotion.undo_step);
     return wish;
@@ -75,17 +76,22 @@ std::optional<Wish> TargetWish(const Promotion& promotion, uint32_t index) {
     return wish;
   }
   if (HasUploaded(job.state)) return std::nullopt;
-  if (!HasRoute(promotion, index)) {
-    wish.step = v1::JOB_STEP_ACCEPT;
-    wish.statement.clear();  // so that its coming does not look like another wish
+  if (HasRoute(promotion, index)) {
+    wish.step = v1::JOB_STEP_TRANSFER;
+    // Its own, and those to its fellows.
+    for (const ChosenRoute& route : promotion.routes) {
+      const bool own = route.target_index == index;
+      if (own || route.path == ChosenRoute::Path::kPeer) wish.routes.push_back(route);
+    }
     return wish;
   }
-  wish.step = v1::JOB_STEP_TRANSFER;
-  // Its own, and those to its fellows.
-  for (const ChosenRoute& route : promotion.routes) {
-    const bool own = route.target_index == index;
-    if (own || route.path == ChosenRoute::Path::kPeer) wish.routes.push_back(route);
+  const uint32_t carrier = CarrierOf(promotion.terms, index);
+  if (carrier != index && HasUploaded(promotion.targets[carrier].state)) {
+    wish.step = v1::JOB_STEP_TRANSFER;
+    return wish;
   }
+  wish.step = v1::JOB_STEP_ACCEPT;
+  wish.statement.clear();  // so that its coming does not look like another wish
   return wish;
 }
 

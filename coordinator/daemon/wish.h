@@ -34,9 +34,9 @@ struct Wish {
 //   source   ACCEPT until routes are chosen; TRANSFER until SENT or the promotion has ended;
 //            CANCEL when undoing or undone, or when it sends and all targets are uploaded, until
 //            the source's job has ended
-//   target   ACCEPT; TRANSFER if it has a route, until UPLOADED; nothing while the barrier is shut;
-//            ACTIVATE once released, until VERIFIED; UNDO (failure, rollback) or CANCEL, until an
-//            end
+//   target   ACCEPT; TRANSFER if it has a route, or without one once its foundation's carrier is
+//            uploaded, until UPLOADED; nothing while the barrier is shut; ACTIVATE once released,
+//            until VERIFIED; UNDO (failure, a rollback that names it) or CANCEL, until an end
 std::vector<Wish> Wishes(const Promotion& promotion);
 
 }  // namespace sluice::coordinator

@@ -1,5 +1,6 @@
 #include "tests/foundation/request_log.h"
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 namespace sluice::box {
@@ -35,7 +36,9 @@ void RequestLog::Record(const std::string& method, const std::string& path, int 
     ++mutating_;
   }
   ++by_path_[method + " " + WithoutGuids(path)];
-  latest_.push_back({method, path, status});
+  const auto at = std::chrono::steady_clock::now().time_since_epoch();
+  latest_.push_back(
+      {method, path, status, std::chrono::duration_cast<std::chrono::microseconds>(at).count()});
   if (latest_.size() > kKeptMax) latest_.pop_front();
 }
 
@@ -50,7 +53,10 @@ nlohmann::json RequestLog::Report() const {
   std::lock_guard lock(mutex_);
   nlohmann::json latest = nlohmann::json::array();
   for (const Entry& entry : latest_) {
-    latest.push_back({{"method", entry.method}, {"path", entry.path}, {"status", entry.status}});
+    latest.push_back({{"method", entry.method},
+                      {"path", entry.path},
+                      {"status", entry.status},
+                      {"at_microseconds", entry.at_microseconds}});
   }
   return {{"mutating", mutating_},
           {"reading", reading_},

@@ -1,6 +1,7 @@
 // Counts the requests that reached the API, so that a test can say "nothing was changed".
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -15,7 +16,9 @@ class RequestLog {
 
   void Record(const std::string& method, const std::string& path, int status);
   void Clear();
-  // {"mutating":n,"reading":n,"by_path":{"GET /v3/apps":n},"latest":[{method,path,status}]}.
+  // {"mutating":n,"reading":n,"by_path":{"GET /v3/apps":n},
+  // "latest":[{method,path,status,at_microseconds}]}, the latter by the machine's monotonic clock:
+  // what happened first at which of several boxes can be told.
   // Guids in by_path are written ":guid". Token requests are counted apart, as "token".
   nlohmann::json Report() const;
 
@@ -24,6 +27,7 @@ class RequestLog {
     std::string method;
     std::string path;
     int status;
+    int64_t at_microseconds;
   };
   mutable std::mutex mutex_;
   int mutating_ = 0;

@@ -111,7 +111,7 @@ std::string GroupHelp(const GroupDescription& group) {
 std::string UsageLine(const CommandDescription& command) {
   std::string out = absl::StrCat("sluice ", ToAbsl(command.name));
   for (const PositionalDescription& positional : command.positionals) {
-    const std::string name(positional.name);
+    const std::string name = absl::StrCat(ToAbsl(positional.name), positional.repeats ? "..." : "");
     absl::StrAppend(&out, " ", positional.optional ? absl::StrCat("[", name, "]") : name);
   }
   for (const FlagDescription& flag : command.flags) {
@@ -126,7 +126,7 @@ std::string HelpText() {
     rows.emplace_back(command.name, command.purpose);
   }
   return absl::StrCat(
-      "sluice promotes a Cloud Foundry droplet, byte for byte, from one foundation to another.\n\n"
+      "sluice promotes a Cloud Foundry droplet, byte for byte, from one foundation to others.\n\n"
       "Usage: sluice COMMAND [flags]\n",
       Section("Commands", rows), Section("Flags of every command", FlagRows(GlobalFlags())),
       "\nExit codes: 0 done, 1 refused, failed or undone, 2 bad input, 3 not allowed, 4 not "

@@ -41,8 +41,11 @@ std::string Upload(const TargetPlan& target) {
   if (target.already == "running") return "nothing: it runs this droplet";
   if (target.already == "current") return "nothing: this droplet is its current one";
   if (target.already == "stored") return "nothing: it has this droplet";
-  if (target.upload == "copy")
-    return "nothing: another app there has this droplet, which is copied";
+  if (target.upload == "copy") {
+    return target.upload_why.empty()
+               ? "nothing: another app there has this droplet, which is copied"
+               : absl::StrCat("nothing: it is copied there, ", target.upload_why);
+  }
   if (target.upload_why.empty()) return target.upload;
   return absl::StrCat(target.upload, " (", target.upload_why, ")");
 }

@@ -94,6 +94,14 @@ std::string Bar(const TargetProgress& target) {
                       std::string(static_cast<size_t>(kBarColumns - full), '.'), "]");
 }
 
+// For what is shown first: bytes that are still to come before an activation, and that before what
+// has ended.
+uint64_t LeftToDo(const TargetProgress& target) {
+  if (target.ended) return 0;
+  if (target.uploaded) return 1;
+  return 2 + target.bytes_total - std::min(target.bytes_done, target.bytes_total);
+}
+
 }  // namespace
 
 void ProgressTracker::Update(const v1::PromotionDetail& detail, absl::Duration now) {
@@ -150,18 +158,30 @@ std::optional<absl::Duration> TimeLeft(const TargetProgress& target) {
                        target.bytes_per_second);
 }
 
-std::string RenderBars(const std::vector<TargetProgress>& targets, int width, bool color) {
+std::string RenderBars(const std::vector<TargetProgress>& targets, int width, size_t rows,
+                       bool color) {
+  std::vector<const TargetProgress*> shown;
+  for (const TargetProgress& target : targets) shown.push_back(&target);
+  std::string rest;
+  if (shown.size() > rows && rows > 0) {
+    std::stable_sort(shown.begin(), shown.end(), [](const auto* one, const auto* other) {
+      return LeftToDo(*one) > LeftToDo(*other);
+    });
+    shown.resize(rows - 1);
+    rest = Cut(absl::StrCat("... and ", targets.size() - shown.size(), " more"), width);
+    rest += "\n";
+  }
   std::string out;
-  for (const TargetProgress& target : targets) {
-    std::string line =
-        Cut(absl::StrCat(Printable(target.target), " ", Bar(target), " ", Details(target)), width);
-    if (color && target.ended) {
-      const bool good = target.state == "verified";
+  for (const TargetProgress* target : shown) {
+    std::string line = Cut(
+        absl::StrCat(Printable(target->target), " ", Bar(*target), " ", Details(*target)), width);
+    if (color && target->ended) {
+      const bool good = target->state == "verified";
       line = absl::StrCat(good ? "\x1b[32m" : "\x1b[31m", line, "\x1b[0m");
     }
     absl::StrAppend(&out, line, "\n");
   }
-  return out;
+  return absl::StrCat(out, rest);
 }
 
 std::string RenderProgressLine(const TargetProgress& target, absl::Time now) {

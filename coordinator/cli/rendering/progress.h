@@ -57,8 +57,10 @@ class ProgressTracker {
 // How long the rest takes at this rate; nothing when that is not known.
 std::optional<absl::Duration> TimeLeft(const TargetProgress& target);
 
-// One line per target, none longer than `width` columns.
-std::string RenderBars(const std::vector<TargetProgress>& targets, int width, bool color);
+// One line per target, none longer than `width` columns. Of more targets than `rows` those are
+// shown that have most to do still, and the last line says how many are not.
+std::string RenderBars(const std::vector<TargetProgress>& targets, int width, size_t rows,
+                       bool color);
 
 // For logs: "2026-01-01T00:00:10Z prod:acme/payments/checkout transferring 45% ..." and a new line.
 std::string RenderProgressLine(const TargetProgress& target, absl::Time now);

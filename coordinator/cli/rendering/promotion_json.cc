@@ -4,6 +4,7 @@
 
 #include "common/base/encoding.h"
 #include "common/base/status.h"
+#include "coordinator/cli/rendering/cost.h"
 #include "coordinator/cli/rendering/text.h"
 #include "sluice/v1/control.pb.h"
 
@@ -33,8 +34,7 @@ json EnvelopeJson(const std::string& envelope) {
   return value.is_discarded() ? json(nullptr) : value;
 }
 
-json TargetJson(const v1::TargetDetail& target) {
-  const v1::Progress& progress = target.progress();
+json TargetJson(const v1::TargetDetail& target, const v1::Progress& source) {
   return {
       {"target", target.target()},
       {"state", StateName(target.state())},
@@ -44,12 +44,7 @@ json TargetJson(const v1::TargetDetail& target) {
       {"reported_sha256", OrNull(target.reported_sha256())},
       {"previous_droplet_guid", OrNull(target.previous_droplet_guid())},
       {"path", OrNull(target.path())},
-      {"transfer",
-       {{"bytes_done", progress.bytes_done()},
-        {"bytes_total", progress.bytes_total()},
-        {"bytes_sent", progress.bytes_sent()},
-        {"bytes_again", progress.bytes_again()},
-        {"milliseconds", progress.milliseconds()}}},
+      {"transfer", CostJson(source, target.progress())},
       {"receipt", EnvelopeJson(target.receipt())},
       {"warnings", std::vector<std::string>(target.warnings().begin(), target.warnings().end())}};
 }
@@ -83,8 +78,9 @@ json PromotionJson(const v1::PromotionDetail& detail, bool with_entries) {
   out["activate"] = detail.activate();
   out["source_state"] = StateName(detail.source_state());
   out["targets"] = json::array();
-  for (const v1::TargetDetail& target : detail.targets())
-    out["targets"].push_back(TargetJson(target));
+  for (const v1::TargetDetail& target : detail.targets()) {
+    out["targets"].push_back(TargetJson(target, detail.source_progress()));
+  }
   if (!with_entries) return out;
   out["entries_left_out"] = detail.entries_left_out();
   out["entries"] = json::array();

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "common/base/status.h"
 #include "common/trust/order.h"
+#include "coordinator/cli/rendering/cost.h"
 #include "coordinator/cli/rendering/table.h"
 #include "coordinator/cli/rendering/text.h"
 #include "sluice/v1/control.pb.h"
@@ -18,33 +19,9 @@
 namespace sluice::cli {
 namespace {
 
-constexpr double kMillisecondsPerSecond = 1000;
 constexpr size_t kShortDigestDigits = 12;
 
 std::string ShortDigest(const std::string& sha256) { return sha256.substr(0, kShortDigestDigits); }
-
-// "64.0 MiB in 6.1s (10.5 MiB/s), 0.4% overhead, 0 B again"
-std::string Cost(const v1::TargetDetail& target) {
-  const v1::Progress& progress = target.progress();
-  if (target.path() == "stored") return "0 B: the droplet was there";
-  if (target.path() == "copied") return "0 B: another app there had the droplet";
-  if (progress.bytes_done() == 0 || progress.bytes_sent() == 0) {
-    return progress.bytes_done() == 0 ? "0 B" : FormatBytes(progress.bytes_done());
-  }
-  const auto done = static_cast<double>(progress.bytes_done());
-  const uint64_t payload = progress.bytes_done() + progress.bytes_again();
-  const double overhead = progress.bytes_sent() > payload
-                              ? 100 * static_cast<double>(progress.bytes_sent() - payload) / done
-                              : 0;
-  std::string out = FormatBytes(progress.bytes_done());
-  if (progress.milliseconds() > 0) {
-    const double seconds = static_cast<double>(progress.milliseconds()) / kMillisecondsPerSecond;
-    absl::StrAppend(&out, " in ", FormatSeconds(absl::Seconds(seconds)), " (",
-                    FormatRate(done / seconds), ")");
-  }
-  return absl::StrCat(out, absl::StrFormat(", %.1f%% overhead, ", overhead),
-                      FormatBytes(progress.bytes_again()), " again");
-}
 
 std::string TargetState(const v1::TargetDetail& target) {
   const std::string waiting = WaitingName(target.waiting_for());
@@ -67,7 +44,7 @@ std::string TargetLines(const v1::PromotionDetail& detail) {
   for (const v1::TargetDetail& target : detail.targets()) {
     rows.push_back({target.target(), TargetState(target), target.droplet_guid(),
                     target.reported_sha256().empty() ? "" : ShortDigest(target.reported_sha256()),
-                    target.path(), Cost(target)});
+                    target.path(), CostText(target)});
   }
   std::string out = RenderTable({"TARGET", "STATE", "DROPLET", "SHA256", "PATH", "TRANSFER"}, rows);
   for (const v1::TargetDetail& target : detail.targets()) {
@@ -79,6 +56,11 @@ std::string TargetLines(const v1::PromotionDetail& detail) {
     }
   }
   return out;
+}
+
+std::string Times(const v1::PromotionDetail& detail) {
+  const std::string stages = RenderStages(detail);
+  return stages.empty() ? "" : absl::StrCat("\n", stages);
 }
 
 // A target that was undone because something failed elsewhere knows nothing of that.
@@ -144,7 +126,7 @@ std::string RenderLeftOut(const v1::PromotionList& list) {
 }
 
 std::string RenderSummary(const v1::PromotionDetail& detail) {
-  return absl::StrCat(Heading(detail), "\n", TargetLines(detail));
+  return absl::StrCat(Heading(detail), "\n", TargetLines(detail), Times(detail));
 }
 
 std::string RenderPromotion(const v1::PromotionDetail& detail) {
@@ -158,11 +140,12 @@ std::string RenderPromotion(const v1::PromotionDetail& detail) {
           {"...", "", "", absl::StrCat(detail.entries_left_out(), " entries are not shown")});
     }
   }
-  return absl::StrCat(
-      Heading(detail), Field("strategy", detail.strategy()), Field("operator", summary.operator_()),
-      Field("created", FormatMilliseconds(summary.created_milliseconds())),
-      Field("changed", FormatMilliseconds(summary.changed_milliseconds())), "\n",
-      TargetLines(detail), "\n", RenderTable({"LEDGER", "AT", "KIND", "CONTENT"}, rows));
+  return absl::StrCat(Heading(detail), Field("strategy", detail.strategy()),
+                      Field("operator", summary.operator_()),
+                      Field("created", FormatMilliseconds(summary.created_milliseconds())),
+                      Field("changed", FormatMilliseconds(summary.changed_milliseconds())), "\n",
+                      TargetLines(detail), Times(detail), "\n",
+                      RenderTable({"LEDGER", "AT", "KIND", "CONTENT"}, rows));
 }
 
 }  // namespace sluice::cli

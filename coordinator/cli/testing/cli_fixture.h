@@ -43,7 +43,7 @@ class CliTest : public ::testing::Test {
   FakeClock clock_{trust::kTestNow};
   FakeEntropy entropy_{99};
   FakeTerminal terminal_;
-  trust::TestTrust trust_;
+  trust::TestTrust trust_{{"dev", "prod", "west"}};
   trust::OperatorKey maria_;
   FakeFederation federation_{trust_, clock_};
   Environment environment_;

@@ -86,7 +86,10 @@ FakeFederation::FakeFederation(const trust::TestTrust& trust, FakeClock& clock)
     : trust_(trust), clock_(clock) {
   const trust::Order order = trust.PromoteOrder();
   Answer("dev", "plan-source", SourcePlanJson(order).dump());
-  Answer("prod", "plan-target", TargetPlanJson(order.targets.front()).dump());
+  trust::OrderTarget target = order.targets.front();
+  Answer("prod", "plan-target", TargetPlanJson(target).dump());
+  target.counter += 6;
+  Answer("west", "plan-target", TargetPlanJson(target).dump());
 }
 
 std::unique_ptr<CoordinatorLink> FakeFederation::Connect() { return std::make_unique<Link>(*this); }
@@ -308,10 +311,10 @@ Heard FakeFederation::Listen(absl::Duration wait,
   return Heard::kMessage;
 }
 
-std::string FakeFederation::ReceiptFor(const v1::PromotionDetail& detail) const {
+std::string FakeFederation::ReceiptFor(const v1::PromotionDetail& detail, size_t index) const {
   const Recorded& recorded = promotions_.at(detail.summary().id());
   const trust::Order order = Must(trust::PeekOrder(recorded.order_envelope));
-  const trust::OrderTarget& target = order.targets.front();
+  const trust::OrderTarget& target = order.targets[index];
   trust::Receipt receipt;
   receipt.sha256 = order.artifact.sha256;
   receipt.promotion = order.promotion;
@@ -323,7 +326,9 @@ std::string FakeFederation::ReceiptFor(const v1::PromotionDetail& detail) const 
   receipt.droplet_guid = DropletGuid("22222222-0000-4000-8000-000000000009");
   receipt.reported_sha256 = order.artifact.sha256;
   receipt.previous_droplet_guid = target.expected_current_droplet_guid;
-  receipt.outcome = trust::Outcome::kVerified;
+  receipt.outcome = detail.targets(static_cast<int>(index)).state() == v1::TARGET_STATE_ROLLED_BACK
+                        ? trust::Outcome::kRolledBack
+                        : trust::Outcome::kVerified;
   receipt.bytes_transferred = order.artifact.size_bytes;
   receipt.started_at = order.issued_at;
   receipt.finished_at = order.issued_at + absl::Seconds(60);
@@ -342,8 +347,10 @@ std::deque<FakeFederation::Moment> FakeFederation::GoodEnd() const {
   const auto to = [](v1::PromotionState state, v1::TargetState target) {
     return [state, target](v1::PromotionDetail& detail) {
       detail.mutable_summary()->set_state(state);
-      detail.mutable_targets(0)->set_state(target);
-      detail.mutable_targets(0)->set_path("direct");
+      for (v1::TargetDetail& told : *detail.mutable_targets()) {
+        told.set_state(target);
+        told.set_path("direct");
+      }
     };
   };
   std::deque<Moment> good;
@@ -352,15 +359,25 @@ std::deque<FakeFederation::Moment> FakeFederation::GoodEnd() const {
   good.push_back({.progress = progress(100'000'000, "transfer")});
   good.push_back({.change = to(v1::PROMOTION_STATE_ACTIVATING, v1::TARGET_STATE_ACTIVATING)});
   good.push_back({.change = [this, to](v1::PromotionDetail& detail) {
+    detail.mutable_source_progress()->mutable_stages()->set_download_milliseconds(900);
     to(v1::PROMOTION_STATE_DONE, v1::TARGET_STATE_VERIFIED)(detail);
-    v1::TargetDetail& target = *detail.mutable_targets(0);
-    target.set_receipt(ReceiptFor(detail));
-    target.set_reported_sha256(detail.summary().sha256());
-    target.set_droplet_guid("22222222-0000-4000-8000-000000000009");
-    target.mutable_progress()->set_bytes_done(187654321);
-    target.mutable_progress()->set_bytes_total(187654321);
-    target.mutable_progress()->set_bytes_sent(188654321);
-    target.mutable_progress()->set_milliseconds(4000);
+    for (int i = 0; i < detail.targets_size(); ++i) {
+      v1::TargetDetail& target = *detail.mutable_targets(i);
+      target.set_receipt(ReceiptFor(detail, static_cast<size_t>(i)));
+      target.set_reported_sha256(detail.summary().sha256());
+      target.set_droplet_guid("22222222-0000-4000-8000-000000000009");
+      target.mutable_progress()->set_bytes_done(187654321);
+      target.mutable_progress()->set_bytes_total(187654321);
+      target.mutable_progress()->set_bytes_sent(188654321);
+      target.mutable_progress()->set_milliseconds(4000);
+      target.mutable_progress()->set_bytes_direct(180000000);
+      target.mutable_progress()->set_bytes_peer(8654321);
+      v1::StageTimes* stages = target.mutable_progress()->mutable_stages();
+      stages->set_transfer_milliseconds(4000);
+      stages->set_upload_milliseconds(1500);
+      stages->set_job_milliseconds(200);
+      stages->set_activation_milliseconds(2500);
+    }
   }});
   return good;
 }

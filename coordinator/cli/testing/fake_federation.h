@@ -41,7 +41,7 @@ class FakeFederation {
   std::unique_ptr<CoordinatorLink> Connect();
 
   // What the agent of a foundation answers to an action. Plans for PromoteOrder()'s apps are there
-  // from the start; everything else is "unknown-read".
+  // from the start, one for "west" that differs in its counter; all else is "unknown-read".
   void Answer(const std::string& foundation, const std::string& action,
               StatusOr<std::string> result);
   const std::string& AnswerOf(const std::string& foundation, const std::string& action) const;
@@ -50,10 +50,10 @@ class FakeFederation {
   void Record(const trust::Order& order);
   v1::PromotionDetail& promotion(const std::string& id) { return promotions_.at(id).detail; }
 
-  // The moments of a promotion that goes well, from recorded to done with a receipt.
+  // The moments of a promotion that goes well, from recorded to done with a receipt of each target.
   std::deque<Moment> GoodEnd() const;
   // A receipt by the target's agent for the promotion as it stands.
-  std::string ReceiptFor(const v1::PromotionDetail& detail) const;
+  std::string ReceiptFor(const v1::PromotionDetail& detail, size_t index) const;
 
   std::deque<Moment> moments;
   std::set<std::string> disconnected;  // foundations whose agent is not there

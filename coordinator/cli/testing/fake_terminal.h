@@ -17,6 +17,7 @@ class FakeTerminal final : public Terminal {
   bool CanAsk() const override { return can_ask; }
   bool CanRedraw() const override { return can_redraw; }
   int Width() const override { return width; }
+  int Height() const override { return height; }
 
   StatusOr<std::string> Ask(std::string_view question) override {
     Note(question);
@@ -34,6 +35,7 @@ class FakeTerminal final : public Terminal {
   bool can_ask = false;
   bool can_redraw = false;
   int width = 80;
+  int height = 24;
   std::deque<std::string> answers;  // none left: interrupted
   std::vector<std::string> questions;
 };

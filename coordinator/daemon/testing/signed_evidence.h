@@ -65,6 +65,7 @@ inline std::string SignedReceipt(const trust::TestTrust& trust, const trust::Ord
                                .previous_droplet_guid = to.expected_current_droplet_guid,
                                .outcome = trust::Outcome::kVerified,
                                .bytes_transferred = order.artifact.size_bytes,
+                               .cost = {},
                                .started_at = trust::kTestNow,
                                .finished_at = trust::kTestNow,
                                .error_name = "",

@@ -20,7 +20,7 @@ ROUNDS = 3  # taken in turn, so that whatever else the machine does meets both s
 SEALING_GOAL = 1 / 0.8
 FLOOR_GOAL = 2
 CHUNK = 512 * 1024
-SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2**31 - 1, 2**31, 2**31 + 1, 2**32 - 1, 2**32, 2**32 + 1)
+SIZES = (0, 1, *(size + more for size in (CHUNK, 2**31, 2**32) for more in (-1, 0, 1)))
 # What each role must do with every byte.
 FLOORS = {
     "source": ("aes-256-gcm", "sha-256", "ed25519-sign", "xsalsa20-poly1305"),

@@ -205,6 +205,13 @@ class FoundationBox:
         """How often each method and path was asked; guids are written :guid."""
         return self.admin.get("/requests")["by_path"]
 
+    def changes(self):
+        """Requests of another method than GET and HEAD, latest last: when, by the machine's
+        monotonic clock, and what, with its guids."""
+        return [(entry["at_microseconds"], f"{entry['method']} {entry['path']}")
+                for entry in self.admin.get("/requests")["latest"]
+                if entry["method"] not in ("GET", "HEAD") and entry["path"] != "/oauth/token"]
+
     def mutations(self):
         """How many requests of another method than GET and HEAD have reached the API."""
         return self.admin.get("/requests")["mutating"]
