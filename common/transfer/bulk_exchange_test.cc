@@ -510,10 +510,11 @@ TEST_F(TwoTargetsTest, TargetThatWaivesTheBytesKeepsThemFromNoOther) {
   auto outgoing = source_.exchange->Send(std::move(ends.send));
   ASSERT_TRUE(first_in.ok() && second_in.ok() && outgoing.ok());
   (*first_in)->Waive();
-  first_in->reset();
   Running<ReadResult> read([&] { return ReadAll(**second_in); });
   EXPECT_THAT(SendAll(**outgoing, stream.droplet), IsOk());
   EXPECT_TRUE(read.Get().bytes == stream.droplet);
+  // Its intake has ended with the transfer: nothing of it is waited for.
+  first_in->reset();
 }
 
 TEST_F(TwoTargetsTest, OneSourceServesBothWithOneReading) {

@@ -53,6 +53,7 @@ Status ChunkIntake::Work() {
     if (opener_ && opened_ == options_.layout.chunk_count) return Verify();
     // What is there is opened before more is waited for; what has come goes first, it is credit.
     SLUICE_ASSIGN_OR_RETURN(auto arrivals, carriage_->TakeArrivals(!CanOpenNext()));
+    if (arrivals.over) return absl::OkStatus();
     if (!arrivals.header.empty()) SLUICE_RETURN_IF_ERROR(OpenStream(arrivals.header));
     if (!arrivals.chunks.empty()) SLUICE_RETURN_IF_ERROR(Store(std::move(arrivals.chunks)));
     const bool in_memory = !fresh_.empty();

@@ -53,7 +53,7 @@ StatusOr<IncomingCarriage::Arrivals> IncomingCarriage::TakeArrivals(bool wait) {
   MutexLock lock(mutex_);
   while (wait && !ended_ && header_.empty() && chunks_.empty()) changed_.Wait(mutex_);
   if (ended_ && !why_.ok()) return why_;
-  Arrivals arrivals = {.header = std::exchange(header_, {}), .chunks = {}};
+  Arrivals arrivals = {.header = std::exchange(header_, {}), .chunks = {}, .over = ended_};
   arrivals.chunks.assign(std::make_move_iterator(chunks_.begin()),
                          std::make_move_iterator(chunks_.end()));
   chunks_.clear();

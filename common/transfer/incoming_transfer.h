@@ -36,6 +36,7 @@ class IncomingCarriage final : public Carriage {
   struct Arrivals {
     std::string header;
     std::vector<SealedChunk> chunks;
+    bool over = false;  // the transfer has ended well, and nothing comes any more
   };
   // What has come since; waits for something if `wait`. The cause if the transfer is over.
   StatusOr<Arrivals> TakeArrivals(bool wait);
