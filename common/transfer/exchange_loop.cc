@@ -61,6 +61,8 @@ void ExchangeLoop::OnLineMessage(LineRef line, const v1::BulkMessage& message,
                                  std::string payload) {
   const std::shared_ptr<Carriage> carriage = carried_.at(line.transfer).carriage;
   carriage->CountPayload(payload.size());
+  // Before anybody can see that the droplet is whole: by then it is known which way it came.
+  if (!payload.empty()) carriage->NoteWays(lines_->Figures(line.transfer));
   Perform(*carriage, carriage->machine().OnMessage(line.peer, message, std::move(payload),
                                                    clock_.Monotonic()));
 }
