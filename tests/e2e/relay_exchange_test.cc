@@ -160,13 +160,5 @@ TEST_F(RelayExchangeTest, ARelayThatIsRestartedInMidTransferIsUsedAgain) {
   EXPECT_EQ(incoming->figures().bytes_done, stream_.droplet.size());
 }
 
-TEST_F(RelayExchangeTest, CancelReachesTheOtherEndThroughTheRelay) {
-  auto incoming = Receive({ByRelay()});
-  auto outgoing = Send({ByRelay()});
-  incoming->Cancel(NamedError(StatusCode::kUnavailable, "upload-failed", "the CC is gone"));
-  transfer::MemoryDroplet droplet(stream_.droplet);
-  EXPECT_THAT(outgoing->Run(droplet, kIdleMax), HasErrorName("upload-failed"));
-}
-
 }  // namespace
 }  // namespace sluice::coordinator
