@@ -21,9 +21,10 @@ SEALING_GOAL = 1 / 0.8
 FLOOR_GOAL = 2
 CHUNK = 512 * 1024
 SIZES = (0, 1, *(size + more for size in (CHUNK, 2**31, 2**32) for more in (-1, 0, 1)))
-# What each role must do with every byte.
+# What each role must do with every byte. Both hash twice: the droplet, which must be the one that
+# was published, and the sealed chunks, whose digests are signed.
 FLOORS = {
-    "source": ("aes-256-gcm", "sha-256", "ed25519-sign", "xsalsa20-poly1305"),
+    "source": ("aes-256-gcm", "sha-256", "sha-256", "ed25519-sign", "xsalsa20-poly1305"),
     "target": ("aes-256-gcm", "sha-256", "sha-256", "ed25519-verify", "xsalsa20-poly1305"),
 }
 
