@@ -14,18 +14,26 @@ namespace sluice {
 namespace {
 
 constexpr std::array kLoggableFields = {
-    std::string_view("address"),  std::string_view("agent"),        std::string_view("app"),
-    std::string_view("attempt"),  std::string_view("bytes"),        std::string_view("code"),
-    std::string_view("count"),    std::string_view("deployment"),   std::string_view("digest"),
-    std::string_view("droplet"),  std::string_view("endpoint"),     std::string_view("error"),
-    std::string_view("event"),    std::string_view("file"),         std::string_view("foundation"),
-    std::string_view("from"),     std::string_view("key"),          std::string_view("message"),
-    std::string_view("method"),   std::string_view("milliseconds"), std::string_view("name"),
-    std::string_view("operator"), std::string_view("path"),         std::string_view("promotion"),
-    std::string_view("relay"),    std::string_view("reason"),       std::string_view("request_id"),
-    std::string_view("role"),     std::string_view("sequence"),     std::string_view("session"),
-    std::string_view("state"),    std::string_view("status"),       std::string_view("target"),
-    std::string_view("transfer"), std::string_view("version"),
+    std::string_view("address"),       std::string_view("agent"),
+    std::string_view("app"),           std::string_view("attempt"),
+    std::string_view("bad_handshake"), std::string_view("bytes"),
+    std::string_view("code"),          std::string_view("count"),
+    std::string_view("deployment"),    std::string_view("digest"),
+    std::string_view("droplet"),       std::string_view("endpoint"),
+    std::string_view("error"),         std::string_view("event"),
+    std::string_view("file"),          std::string_view("foundation"),
+    std::string_view("from"),          std::string_view("key"),
+    std::string_view("message"),       std::string_view("method"),
+    std::string_view("milliseconds"),  std::string_view("name"),
+    std::string_view("not_accepted"),  std::string_view("not_admitted"),
+    std::string_view("not_zmtp"),      std::string_view("operator"),
+    std::string_view("path"),          std::string_view("promotion"),
+    std::string_view("reason"),        std::string_view("relay"),
+    std::string_view("request_id"),    std::string_view("role"),
+    std::string_view("sequence"),      std::string_view("session"),
+    std::string_view("state"),         std::string_view("status"),
+    std::string_view("target"),        std::string_view("transfer"),
+    std::string_view("unfinished"),    std::string_view("version"),
 };
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {

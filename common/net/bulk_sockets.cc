@@ -8,6 +8,7 @@
 #include "common/base/encoding.h"
 #include "common/base/logging.h"
 #include "common/net/event_loop.h"
+#include "common/net/listener.h"
 #include "common/net/network.h"
 #include "common/net/sockets.h"
 #include "common/net/wire.h"
@@ -34,18 +35,20 @@ std::string Described(const Peer& peer) {
 
 class ZmqBulkSockets final : public BulkSockets {
  public:
-  ZmqBulkSockets(Network& network, EventLoop& loop, BulkEvents& events,
-                 std::optional<zmq::socket_t> listener)
-      : network_(network), loop_(loop), events_(events), listener_(std::move(listener)) {
-    if (listener_) loop_.WatchSocket(listener_->handle(), [this] { ReadListener(); });
-  }
+  ZmqBulkSockets(Network& network, EventLoop& loop, BulkEvents& events)
+      : network_(network), loop_(loop), events_(events) {}
 
   ~ZmqBulkSockets() override {
-    if (listener_) loop_.UnwatchSocket(listener_->handle());
     while (!connections_.empty()) Hangup(connections_.begin()->first);
   }
 
-  std::string endpoint() const override { return listener_ ? BoundEndpoint(*listener_) : ""; }
+  Status Listen(const std::string& domain, const std::string& endpoint) {
+    SLUICE_ASSIGN_OR_RETURN(listener_, Listener::Open(network_, loop_, domain, kBulkLimits,
+                                                      endpoint, [this] { ReadListener(); }));
+    return absl::OkStatus();
+  }
+
+  std::string endpoint() const override { return listener_ ? listener_->endpoint() : ""; }
 
   ConnectionId Dial(const std::string& endpoint, const Peer& peer) override {
     const ConnectionId id = ++last_id_;
@@ -72,7 +75,7 @@ class ZmqBulkSockets final : public BulkSockets {
     Connection& connection = found->second;
     Frames frames = EncodeBulk(message, std::move(payload));
     return connection.dialed ? net::Send(connection.dialed->socket, nullptr, std::move(frames))
-                             : net::Send(*listener_, &connection.route, std::move(frames));
+                             : listener_->Send(connection.route, std::move(frames));
   }
 
   void HangupSoon(ConnectionId id) override {
@@ -100,7 +103,7 @@ class ZmqBulkSockets final : public BulkSockets {
  private:
   void ReadListener() {
     for (int i = 0; i < kMessagesPerTurn; ++i) {
-      auto received = Receive(*listener_, true);
+      auto received = listener_->Receive();
       if (!received) return;
       const auto key = FromHex(received->user_id);
       const auto peer = key.ok() ? network_.FindPeer(*key) : std::nullopt;
@@ -184,7 +187,7 @@ class ZmqBulkSockets final : public BulkSockets {
   Network& network_;
   EventLoop& loop_;
   BulkEvents& events_;
-  std::optional<zmq::socket_t> listener_;
+  std::unique_ptr<Listener> listener_;
   ConnectionId last_id_ = 0;
   std::map<ConnectionId, Connection> connections_;
   std::map<std::string, ConnectionId> accepted_;
@@ -195,20 +198,19 @@ class ZmqBulkSockets final : public BulkSockets {
 StatusOr<std::unique_ptr<BulkSockets>> BulkSockets::Open(Network& network, EventLoop& loop,
                                                          BulkEvents& events,
                                                          const std::string& listen_endpoint) {
-  std::optional<zmq::socket_t> listener;
+  auto sockets = std::make_unique<ZmqBulkSockets>(network, loop, events);
   if (!listen_endpoint.empty()) {
-    SLUICE_ASSIGN_OR_RETURN(listener,
-                            MakeListener(network, kBulkDomain, kBulkLimits, listen_endpoint));
+    SLUICE_RETURN_IF_ERROR(sockets->Listen(kBulkDomain, listen_endpoint));
   }
-  return std::make_unique<ZmqBulkSockets>(network, loop, events, std::move(listener));
+  return sockets;
 }
 
 StatusOr<std::unique_ptr<BulkSockets>> BulkSockets::OpenRelay(Network& network, EventLoop& loop,
                                                               BulkEvents& events,
                                                               const std::string& listen_endpoint) {
-  SLUICE_ASSIGN_OR_RETURN(zmq::socket_t listener,
-                          MakeListener(network, kRelayDomain, kBulkLimits, listen_endpoint));
-  return std::make_unique<ZmqBulkSockets>(network, loop, events, std::move(listener));
+  auto sockets = std::make_unique<ZmqBulkSockets>(network, loop, events);
+  SLUICE_RETURN_IF_ERROR(sockets->Listen(kRelayDomain, listen_endpoint));
+  return sockets;
 }
 
 }  // namespace sluice::net

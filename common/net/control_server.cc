@@ -13,6 +13,7 @@
 #include "common/base/logging.h"
 #include "common/net/event_loop.h"
 #include "common/net/features.h"
+#include "common/net/listener.h"
 #include "common/net/network.h"
 #include "common/net/sockets.h"
 #include "common/net/wire.h"
@@ -44,26 +45,30 @@ struct Session {
 class RouterControlServer final : public ControlServer {
  public:
   RouterControlServer(Network& network, EventLoop& loop, const Clock& clock, Entropy& entropy,
-                      ControlEvents& events, ControlServerOptions options, zmq::socket_t socket)
+                      ControlEvents& events, ControlServerOptions options)
       : network_(network),
         loop_(loop),
         clock_(clock),
         entropy_(entropy),
         events_(events),
         options_(std::move(options)),
-        socket_(std::move(socket)),
         epoch_(entropy.Bytes(16)) {
-    loop_.WatchSocket(socket_.handle(), [this] { ReadSome(); });
     sweep_ = loop_.timers().After(kSweepEvery, [this] { Sweep(); });
   }
 
   ~RouterControlServer() override {
     loop_.timers().Cancel(sweep_);
     if (retry_) loop_.timers().Cancel(*retry_);
-    loop_.UnwatchSocket(socket_.handle());
   }
 
-  std::string endpoint() const override { return BoundEndpoint(socket_); }
+  Status Listen() {
+    SLUICE_ASSIGN_OR_RETURN(listener_,
+                            Listener::Open(network_, loop_, kControlDomain, kControlLimits,
+                                           options_.endpoint, [this] { ReadSome(); }));
+    return absl::OkStatus();
+  }
+
+  std::string endpoint() const override { return listener_->endpoint(); }
 
   void Send(SessionId id, v1::ControlMessage message) override {
     const auto found = sessions_.find(id);
@@ -76,7 +81,7 @@ class RouterControlServer final : public ControlServer {
  private:
   void ReadSome() {
     for (int i = 0; i < kMessagesPerTurn; ++i) {
-      auto received = Receive(socket_, true);
+      auto received = listener_->Receive();
       if (!received) break;
       Take(*received);
     }
@@ -204,13 +209,13 @@ class RouterControlServer final : public ControlServer {
 
   // Before a session there is nothing to number and nothing to keep: lost is lost.
   void SendRaw(const std::string& route, const v1::ControlMessage& message) {
-    const Status sent = net::Send(socket_, &route, EncodeControl(message));
+    const Status sent = listener_->Send(route, EncodeControl(message));
     if (!sent.ok()) LogStatus(LogLevel::kDebug, "reply-not-sent", sent);
   }
 
   void Flush(Session& session) {
     while (!session.queued.empty()) {
-      const Status sent = net::Send(socket_, &session.route, session.queued.front());
+      const Status sent = listener_->Send(session.route, session.queued.front());
       if (absl::IsResourceExhausted(sent)) {
         if (!retry_) retry_ = loop_.timers().After(kRetryAfter, [this] { FlushAll(); });
         return;
@@ -267,7 +272,7 @@ class RouterControlServer final : public ControlServer {
   Entropy& entropy_;
   ControlEvents& events_;
   const ControlServerOptions options_;
-  zmq::socket_t socket_;
+  std::unique_ptr<Listener> listener_;
   const std::string epoch_;
   Timers::Id sweep_ = 0;
   std::optional<Timers::Id> retry_;
@@ -282,10 +287,10 @@ StatusOr<std::unique_ptr<ControlServer>> ControlServer::Listen(Network& network,
                                                                const Clock& clock, Entropy& entropy,
                                                                ControlEvents& events,
                                                                ControlServerOptions options) {
-  SLUICE_ASSIGN_OR_RETURN(zmq::socket_t socket,
-                          MakeListener(network, kControlDomain, kControlLimits, options.endpoint));
-  return std::make_unique<RouterControlServer>(network, loop, clock, entropy, events,
-                                               std::move(options), std::move(socket));
+  auto server = std::make_unique<RouterControlServer>(network, loop, clock, entropy, events,
+                                                      std::move(options));
+  SLUICE_RETURN_IF_ERROR(server->Listen());
+  return server;
 }
 
 }  // namespace sluice::net

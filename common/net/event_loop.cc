@@ -21,7 +21,7 @@ using Watched = std::pair<void*, int>;
 }  // namespace
 
 struct EventLoop::State {
-  explicit State(const Clock& clock) : timers(clock) {}
+  explicit State(const Clock& its_clock) : clock(its_clock), timers(its_clock) {}
 
   // What is readable now, or becomes so before the next timer is due.
   void Wait() {
@@ -63,6 +63,7 @@ struct EventLoop::State {
     }
   }
 
+  const Clock& clock;
   Timers timers;
   std::map<Watched, std::function<void()>> watched;
   Mailbox<std::function<void()>> posted{kPostedCallsMax};
@@ -73,6 +74,7 @@ EventLoop::EventLoop(const Clock& clock) : state_(std::make_unique<State>(clock)
 EventLoop::~EventLoop() = default;
 
 Timers& EventLoop::timers() { return state_->timers; }
+const Clock& EventLoop::clock() const { return state_->clock; }
 
 void EventLoop::WatchDescriptor(int descriptor, std::function<void()> on_readable) {
   state_->watched[{nullptr, descriptor}] = std::move(on_readable);

@@ -20,6 +20,7 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   Timers& timers();
+  const Clock& clock() const;
 
   // Calls `on_readable` while `descriptor` is readable. Unwatch before closing it.
   void WatchDescriptor(int descriptor, std::function<void()> on_readable);

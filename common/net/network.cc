@@ -5,10 +5,12 @@
 #include <zmq.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/encoding.h"
 #include "common/base/logging.h"
 #include "common/base/mailbox.h"
 #include "common/base/thread.h"
+#include "common/net/log_allowance.h"
 #include "common/net/sockets.h"
 
 namespace sluice::net {
@@ -65,7 +67,8 @@ class ZapResponder {
     std::optional<Peer> peer;
     if (wellformed) peer = peers_(request[6]);
     const bool admitted = peer && DomainAdmits(request[2], *peer);
-    if (!admitted && wellformed && request[2] != kSelfTestDomain) {
+    if (!admitted && wellformed && request[2] != kSelfTestDomain &&
+        named_.Take(clock_.Monotonic())) {
       Log(LogLevel::kWarning, "connection-refused",
           {{"address", request[3]}, {"key", ToHex(request[6]).substr(0, 16)}});
     }
@@ -87,6 +90,8 @@ class ZapResponder {
 
   zmq::socket_t socket_;  // made here, then used and closed by the thread alone
   const PeerDirectory& peers_;
+  const SystemClock clock_;
+  LogAllowance named_;
   WakeDescriptor stop_;
   std::optional<Thread> thread_;
 };
@@ -128,8 +133,9 @@ Status SelfTest(CurveNetwork& network) {
   const Status failed = NamedError(StatusCode::kInternal, "zap-self-test",
                                    "an unknown key was not refused; this process will not listen");
   SLUICE_ASSIGN_OR_RETURN(
-      zmq::socket_t listener,
+      ListeningSocket listening,
       MakeListener(network, kSelfTestDomain, kControlLimits, "tcp://127.0.0.1:*"));
+  zmq::socket_t& listener = listening.socket;
   listener.set(zmq::sockopt::linger, 0);
   CurveNetwork stranger(ThrowAwayIdentity(), nullptr);
   SLUICE_ASSIGN_OR_RETURN(DialedSocket dialed, MakeDialer(stranger, kControlLimits,
@@ -145,7 +151,7 @@ Status SelfTest(CurveNetwork& network) {
   }
   if (event == DialEvent::kRefused) result = absl::OkStatus();
   CloseDialer(dialed);
-  listener.close();
+  CloseListener(listening);
   return result;
 }
 

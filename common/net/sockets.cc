@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/net/handshake_counts.h"
 
 namespace sluice::net {
 namespace {
@@ -20,7 +21,8 @@ void SetCommonOptions(zmq::socket_t& socket, const SocketLimits& limits) {
   socket.set(zmq::sockopt::maxmsgsize, limits.frame_bytes_max + kCurveOverheadBytes);
   socket.set(zmq::sockopt::sndhwm, limits.queued_messages_max);
   socket.set(zmq::sockopt::rcvhwm, limits.queued_messages_max);
-  socket.set(zmq::sockopt::handshake_ivl, 5000);
+  socket.set(zmq::sockopt::handshake_ivl,
+             static_cast<int>(absl::ToInt64Milliseconds(kHandshakeMax)));
   socket.set(zmq::sockopt::connect_timeout, 10000);
   socket.set(zmq::sockopt::tcp_keepalive, 1);
   socket.set(zmq::sockopt::tcp_keepalive_idle, 30);
@@ -36,18 +38,63 @@ zmq::context_t& ContextOf(Network& network) {
 
 zmq::const_buffer Bytes(std::string_view text) { return zmq::buffer(text.data(), text.size()); }
 
+constexpr int kHandshakeEvents =
+    ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+
+// To be drained as long as it lives.
+zmq::socket_t MakeMonitor(Network& network, zmq::socket_t& watched, int events) {
+  static std::atomic<uint64_t> monitors{0};
+  zmq::socket_t monitor(ContextOf(network), zmq::socket_type::pair);
+  monitor.set(zmq::sockopt::linger, 0);
+  const std::string name = absl::StrCat("inproc://monitor-", ++monitors);
+  if (zmq_socket_monitor(watched.handle(), name.c_str(), events) != 0) throw zmq::error_t();
+  monitor.connect(name);
+  return monitor;
+}
+
+// Event number and value (zmq_socket_monitor(3)).
+struct MonitorEvent {
+  uint16_t number = 0;
+  uint32_t value = 0;
+};
+std::optional<MonitorEvent> NextEvent(zmq::socket_t& monitor) {
+  zmq::message_t frame;
+  if (!monitor.recv(frame, zmq::recv_flags::dontwait)) return std::nullopt;
+  MonitorEvent event;
+  if (frame.size() >= sizeof event.number + sizeof event.value) {
+    memcpy(&event.number, frame.data(), sizeof event.number);
+    memcpy(&event.value, frame.data<char>() + sizeof event.number, sizeof event.value);
+  }
+  while (frame.more()) {
+    if (!monitor.recv(frame, zmq::recv_flags::dontwait)) break;
+  }
+  return event;
+}
+
 std::string UserIdOf(zmq::message_t& message) {
   // Absent without ZAP, which every listener of ours has; DEALERs have none.
   const char* user = zmq_msg_gets(message.handle(), "User-Id");
   return user == nullptr ? "" : user;
 }
 
+// ZMQ_SRCFD is deprecated; libzmq has nothing in its place.
+int DescriptorOf(zmq::message_t& message) { return zmq_msg_get(message.handle(), ZMQ_SRCFD); }
+
+void CloseMonitored(zmq::socket_t& socket, zmq::socket_t& monitor) {
+  if (socket.handle() == nullptr) return;
+  zmq_socket_monitor(socket.handle(), nullptr, 0);
+  monitor.close();
+  socket.close();
+}
+
 }  // namespace
 
-StatusOr<zmq::socket_t> MakeListener(Network& network, const std::string& domain,
-                                     const SocketLimits& limits, const std::string& endpoint) {
+StatusOr<ListeningSocket> MakeListener(Network& network, const std::string& domain,
+                                       const SocketLimits& limits, const std::string& endpoint) {
   try {
-    zmq::socket_t socket(ContextOf(network), zmq::socket_type::router);
+    ListeningSocket listening{zmq::socket_t(ContextOf(network), zmq::socket_type::router), {}};
+    zmq::socket_t& socket = listening.socket;
     SetCommonOptions(socket, limits);
     socket.set(zmq::sockopt::router_mandatory, 1);
     socket.set(zmq::sockopt::curve_server, 1);
@@ -55,8 +102,11 @@ StatusOr<zmq::socket_t> MakeListener(Network& network, const std::string& domain
     socket.set(zmq::sockopt::zap_domain, domain);
     const int enforce = 1;
     SLUICE_CHECK(zmq_setsockopt(socket.handle(), kZapEnforceDomain, &enforce, sizeof enforce) == 0);
+    listening.monitor = MakeMonitor(
+        network, socket,
+        ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_DISCONNECTED | kHandshakeEvents);
     socket.bind(endpoint);
-    return socket;
+    return listening;
   } catch (const zmq::error_t& error) {
     return NamedError(StatusCode::kUnavailable, "cannot-listen",
                       absl::StrCat("cannot listen at ", endpoint, ": ", error.what()));
@@ -74,25 +124,16 @@ std::string BoundEndpoint(const zmq::socket_t& listener) {
 
 StatusOr<DialedSocket> MakeDialer(Network& network, const SocketLimits& limits,
                                   const std::string& endpoint, const std::string& server_key) {
-  static std::atomic<uint64_t> monitors{0};
   try {
-    DialedSocket dialed{zmq::socket_t(ContextOf(network), zmq::socket_type::dealer),
-                        zmq::socket_t(ContextOf(network), zmq::socket_type::pair)};
+    DialedSocket dialed{zmq::socket_t(ContextOf(network), zmq::socket_type::dealer), {}};
     SetCommonOptions(dialed.socket, limits);
     dialed.socket.set(zmq::sockopt::immediate, 1);
     dialed.socket.set(zmq::sockopt::reconnect_ivl, -1);
     dialed.socket.set(zmq::sockopt::curve_serverkey, Bytes(server_key));
     dialed.socket.set(zmq::sockopt::curve_publickey, Bytes(network.identity().public_key));
     dialed.socket.set(zmq::sockopt::curve_secretkey, Bytes(network.identity().secret_key.Reveal()));
-    dialed.monitor.set(zmq::sockopt::linger, 0);
-    const std::string monitor = absl::StrCat("inproc://dial-monitor-", ++monitors);
-    constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                            ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                            ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED;
-    if (zmq_socket_monitor(dialed.socket.handle(), monitor.c_str(), kEvents) != 0) {
-      throw zmq::error_t();
-    }
-    dialed.monitor.connect(monitor);
+    dialed.monitor = MakeMonitor(network, dialed.socket,
+                                 ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED | kHandshakeEvents);
     dialed.socket.connect(endpoint);
     return dialed;
   } catch (const zmq::error_t& error) {
@@ -101,22 +142,42 @@ StatusOr<DialedSocket> MakeDialer(Network& network, const SocketLimits& limits,
   }
 }
 
-void CloseDialer(DialedSocket& dialed) {
-  if (dialed.socket.handle() == nullptr) return;
-  zmq_socket_monitor(dialed.socket.handle(), nullptr, 0);
-  dialed.monitor.close();
-  dialed.socket.close();
+void CloseListener(ListeningSocket& listening) {
+  CloseMonitored(listening.socket, listening.monitor);
+}
+
+void CloseDialer(DialedSocket& dialed) { CloseMonitored(dialed.socket, dialed.monitor); }
+
+std::optional<ListenEvent> NextListenEvent(zmq::socket_t& monitor) {
+  using Kind = ListenEvent::Kind;
+  while (const auto event = NextEvent(monitor)) {
+    const int descriptor = static_cast<int>(event->value);
+    switch (event->number) {
+      case ZMQ_EVENT_ACCEPTED:
+        return ListenEvent{Kind::kAccepted, descriptor};
+      case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+        return ListenEvent{Kind::kAdmitted, -1};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        return ListenEvent{Kind::kNotAdmitted, -1};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        return ListenEvent{Kind::kBadHandshake, -1};
+      case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        return ListenEvent{Kind::kUnfinished, -1};
+      case ZMQ_EVENT_DISCONNECTED:
+        return ListenEvent{Kind::kEnded, descriptor};
+      case ZMQ_EVENT_ACCEPT_FAILED:
+        return ListenEvent{Kind::kNotAccepted, -1};
+      default:
+        break;
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<DialEvent> NextDialEvent(zmq::socket_t& monitor) {
-  zmq::message_t event;
-  if (!monitor.recv(event, zmq::recv_flags::dontwait)) return std::nullopt;
-  uint16_t number = 0;
-  if (event.size() >= sizeof number) memcpy(&number, event.data(), sizeof number);
-  while (event.more()) {
-    if (!monitor.recv(event, zmq::recv_flags::dontwait)) break;
-  }
-  switch (number) {
+  const auto event = NextEvent(monitor);
+  if (!event) return std::nullopt;
+  switch (event->number) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       return DialEvent::kReady;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
@@ -140,7 +201,10 @@ std::optional<Received> Receive(zmq::socket_t& socket, bool routed) {
   bool excessive = false;
   while (true) {
     // Only the last frame carries the properties after a poll (libzmq pull request 4317).
-    if (!frame.more()) received.user_id = UserIdOf(frame);
+    if (!frame.more()) {
+      received.user_id = UserIdOf(frame);
+      received.descriptor = DescriptorOf(frame);
+    }
     if (routed && count == 0) {
       received.route = frame.to_string();
     } else if (received.frames.size() < kFramesMax) {

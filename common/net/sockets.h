@@ -33,10 +33,35 @@ inline constexpr char kControlDomain[] = "sluice-control";
 inline constexpr char kBulkDomain[] = "sluice-bulk";
 inline constexpr char kRelayDomain[] = "sluice-relay";
 
-// A bound ROUTER that lets in only whom the ZAP handler admits to `domain`.
+// A bound ROUTER that lets in only whom the ZAP handler admits to `domain`. Its monitor is
+// connected to the PAIR from the beginning.
+struct ListeningSocket {
+  zmq::socket_t socket;
+  zmq::socket_t monitor;
+};
 // Unavailable "cannot-listen".
-StatusOr<zmq::socket_t> MakeListener(Network& network, const std::string& domain,
-                                     const SocketLimits& limits, const std::string& endpoint);
+StatusOr<ListeningSocket> MakeListener(Network& network, const std::string& domain,
+                                       const SocketLimits& limits, const std::string& endpoint);
+// As CloseDialer().
+void CloseListener(ListeningSocket& listening);
+
+// What befell a connection that a listener has accepted. `descriptor` is -1 for what happens in a
+// handshake: libzmq does not say in which.
+struct ListenEvent {
+  enum class Kind {
+    kAccepted,
+    kAdmitted,
+    kNotAdmitted,   // by our ZAP handler
+    kBadHandshake,  // against the rules of ZMTP or CURVE
+    kUnfinished,    // the handshake took too long, or was left
+    kEnded,
+    kNotAccepted  // the process has no descriptor left
+  };
+  Kind kind;
+  int descriptor;
+};
+// The next event, or nothing when there is none now.
+std::optional<ListenEvent> NextListenEvent(zmq::socket_t& monitor);
 
 // Where a listener is bound, with its port. libzmq says an IPv4 address as one mapped into IPv6,
 // which no configuration file has; it is said as people write it.
@@ -72,6 +97,7 @@ inline constexpr size_t kFramesMax = 4;
 struct Received {
   std::string route;    // ROUTER only
   std::string user_id;  // set by our ZAP handler: hexadecimal CURVE key
+  int descriptor = -1;  // of the connection it came over; of no use once that has ended
   Frames frames;
 };
 std::optional<Received> Receive(zmq::socket_t& socket, bool routed);

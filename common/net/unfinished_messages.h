@@ -1,0 +1,58 @@
+// Bytes of messages that are not whole yet.
+//
+// libzmq hands a message over when its last frame has come, and keeps all before until then: it
+// limits a frame (ZMQ_MAXMSGSIZE) and counts whole messages (ZMQ_RCVHWM), so that one message of
+// endless frames takes all memory there is and nobody is told. What can be seen from outside is
+// how many bytes it has taken from a connection since that gave a whole message.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::net {
+
+// Of one connection. Above all that an honest peer may have under way while nobody reads: the
+// credit of one process (common/transfer, 16 MiB), and the messages around it.
+inline constexpr uint64_t kUnfinishedBytesMax = 20 << 20;
+// Of all connections of one listening socket: above what a relay lets through at once (48 MiB).
+inline constexpr uint64_t kUnfinishedBytesOfAllMax = 64 << 20;
+
+class UnfinishedMessages {
+ public:
+  // How many bytes libzmq has taken from a connection so far; nothing when it has ended.
+  using BytesTaken = std::function<std::optional<uint64_t>(int descriptor)>;
+
+  struct Excess {
+    int descriptor;
+    uint64_t bytes;
+    std::string user_id;  // of its last whole message; empty if there was none
+  };
+
+  explicit UnfinishedMessages(BytesTaken taken) : taken_(std::move(taken)) {}
+
+  void OnOpened(int descriptor) { connections_[descriptor] = {}; }
+  void OnClosed(int descriptor) { connections_.erase(descriptor); }
+  // A whole message was read from it.
+  void OnWhole(int descriptor, const std::string& user_id);
+  bool empty() const { return connections_.empty(); }
+
+  // To be called every few milliseconds, after what is whole was read. The connections that must
+  // end because they, or all together, hold too much: those with most first. They are forgotten.
+  std::vector<Excess> Look();
+
+ private:
+  struct Connection {
+    uint64_t taken_when_whole = 0;
+    bool whole_since_look = false;
+    std::string user_id;
+  };
+
+  const BytesTaken taken_;
+  std::map<int, Connection> connections_;
+};
+
+}  // namespace sluice::net
