@@ -312,6 +312,51 @@ TEST_F(PeerFaultTest, ChunkOfAnotherTransferIsRefusedThoughTheSameSourceSignedIt
   EXPECT_EQ(by_hand_->Await(v1::BulkMessage::kCancel).cancel().name(), "chunk-bad-signature");
 }
 
+// Every recipient holds the content key, and could seal another droplet under it. The source's
+// signing key is the source's alone.
+TEST_F(PeerFaultTest, ChunkThatARecipientHasForgedIsRefusedThoughItsSealIsGood) {
+  auto incoming = Receive(true, kLong);
+  SayHeaderAndChunks(1);
+  StreamFixture forger = stream_;
+  forger.source_key = crypto::SigningKey::Generate(crypto::KeyKind::kAgent, entropy_);
+  forger.droplet[kChunkBytesMin] = static_cast<char>(~forger.droplet[kChunkBytesMin]);
+  const SealedChunk forged = forger.SealAll()[1];
+  ASSERT_THAT(stream_.Opener().Open(forged), IsOk());
+  SayChunk(forged);
+  EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("chunk-bad-signature"));
+  EXPECT_EQ(by_hand_->Await(v1::BulkMessage::kCancel).cancel().name(), "chunk-bad-signature");
+}
+
+TEST_F(PeerFaultTest, ForgedChunkUnderTheSignatureOfTheTrueOneIsRefused) {
+  auto incoming = Receive(true, kLong);
+  SayHeaderAndChunks(1);
+  StreamFixture forger = stream_;
+  forger.droplet[kChunkBytesMin] = static_cast<char>(~forger.droplet[kChunkBytesMin]);
+  SealedChunk forged = forger.SealAll()[1];
+  forged.signature = stream_.SealAll()[1].signature;
+  ASSERT_THAT(stream_.Opener().Open(forged), IsOk());
+  SayChunk(forged);
+  EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("chunk-bad-signature"));
+}
+
+TEST_F(PeerFaultTest, ChunkUnderTheIndexOfAnotherIsRefused) {
+  auto incoming = Receive(true, kLong);
+  SayHeaderAndChunks(1);
+  SealedChunk chunk = stream_.SealAll()[1];
+  chunk.index = 2;
+  SayChunk(chunk);
+  EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("chunk-bad-signature"));
+}
+
+TEST_F(PeerFaultTest, ChunkBeyondTheLastIsRefused) {
+  auto incoming = Receive(true, kLong);
+  SayHeaderAndChunks(1);
+  SealedChunk chunk = stream_.SealAll()[1];
+  chunk.index = stream_.layout.chunk_count;
+  SayChunk(chunk);
+  EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("chunk-out-of-range"));
+}
+
 TEST_F(PeerFaultTest, ChunkSentTwiceIsRefused) {
   auto incoming = Receive(true, kLong);
   SayHeaderAndChunks(2);
@@ -319,11 +364,20 @@ TEST_F(PeerFaultTest, ChunkSentTwiceIsRefused) {
   EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("chunk-twice"));
 }
 
-TEST_F(PeerFaultTest, ChunkOfAnotherLengthIsRefused) {
+TEST_F(PeerFaultTest, OverlongChunkIsRefused) {
   auto incoming = Receive(true, kLong);
   SayHeaderAndChunks(1);
   SealedChunk chunk = stream_.SealAll()[1];
   chunk.sealed.push_back('x');
+  SayChunk(chunk);
+  EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("chunk-wrong-length"));
+}
+
+TEST_F(PeerFaultTest, TruncatedChunkIsRefused) {
+  auto incoming = Receive(true, kLong);
+  SayHeaderAndChunks(1);
+  SealedChunk chunk = stream_.SealAll()[1];
+  chunk.sealed.pop_back();
   SayChunk(chunk);
   EXPECT_THAT(ReadToTheEnd(*incoming), HasErrorName("chunk-wrong-length"));
 }
