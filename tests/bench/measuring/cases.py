@@ -6,6 +6,7 @@ from measuring.engine import engine, sizes
 from measuring.reconnection import reconnect_500
 from measuring.result import Result
 from measuring.setup import MIB, foundations_with_droplet
+from measuring.under_attack import under_attack
 from network.lab import Lab
 
 GIB = 1024 * MIB
@@ -88,4 +89,5 @@ CASES = {
     "engine": engine,
     "sizes": sizes,
     "reconnect-500": reconnect_500,
+    "under-attack": under_attack,
 }

@@ -31,11 +31,12 @@ class Setup:
         droplet.file.unlink()  # the blobstore has it; the disk may be small
         self.target_app = self.prod.create_app(APP)
 
-    def promote(self):
+    def promote(self, *flags):
         """Seconds until prod's Cloud Controller reports the droplet STAGED."""
         before = curl_steps.staged(self.prod, self.target_app)
         began = time.monotonic()
-        command = self.federation.start_sluice("promote", SOURCE, TARGET, "--yes", "--no-activate")
+        command = self.federation.start_sluice("promote", SOURCE, TARGET, "--yes", "--no-activate",
+                                               *flags)
         curl_steps.wait_until_staged(self.prod, self.target_app, besides=before,
                                      meanwhile=lambda: self._watch_command(command))
         seconds = time.monotonic() - began
