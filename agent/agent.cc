@@ -58,7 +58,8 @@ Agent::Agent(Options options, Parts parts)
       readers_(parts.readers),
       timers_(parts.timers),
       source_jobs_(parts.services, parts.source_work),
-      target_jobs_(parts.services, parts.target_work, parts.exchange, parts.spool, parts.entropy) {}
+      target_jobs_(parts.services, parts.target_work, parts.exchange, parts.spool, parts.entropy,
+                   options_.seal_suite) {}
 
 Agent::~Agent() { timers_.Cancel(progress_); }
 

@@ -24,6 +24,7 @@ class Agent {
  public:
   struct Options {
     std::string bulk_endpoint;  // where other agents dial this one; "" when it only dials
+    crypto::SealSuite seal_suite = crypto::SealSuite::kX25519HkdfSha256Aes256Gcm;
     // People see progress move; the coordinator has other things to do.
     absl::Duration progress_every = absl::Milliseconds(250);
   };

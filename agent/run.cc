@@ -163,16 +163,17 @@ void Program::MakeAgent() {
                                                   .droplet_bytes_max = settings_.droplet_bytes_max,
                                                   .upload_limits = settings_.upload_limits},
                                    cloud_controller, *journal_);
-  agent_ = std::make_unique<Agent>(Agent::Options{.bulk_endpoint = bulk_endpoint_},
-                                   Agent::Parts{.services = Services(),
-                                                .source_work = *source_steps_,
-                                                .target_work = *target_steps_,
-                                                .exchange = *exchange_,
-                                                .spool = *spool_,
-                                                .entropy = around_.entropy,
-                                                .reads = *reads_,
-                                                .readers = *readers_,
-                                                .timers = loop_.timers()});
+  agent_ = std::make_unique<Agent>(
+      Agent::Options{.bulk_endpoint = bulk_endpoint_, .seal_suite = settings_.seal_suite},
+      Agent::Parts{.services = Services(),
+                   .source_work = *source_steps_,
+                   .target_work = *target_steps_,
+                   .exchange = *exchange_,
+                   .spool = *spool_,
+                   .entropy = around_.entropy,
+                   .reads = *reads_,
+                   .readers = *readers_,
+                   .timers = loop_.timers()});
 }
 
 void Program::Dial() {

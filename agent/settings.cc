@@ -147,6 +147,9 @@ StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
   }
   ReadCloudController(config, reader, settings);
   settings.policy_file = reader.Path("policy_file");
+  if (config.Choice("seal_suite", {"x25519", "p256"}, "x25519") == "p256") {
+    settings.seal_suite = crypto::SealSuite::kP256HkdfSha256Aes256Gcm;
+  }
   settings.data_dir = reader.RequiredPath("data_dir");
   ReadSpool(config, reader, settings);
   const auto level =

@@ -14,6 +14,7 @@
 #include "common/base/secret.h"
 #include "common/base/status.h"
 #include "common/base/strong.h"
+#include "common/crypto/key_agreement.h"
 #include "common/crypto/signing_key.h"
 
 namespace sluice::agent {
@@ -39,6 +40,7 @@ struct Settings {
   UploadLimits upload_limits;      // likewise of the foundation, or what stands before it
   std::string spool_folder;        // for what arrives, sealed, until its upload is done
   uint64_t spool_bytes_max = 0;
+  crypto::SealSuite seal_suite = crypto::SealSuite::kX25519HkdfSha256Aes256Gcm;
   std::string policy_file;  // empty: none
   std::string data_dir;
   LogLevel log_level = LogLevel::kInfo;

@@ -64,6 +64,13 @@ TEST_F(SettingsTest, PathsAreRelativeToTheFileAndDefaultsAreThere) {
   EXPECT_EQ(settings->upload_limits.idle_max, absl::Seconds(60));
 }
 
+TEST_F(SettingsTest, SealSuiteIsX25519UnlessP256IsAskedFor) {
+  EXPECT_EQ(Load(Good())->seal_suite, crypto::SealSuite::kX25519HkdfSha256Aes256Gcm);
+  EXPECT_EQ(Load(Good() + "seal_suite: p256\n")->seal_suite,
+            crypto::SealSuite::kP256HkdfSha256Aes256Gcm);
+  EXPECT_THAT(Load(Good() + "seal_suite: p521\n").status(), HasErrorName("bad-configuration"));
+}
+
 TEST_F(SettingsTest, SpoolAndTheFoundationsLimitsForUploadsAreReadAndJudged) {
   const auto settings = Load(Good() + "spool: {folder: big-disk, bytes_max: 100G}\n",
                              {{"SLUICE_CLOUD_CONTROLLER_UPLOAD_TIME_MAX", "20s"},

@@ -51,12 +51,13 @@ struct UploadTask {
 }  // namespace
 
 TargetJobs::TargetJobs(JobServices services, TargetWork& work, transfer::BulkExchange& exchange,
-                       transfer::Spool& spool, Entropy& entropy)
+                       transfer::Spool& spool, Entropy& entropy, crypto::SealSuite seal_suite)
     : services_(std::move(services)),
       work_(work),
       exchange_(exchange),
       spool_(spool),
       entropy_(entropy),
+      seal_suite_(seal_suite),
       jobs_(services_) {}
 TargetJobs::~TargetJobs() = default;
 
@@ -254,6 +255,7 @@ void TargetJobs::StartStep(Job& job, TargetStep step) {
                                  .order_sha256 = job.order_sha256,
                                  .target_index = key.target_index,
                                  .statement = job.record.statement,
+                                 .seal_offer = job.record.seal_offer,
                                  .seal_secret = job.stored.secret,
                                  .path = job.path,
                                  .chunk_bytes = services_.chunk_bytes},

@@ -29,7 +29,7 @@ struct StepSubject;
 class TargetJobs {
  public:
   TargetJobs(JobServices services, TargetWork& work, transfer::BulkExchange& exchange,
-             transfer::Spool& spool, Entropy& entropy);
+             transfer::Spool& spool, Entropy& entropy, crypto::SealSuite seal_suite);
   ~TargetJobs();
 
   // At the start: a job from the journal goes on with the coordinator's next wish, or is undone
@@ -79,6 +79,7 @@ class TargetJobs {
   transfer::BulkExchange& exchange_;
   transfer::Spool& spool_;
   Entropy& entropy_;
+  const crypto::SealSuite seal_suite_;  // of the offers that are made from now on
   HeldJobs<Job> jobs_;
 };
 

@@ -102,15 +102,14 @@ void TargetJobs::EndAccept(const JobKey& key, const Status& checked) {
 }
 
 Status TargetJobs::MakeSealOffer(Job& job, const JudgedOrder& judged) {
-  const crypto::SealKeyPair pair =
-      crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, entropy_);
+  const crypto::SealKeyPair pair = crypto::GenerateSealKey(seal_suite_, entropy_);
   SLUICE_ASSIGN_OR_RETURN(const transfer::TransferId transfer, TransferIdOf(judged.sha256));
   const trust::SealOffer offer = {.order_id = judged.order.order_id,
                                   .order_sha256 = judged.sha256,
                                   .promotion = judged.order.promotion,
                                   .transfer_id = transfer.hex(),
                                   .foundation = services_.authority.foundation(),
-                                  .suite = std::string(crypto::SealSuiteName(pair.suite)),
+                                  .suite = pair.suite,
                                   .public_key = pair.public_key,
                                   .not_after = services_.clock.Now() + kSealOfferLife};
   SLUICE_ASSIGN_OR_RETURN(job.record.seal_offer,

@@ -26,6 +26,21 @@ TEST_F(TargetJobsTest, AcceptedOrderIsJournalledAndAnsweredByASealOfferForExactl
   EXPECT_EQ(*journal_->LastCounter("prod:acme/payments/checkout"), 1);
 }
 
+TEST_F(TargetJobsTest, OfferIsOfTheConfiguredSuiteAndStaysSoWhenAnotherIsConfigured) {
+  options_.seal_suite = crypto::SealSuite::kP256HkdfSha256Aes256Gcm;
+  StartAgent();
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  const auto offer = trust::PeekSealOffer(LastReport().evidence(0));
+  ASSERT_THAT(offer, IsOk());
+  EXPECT_EQ(offer->suite, crypto::SealSuite::kP256HkdfSha256Aes256Gcm);
+  EXPECT_EQ(offer->public_key.size(), 65u);
+  options_.seal_suite = crypto::SealSuite::kX25519HkdfSha256Aes256Gcm;
+  StartAgent();
+  agent_->OnWelcome(v1::Welcome());
+  EXPECT_EQ(trust::PeekSealOffer(LastReport().evidence(0))->suite,
+            crypto::SealSuite::kP256HkdfSha256Aes256Gcm);
+}
+
 TEST_F(TargetJobsTest, RepeatedOrderIsAnsweredByTheFirstResult) {
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
   const v1::JobReport first = LastReport();

@@ -7,6 +7,7 @@
 #include "common/base/logging.h"
 #include "common/crypto/digest.h"
 #include "common/trust/envelope.h"
+#include "common/trust/seal_offer.h"
 
 namespace sluice::agent {
 namespace {
@@ -25,9 +26,10 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
   SLUICE_ASSIGN_OR_RETURN(options.droplet_sha256,
                           crypto::Sha256Digest::FromHex(terms.order.artifact.sha256));
   options.statement_sha256 = crypto::Sha256Of(terms.statement);
-  SLUICE_ASSIGN_OR_RETURN(
-      options.recipient,
-      crypto::SealKeyFromSecret(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, terms.seal_secret));
+  // The offer was kept as it was sent, whatever is configured now.
+  SLUICE_ASSIGN_OR_RETURN(const trust::SealOffer offer, trust::PeekSealOffer(terms.seal_offer));
+  SLUICE_ASSIGN_OR_RETURN(options.recipient,
+                          crypto::SealKeyFromSecret(offer.suite, terms.seal_secret));
   SLUICE_ASSIGN_OR_RETURN(const trust::TrustedAgent agent,
                           SignerOf(terms.statement, trust::kInTotoType, source, trust));
   options.verify = [identity = agent.identity](std::string_view signature,

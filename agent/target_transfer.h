@@ -22,8 +22,9 @@ struct IncomingTerms {
   trust::Order order;
   std::string order_sha256;
   uint32_t target_index = 0;
-  std::string statement;  // envelope
-  Secret seal_secret;     // of this target's seal offer
+  std::string statement;   // envelope
+  std::string seal_offer;  // this target's, an envelope
+  Secret seal_secret;      // and its secret half
   // None when another target of the order brings the droplet into this foundation: then it is found
   // there, or the upload fails.
   std::optional<ChosenPath> path;

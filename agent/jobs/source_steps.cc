@@ -118,8 +118,7 @@ StatusOr<SourceSteps::Receivers> SourceSteps::ReceiversOf(const Sending& sending
     SLUICE_ASSIGN_OR_RETURN(
         const trust::TrustedAgent agent,
         SignerOf(sending.seal_offers[i], trust::kSealOfferType, foundation, trust));
-    SLUICE_ASSIGN_OR_RETURN(const crypto::SealSuite suite, crypto::SealSuiteByName(offer.suite));
-    receivers.recipients.push_back({.suite = suite, .public_key = offer.public_key});
+    receivers.recipients.push_back({.suite = offer.suite, .public_key = offer.public_key});
     transfer::Meeting meeting;
     meeting.peer = PeerOf(foundation, agent);
     meeting.ways = path.ways;

@@ -200,7 +200,7 @@ class AgentFixture : public ::testing::Test {
         }(),
         cloud_controller_, *journal_);
     agent_ = std::make_unique<Agent>(
-        Agent::Options(),
+        options_,
         Agent::Parts{
             .services = {
                 .journal = *journal_,
@@ -274,6 +274,7 @@ class AgentFixture : public ::testing::Test {
   }
 
   const std::string foundation_;
+  Agent::Options options_;  // of the next StartAgent()
   trust::TestTrust trust_{{"dev", "prod"}};
   FakeClock clock_{trust::kTestNow};
   FakeEntropy entropy_;

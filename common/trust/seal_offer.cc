@@ -15,7 +15,6 @@ namespace sluice::trust {
 namespace {
 
 constexpr size_t kIdBytes = 16;
-constexpr size_t kPublicKeyBytes = 32;
 
 Status OfferRefused(std::string_view name, std::string_view message) {
   return NamedError(StatusCode::kPermissionDenied, name, message);
@@ -32,18 +31,20 @@ StatusOr<SealOffer> ParseSealOffer(std::string_view payload) {
   offer.promotion = ReadPromotion(root, "promotion");
   offer.transfer_id = root.Hex("transfer_id", kIdBytes);
   offer.foundation = ReadFoundation(root, "foundation");
-  offer.suite = root.Line("suite", kNameBytesMax);
+  const auto suite = crypto::SealSuiteByName(root.Line("suite", kNameBytesMax));
+  offer.suite = suite.value_or(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm);
   const std::string key_text = root.String("public_key");
   offer.public_key = root.Checked("public_key", FromBase64(key_text)).value_or("");
-  if (offer.public_key.size() != kPublicKeyBytes) {
-    root.Mistake("public_key", "must be 32 bytes in base64");
+  const size_t key_bytes = crypto::SealPublicKeyBytes(offer.suite);
+  if (suite.ok() && offer.public_key.size() != key_bytes) {
+    root.Mistake("public_key", absl::StrCat("must be ", key_bytes, " bytes in base64"));
   }
   offer.not_after = root.Time("not_after");
   SLUICE_RETURN_IF_ERROR(document.Finish());
-  if (offer.suite != kSealSuite) {
+  if (!suite.ok()) {
     return NamedError(StatusCode::kInvalidArgument, "suite-not-supported",
-                      absl::StrCat("seal offer: this version of Sluice seals with ",
-                                   ToAbsl(kSealSuite), " only"));
+                      "seal offer: this version of Sluice does not seal with the suite that it "
+                      "names; upgrade the source's agent, or set another seal_suite at the target");
   }
   return offer;
 }
@@ -54,7 +55,7 @@ StatusOr<std::string> FormatSealOffer(const SealOffer& offer) {
                                     {"promotion", offer.promotion.value()},
                                     {"transfer_id", offer.transfer_id},
                                     {"foundation", offer.foundation.value()},
-                                    {"suite", offer.suite},
+                                    {"suite", crypto::SealSuiteName(offer.suite)},
                                     {"public_key", ToBase64(offer.public_key)},
                                     {"not_after", sluice::FormatTime(offer.not_after)}});
   SLUICE_RETURN_IF_ERROR(ParseSealOffer(payload).status());
@@ -65,6 +66,11 @@ StatusOr<std::string> SignSealOffer(const SealOffer& offer,
                                     const crypto::SigningKey& agent_identity) {
   SLUICE_ASSIGN_OR_RETURN(const std::string payload, FormatSealOffer(offer));
   return SealEnvelope(kSealOfferType, payload, agent_identity);
+}
+
+StatusOr<SealOffer> PeekSealOffer(std::string_view envelope) {
+  SLUICE_ASSIGN_OR_RETURN(const Envelope parsed, ParseEnvelope(envelope));
+  return ParseSealOffer(parsed.payload);
 }
 
 StatusOr<SealOffer> VerifySealOffer(std::string_view envelope, const ExpectedOffer& expected,

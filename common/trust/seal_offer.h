@@ -8,12 +8,11 @@
 #include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/base/strong.h"
+#include "common/crypto/key_agreement.h"
 #include "common/crypto/signing_key.h"
 #include "common/trust/trust_document.h"
 
 namespace sluice::trust {
-
-inline constexpr std::string_view kSealSuite = "x25519-hkdf-sha256-aes256gcm";
 
 struct SealOffer {
   std::string order_id;      // 32 hexadecimal digits
@@ -21,8 +20,8 @@ struct SealOffer {
   PromotionId promotion;
   std::string transfer_id;    // 32 hexadecimal digits
   FoundationName foundation;  // the target that made it
-  std::string suite = std::string(kSealSuite);
-  std::string public_key;  // 32 raw bytes
+  crypto::SealSuite suite = crypto::SealSuite::kX25519HkdfSha256Aes256Gcm;
+  std::string public_key;  // raw bytes, as many as the suite's have
   absl::Time not_after;    // whole seconds
   bool operator==(const SealOffer&) const = default;
 };
@@ -32,6 +31,9 @@ StatusOr<std::string> FormatSealOffer(const SealOffer& offer);
 StatusOr<SealOffer> ParseSealOffer(std::string_view payload);
 StatusOr<std::string> SignSealOffer(const SealOffer& offer,
                                     const crypto::SigningKey& agent_identity);
+
+// The offer in an envelope of one's own, for its suite: who signed it is not looked at.
+StatusOr<SealOffer> PeekSealOffer(std::string_view envelope);
 
 // The offer for this order and transfer, signed by an agent of `foundation`. Names as
 // OpenAgentEnvelope(); PermissionDenied "wrong-foundation", "offer-for-another-order",

@@ -289,12 +289,21 @@ TEST_F(SignedFormatsTest, SealOffersKeepTheirBytesAndAreForOneOrderAndTransfer) 
                     "json-unknown-field",
                     {},
                     ""});
+  EXPECT_EQ(PeekSealOffer(envelope).value(), offer);
+  std::string unknown = FormatSealOffer(offer).value();
+  unknown.replace(unknown.find("x25519-"), 6, "rot-13");
+  EXPECT_THAT(ParseSealOffer(unknown), HasErrorName("suite-not-supported"));
   SealOffer other = offer;
-  other.suite = "rot13";
-  EXPECT_THAT(FormatSealOffer(other), HasErrorName("suite-not-supported"));
-  other = offer;
   other.public_key.pop_back();
   EXPECT_THAT(FormatSealOffer(other), HasErrorName("json-field"));
+}
+
+TEST_F(SignedFormatsTest, SealOffersOfP256HaveKeysOfItsLength) {
+  SealOffer offer = SampleOffer();
+  offer.suite = crypto::SealSuite::kP256HkdfSha256Aes256Gcm;
+  EXPECT_THAT(FormatSealOffer(offer), HasErrorName("json-field"));
+  offer.public_key = std::string(65, '\x42');
+  EXPECT_EQ(ParseSealOffer(FormatSealOffer(offer).value()).value(), offer);
 }
 
 TEST_F(SignedFormatsTest, QuestionsKeepTheirBytes) {

@@ -1,10 +1,13 @@
 """One promotion to several foundations: all or none of them."""
 
+import base64
 import itertools
+import json
 import unittest
 
 from federation.case import FederationCase
 from federation.droplet import make_incompressible
+from federation.envelopes import payload_of
 from federation.federation import ORGANIZATION
 from federation.programs import PATIENCE, eventually
 
@@ -12,11 +15,18 @@ MIB = 1024 * 1024
 SLOW = 4 * MIB  # bytes a second: the upload of a big droplet takes about four seconds
 BIG = 16 * MIB
 TARGETS = ("east", "west", "north")
+SUITES = {"north": "p256"}  # the others offer keys of the default
 
 
 class SeveralTargets(FederationCase):
     FOUNDATIONS = ("dev", *TARGETS)
     _seeds = itertools.count(1)
+
+    @classmethod
+    def start(cls):
+        cls.federation.start_coordinator()
+        for name in cls.FOUNDATIONS:
+            cls.federation.start_agent(name, seal_suite=SUITES.get(name))
 
     def setUp(self):
         self.app = self.id().rpartition(".")[2].removeprefix("test_").replace("_", "-")[:40]
@@ -124,6 +134,19 @@ class SeveralTargets(FederationCase):
         """What targets reported of it, in the ledger's order."""
         return [entry["body"] for entry in self.federation.promotion(promotion)["entries"]
                 if entry["kind"] == "target-report"]
+
+    def test_targets_that_offer_keys_of_different_suites_get_the_same_droplet(self):
+        self.push()
+        self.promote_to_all("--id", "suites", "--no-activate", expect=8)
+        offered = {entry["target_index"]: payload_of(json.loads(base64.b64decode(
+            entry["seal_offer"])))["suite"] for entry in self.entries("suites")
+            if entry["seal_offer"]}
+        self.assertEqual([offered[TARGETS.index(name)] for name in TARGETS],
+                         ["x25519-hkdf-sha256-aes256gcm", "x25519-hkdf-sha256-aes256gcm",
+                          "p256-hkdf-sha256-aes256gcm"])
+        digest = self.dev.current_droplet(self.app)["checksum"]
+        for name, box in self.boxes.items():
+            self.assertIn(digest, [droplet["checksum"] for droplet in box.droplets(self.app)], name)
 
     def test_a_target_that_is_not_connected_stops_the_plan_and_nothing_is_ordered(self):
         self.push()

@@ -42,7 +42,7 @@ inline std::string SignedOffer(const trust::TestTrust& trust, const trust::Order
                                .promotion = order.promotion,
                                .transfer_id = std::string(32, 'f'),
                                .foundation = foundation,
-                               .suite = std::string(trust::kSealSuite),
+                               .suite = crypto::SealSuite::kX25519HkdfSha256Aes256Gcm,
                                .public_key = std::string(32, 'k'),
                                .not_after = trust::kTestNow + absl::Hours(1)};
   auto envelope = trust::SignSealOffer(offer, trust.agent(foundation.value()).identity);
