@@ -15,6 +15,12 @@ using foundation::Droplet;
 
 constexpr std::string_view kDigestPrefix = "sha256:";
 
+Status NoDroplet(const trust::AppReference& reference, std::string_view which) {
+  return NamedError(StatusCode::kNotFound, "no-droplet",
+                    absl::StrCat(reference.text(), " has no ", ToAbsl(which),
+                                 "; to see those it has: sluice droplets ", reference.text()));
+}
+
 StatusOr<Droplet> SelectDroplet(CloudController& cloud_controller,
                                 const trust::AppReference& reference, const App& app,
                                 std::string_view selector, std::stop_token stop) {
@@ -28,18 +34,14 @@ StatusOr<Droplet> SelectDroplet(CloudController& cloud_controller,
     SLUICE_ASSIGN_OR_RETURN(const auto found,
                             cloud_controller.FindStagedDroplets(app.guid, digest, stop));
     if (found.empty()) {
-      return NamedError(
-          StatusCode::kNotFound, "no-droplet",
-          absl::StrCat(reference.text(), " has no staged droplet ", ToAbsl(selector)));
+      return NoDroplet(reference, absl::StrCat("staged droplet ", ToAbsl(selector)));
     }
     return cloud_controller.GetDroplet(found.front().guid, stop);
   }
-  SLUICE_ASSIGN_OR_RETURN(Droplet droplet,
-                          cloud_controller.GetDroplet(DropletGuid(std::string(selector)), stop));
-  if (droplet.app_guid != app.guid) {
-    return NamedError(
-        StatusCode::kNotFound, "no-droplet",
-        absl::StrCat("droplet ", ToAbsl(selector), " is not one of ", reference.text()));
+  StatusOr<Droplet> droplet = cloud_controller.GetDroplet(DropletGuid(std::string(selector)), stop);
+  // One of a space that the agent may not see is not found either.
+  if (absl::IsNotFound(droplet.status()) || (droplet.ok() && droplet->app_guid != app.guid)) {
+    return NoDroplet(reference, absl::StrCat("droplet ", ToAbsl(selector)));
   }
   return droplet;
 }

@@ -30,11 +30,13 @@ namespace {
 
 using foundation::AppJson;
 using foundation::DropletJson;
+using foundation::ErrorReply;
 using foundation::JsonReply;
 using foundation::OrganizationJson;
 using foundation::PageReply;
 using foundation::SpaceJson;
 using nlohmann::json;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -275,6 +277,20 @@ TEST_F(SourceStepsTest, DropletThatCannotBePromotedIsRefusedByItsReason) {
   droplet = droplet_;
   droplet["lifecycle"]["type"] = "docker";
   EXPECT_THAT(state_of(droplet), HasErrorName("lifecycle-not-supported"));
+}
+
+TEST_F(SourceStepsTest, UnknownDropletAndThatOfAnotherAppAreNamedWithWhatToDo) {
+  droplet_["relationships"]["app"]["data"]["guid"] = "another-app";
+  ExpectApp();
+  for (int i = 0; i < 2; ++i) {
+    const auto refused = State();
+    EXPECT_THAT(refused, HasErrorName("no-droplet"));
+    EXPECT_THAT(
+        std::string(refused.status().message()),
+        AllOf(HasSubstr(kDroplet), HasSubstr("sluice droplets dev:acme/payments/checkout")));
+    dev_.On("GET", kDropletPath,
+            ErrorReply(404, 10010, "CF-ResourceNotFound", "Droplet not found"));
+  }
 }
 
 // --- MakeSeed and Send

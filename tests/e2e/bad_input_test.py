@@ -56,6 +56,8 @@ class BadInput(FederationCase):
             (1, (*promote, "dev:acme/payments/native", SPACE), ["cnb"]),
             (1, (*promote, "dev:acme/payments/old", SPACE), ["restage"]),
             (4, (*promote, APP, SPACE, "--droplet", "sha256:" + "0" * 64), ["0000"]),
+            (4, (*promote, APP, SPACE, "--droplet", "11111111-2222-4333-8444-555555555555"),
+             ["no-droplet", "11111111", f"sluice droplets {APP}"]),
             (2, (*promote, APP, SPACE, "--droplet", "sha256:zz"), ["--droplet"]),
             (2, (*promote, APP, SPACE, "--strategy", "hope"), ["--strategy", "rolling"]),
             (2, (*promote, APP, SPACE, "--unheard"), ["--unheard"]),
