@@ -34,6 +34,9 @@ Status Run(const std::string& config_file, SignalDescriptor& signals) {
   SLUICE_ASSIGN_OR_RETURN(const Settings settings,
                           LoadSettings(files, config_file, ReadOverrides()));
   StartLogging("sluice-agent", settings.log_level);
+  for (const std::string& variable : settings.unknown_variables) {
+    Log(LogLevel::kWarning, "variable-unknown", {{"name", variable}});
+  }
   const Status ended = RunAgent(settings, {files, clock, entropy, signals});
   if (!ended.ok()) LogStatus(LogLevel::kError, "agent-not-running", ended);
   return ended;
@@ -56,6 +59,9 @@ Status CheckConfig(const std::string& config_file) {
   const SystemClock clock;
   SLUICE_ASSIGN_OR_RETURN(const Settings settings,
                           LoadSettings(files, config_file, ReadOverrides()));
+  for (const std::string& variable : settings.unknown_variables) {
+    std::fprintf(stderr, "warning: %s: no such variable is known here\n", variable.c_str());
+  }
   SLUICE_RETURN_IF_ERROR(CheckFiles(settings, files));
   OwnFoundation foundation(settings, files, clock);
   const auto findings = FindingsOf(foundation.cloud_controller().Probe({}));

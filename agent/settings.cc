@@ -156,6 +156,7 @@ StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
       ParseLogLevel(config.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));
   settings.log_level = level.value_or(LogLevel::kInfo);
   SLUICE_RETURN_IF_ERROR(config.Finish());
+  settings.unknown_variables = config.UnusedOverrides();
   return settings;
 }
 

@@ -44,6 +44,7 @@ struct Settings {
   std::string policy_file;  // empty: none
   std::string data_dir;
   LogLevel log_level = LogLevel::kInfo;
+  std::vector<std::string> unknown_variables;  // SLUICE_… that nothing asked for
 
   std::string JournalPath() const { return data_dir + "/journal.db"; }
   std::string OutgoingFolder() const { return data_dir + "/outgoing"; }

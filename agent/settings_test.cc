@@ -13,6 +13,7 @@ namespace sluice::agent {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -69,6 +70,14 @@ TEST_F(SettingsTest, SealSuiteIsX25519UnlessP256IsAskedFor) {
   EXPECT_EQ(Load(Good() + "seal_suite: p256\n")->seal_suite,
             crypto::SealSuite::kP256HkdfSha256Aes256Gcm);
   EXPECT_THAT(Load(Good() + "seal_suite: p521\n").status(), HasErrorName("bad-configuration"));
+}
+
+TEST_F(SettingsTest, MisspeltVariableIsRefusedAndAnotherToolsIsNoted) {
+  EXPECT_THAT(Load(Good(), {{"SLUICE_SEAL_SUIT", "p256"}}).status(),
+              HasErrorName("bad-configuration"));
+  const auto settings = Load(Good(), {{"SLUICE_BINARIES", "build/dev/bin"}});
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_THAT(settings->unknown_variables, ElementsAre("SLUICE_BINARIES"));
 }
 
 TEST_F(SettingsTest, SpoolAndTheFoundationsLimitsForUploadsAreReadAndJudged) {
