@@ -9,6 +9,7 @@
 #include "agent/jobs/annotations.h"
 #include "agent/jobs/source_droplet.h"
 #include "agent/plan_target.h"
+#include "agent/role_places.h"
 
 namespace sluice::agent {
 namespace {
@@ -128,11 +129,18 @@ StatusOr<std::string> Reads::AnswerFoundation(const Question& question) {
                                               absl::FormatDuration(*facts.clock_skew))),
                       "set the clocks"));
   }
+  const auto may_read = [&](const std::string& organization, const std::string& space) {
+    return question.trust.Permits(question.operator_name, trust::Action::kRead, options_.foundation,
+                                  organization, space);
+  };
   json roles = json::array();
-  for (const foundation::Role& role : facts.roles) {
-    roles.push_back({{"role", role.type},
-                     {"organization", role.organization_guid.value_or(OrganizationGuid()).value()},
-                     {"space", role.space_guid.value_or(SpaceGuid()).value()}});
+  for (const PlacedRole& role :
+       PlaceRoles(cloud_controller_, facts.roles, may_read, question.stop)) {
+    roles.push_back({{"role", role.role},
+                     {"organization", role.organization_guid.value()},
+                     {"space", role.space_guid.value()},
+                     {"organization_name", OrNull(role.organization)},
+                     {"space_name", OrNull(role.space)}});
   }
   json skew = nullptr;
   if (facts.clock_skew) skew = absl::ToInt64Milliseconds(*facts.clock_skew);

@@ -24,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -91,6 +92,10 @@ class CloudController final {
   StatusOr<std::vector<AppPlace>> ListApps(std::string_view organization,
                                            std::optional<std::string_view> space,
                                            std::stop_token stop);
+  // Those of these that this client can see, in any order.
+  StatusOr<std::vector<Organization>> ListOrganizations(const std::set<OrganizationGuid>& guids,
+                                                        std::stop_token stop);
+  StatusOr<std::vector<Space>> ListSpaces(const std::set<SpaceGuid>& guids, std::stop_token stop);
   StatusOr<Stack> FindStack(std::string_view name, std::stop_token stop);
   StatusOr<QuotaFacts> GetQuota(const Space& space, std::stop_token stop);
   // Roles of this client in the space (`doctor`, planning).

@@ -81,6 +81,25 @@ StatusOr<Usage> UsageOf(ApiSession& session, const std::string& resource, std::s
   return usage;
 }
 
+// The resources of a list with these guids, asked for by as many at a time as fit into a URL.
+template <typename T, typename Guid>
+StatusOr<std::vector<T>> GetThese(ApiSession& session, std::string_view path,
+                                  const std::set<Guid>& guids, Reader<T> read,
+                                  std::stop_token stop) {
+  constexpr size_t kGuidsPerRequest = 50;
+  std::vector<T> found;
+  for (auto next = guids.begin(); next != guids.end();) {
+    std::vector<std::string> asked;
+    for (; next != guids.end() && asked.size() < kGuidsPerRequest; ++next) {
+      asked.push_back(next->value());
+    }
+    SLUICE_ASSIGN_OR_RETURN(auto some,
+                            GetAll(session, path, Query().WithList("guids", asked), read, stop));
+    for (T& each : some) found.push_back(std::move(each));
+  }
+  return found;
+}
+
 }  // namespace
 
 StatusOr<Organization> CloudController::FindOrganization(std::string_view name,
@@ -153,6 +172,17 @@ StatusOr<std::vector<AppPlace>> CloudController::ListApps(std::string_view organ
     places.push_back({.organization = found, .space = where->second, .app = std::move(app)});
   }
   return places;
+}
+
+StatusOr<std::vector<Organization>> CloudController::ListOrganizations(
+    const std::set<OrganizationGuid>& guids, std::stop_token stop) {
+  return GetThese<Organization>(*session_, "/v3/organizations", guids, &ReadOrganization,
+                                std::move(stop));
+}
+
+StatusOr<std::vector<Space>> CloudController::ListSpaces(const std::set<SpaceGuid>& guids,
+                                                         std::stop_token stop) {
+  return GetThese<Space>(*session_, "/v3/spaces", guids, &ReadSpace, std::move(stop));
 }
 
 StatusOr<Stack> CloudController::FindStack(std::string_view name, std::stop_token stop) {

@@ -127,6 +127,8 @@ class Promotion(FederationCase):
         foundations = self.sluice("foundations", "--output", "json").stdout
         for name in self.FOUNDATIONS:
             self.assertIn(f'"{name}"', foundations)
+        # Where roles hold is told by name.
+        self.assertIn("space_developer in acme/payments", self.sluice("foundations").stdout)
         self.assertIn("listed", self.sluice("apps", "dev:acme/payments").stdout)
         digest = self.dev.current_droplet("listed")["checksum"]["value"]
         self.assertIn(digest, self.sluice("droplets", "prod:acme/payments/listed", "--output",
