@@ -298,9 +298,10 @@ StatusOr<RollbackPlan> PlanForRollback(CloudController& cloud_controller, Journa
   }
   plan.droplet_guid = facts->previous_droplet_guid;
   if (plan.droplet_guid.empty()) {
-    return NamedError(
-        StatusCode::kFailedPrecondition, "nothing-to-restore",
-        absl::StrCat(reference.text(), " had no droplet before promotion ", promotion));
+    plan.warnings.push_back(
+        "Cloud Controller cannot take the droplet away from the app again: it stays there, "
+        "stopped");
+    return plan;
   }
   const auto droplet = cloud_controller.GetDroplet(plan.droplet_guid, stop);
   if (absl::IsNotFound(droplet.status()) || (droplet.ok() && !droplet->Staged())) {

@@ -61,7 +61,7 @@ struct RollbackPlan {
   OrganizationGuid organization_guid;
   SpaceGuid space_guid;
   AppGuid app_guid;
-  DropletGuid droplet_guid;  // to go back to; empty when the app goes
+  DropletGuid droplet_guid;  // to go back to; empty when the app goes, or had none
   std::string sha256;
   DropletGuid current_droplet_guid;
   std::string current_sha256;
@@ -71,7 +71,7 @@ struct RollbackPlan {
 };
 
 // NotFound "no-promotion" when this agent was no target of it; FailedPrecondition "droplet-expired"
-// when what ran before is gone, "nothing-to-restore" when nothing ran before.
+// when what ran before is gone.
 StatusOr<RollbackPlan> PlanForRollback(foundation::CloudController& cloud_controller,
                                        Journal& journal, const trust::AppReference& reference,
                                        const std::string& promotion, std::stop_token stop);

@@ -1,10 +1,18 @@
 #include "agent/plan_target.h"
 
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "agent/foundation/testing/scripted_foundation.h"
+#include "agent/jobs/target_facts.h"
+#include "agent/journal.h"
+#include "common/base/files.h"
 #include "common/base/testing/status_matchers.h"
+#include "common/trust/testing/test_trust.h"
 #include "gmock/gmock.h"
 
 namespace sluice::agent {
@@ -18,9 +26,11 @@ using foundation::PageReply;
 using foundation::SpaceJson;
 using nlohmann::json;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 const std::string kSha256(64, 'a');
+const std::string kOtherSha256(64, 'b');
 
 // An app "checkout" without a droplet, in a space where the agent's client is a developer.
 class PlanTargetTest : public testing::Test {
@@ -103,6 +113,85 @@ TEST_F(PlanTargetTest, SameBitsWithOtherProcessTypesAreUploadedAnew) {
   droplet["process_types"] = {{"web", "something else"}};
   Store(droplet);
   EXPECT_EQ(Plan()->upload, "cut-through");
+}
+
+// One promotion "promotion-1" to the app, of which the agent knows what the test says.
+class PlanForRollbackTest : public testing::Test {
+ protected:
+  PlanForRollbackTest() {
+    prod_.On("GET", "/v3/organizations", PageReply({OrganizationJson("org", "acme")}));
+    prod_.On("GET", "/v3/spaces", PageReply({SpaceJson("space", "payments", "org")}));
+    std::string pattern = testing::TempDir() + "plan-rollbackXXXXXX";
+    folder_ = mkdtemp(pattern.data());
+    journal_ = *Journal::Open(files_, folder_ + "/journal.db");
+    facts_.app_guid = AppGuid("app");
+    facts_.droplet_guid = DropletGuid("promoted");
+  }
+  ~PlanForRollbackTest() override { std::filesystem::remove_all(folder_); }
+
+  void Store(const std::string& droplet, std::string_view state, const std::string& sha256) {
+    prod_.On("GET", "/v3/droplets/" + droplet, JsonReply(200, DropletJson(droplet, state, sha256)));
+  }
+  // What the app has now.
+  void ExpectCurrent(const std::string& droplet) {
+    json app = AppJson("app", "checkout", "space");
+    app["relationships"]["current_droplet"]["data"]["guid"] = droplet;
+    prod_.On("GET", "/v3/apps", PageReply({app}));
+    Store(droplet, "STAGED", kSha256);
+  }
+  StatusOr<RollbackPlan> PlanBack() {
+    JobRecord job;
+    job.key = {.promotion = "promotion-1", .role = JobRole::kTarget, .target_index = 0};
+    job.order = trust_.Signed(trust_.PromoteOrder());
+    job.facts = FormatTargetFacts(facts_);
+    EXPECT_THAT(journal_->SaveJob(job), IsOk());
+    return PlanForRollback(prod_.client(), *journal_,
+                           {FoundationName("prod"), "acme", "payments", "checkout"}, "promotion-1",
+                           {});
+  }
+
+  foundation::ScriptedFoundation prod_;
+  trust::TestTrust trust_;
+  SystemFiles files_;
+  std::string folder_;
+  std::unique_ptr<Journal> journal_;
+  TargetFacts facts_;
+};
+
+TEST_F(PlanForRollbackTest, AppGoesBackToTheDropletThatItHadBefore) {
+  facts_.previous_droplet_guid = DropletGuid("before");
+  Store("before", "STAGED", kOtherSha256);
+  ExpectCurrent("promoted");
+  const auto plan = PlanBack();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->droplet_guid, DropletGuid("before"));
+  EXPECT_EQ(plan->sha256, kOtherSha256);
+  EXPECT_EQ(plan->current_sha256, kSha256);
+  EXPECT_FALSE(plan->pushed_since);
+}
+
+TEST_F(PlanForRollbackTest, AppThatHadNoDropletIsToBeStopped) {
+  ExpectCurrent("promoted");
+  const auto plan = PlanBack();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->droplet_guid, DropletGuid());
+  EXPECT_FALSE(plan->deletes_app);
+  EXPECT_FALSE(plan->pushed_since);
+  EXPECT_THAT(plan->warnings, ElementsAre(HasSubstr("stays there, stopped")));
+}
+
+TEST_F(PlanForRollbackTest, DropletThatNobodyPromotedIsSaidToBePushedSince) {
+  ExpectCurrent("pushed");
+  const auto plan = PlanBack();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_TRUE(plan->pushed_since);
+}
+
+TEST_F(PlanForRollbackTest, WhatRanBeforeMustStillBeThere) {
+  facts_.previous_droplet_guid = DropletGuid("before");
+  ExpectCurrent("promoted");
+  Store("before", "EXPIRED", kOtherSha256);
+  EXPECT_THAT(PlanBack(), HasErrorName("droplet-expired"));
 }
 
 }  // namespace

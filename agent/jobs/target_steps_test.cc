@@ -440,5 +440,25 @@ TEST_F(TargetStepsTest, UndoTouchesNothingWhenSomebodyPushedAfterTheActivation) 
   EXPECT_THAT(Changes(), IsEmpty());
 }
 
+TEST_F(TargetStepsTest, AppThatHadNoDropletIsStoppedByAnUndoUnlessSomebodyPushedIt) {
+  for (const char* current : {"pushed", "new"}) {
+    ResetFoundation();
+    facts_.app_guid = AppGuid(kApp);
+    facts_.droplet_guid = DropletGuid("new");
+    facts_.droplet_made = facts_.droplet_staged = facts_.activation_begun = true;
+    On("GET", kAppPath, App(kApp, current, "STARTED"));
+    On("GET", "/v3/deployments", PageReply({}));
+    On("POST", kAppPath + "/actions/stop", App(kApp, current, "STOPPED"));
+    const Status undone = Undo();
+    if (std::string_view(current) == "pushed") {
+      EXPECT_THAT(undone, HasErrorName("needs-hands"));
+      EXPECT_THAT(Changes(), IsEmpty());
+    } else {
+      EXPECT_THAT(undone, IsOk());
+      EXPECT_THAT(Changes(), ElementsAre("POST " + kAppPath + "/actions/stop"));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sluice::agent

@@ -73,17 +73,17 @@ Status TargetSteps::UndoActivation(const TargetAssignment& assignment, TargetFac
   const DropletGuid back =
       assignment.rollback ? assignment.rollback->restore_droplet_guid : facts.previous_droplet_guid;
   const DropletGuid current = app.current_droplet_guid.value_or(DropletGuid());
-  if (back.empty()) {
-    // CC cannot take an app's droplet away again; stopped is what it was.
-    return app.state == "STARTED" ? cloud_controller_.StopApp(app.guid, stop).status()
-                                  : absl::OkStatus();
-  }
   const bool agreed =
       assignment.rollback && current == assignment.rollback->expected_current_droplet_guid;
   if (current != back && current != facts.droplet_guid && !agreed) {
     return NamedError(StatusCode::kFailedPrecondition, "pushed-since",
                       absl::StrCat("the app has droplet ", current.value(),
                                    " meanwhile, which this promotion knows nothing of"));
+  }
+  if (back.empty()) {
+    // CC cannot take an app's droplet away again; stopped is what it was.
+    return app.state == "STARTED" ? cloud_controller_.StopApp(app.guid, stop).status()
+                                  : absl::OkStatus();
   }
   SLUICE_ASSIGN_OR_RETURN(const bool runs, RunsDroplet(app.guid, back, stop));
   const bool stopped_before = !facts.app_was_started;

@@ -106,6 +106,17 @@ class Promotion(FederationCase):
         self.wait_for_version(self.prod, "back", 1)
         self.assertEqual(self.prod.uploads(), uploads)
 
+    def test_a_rollback_stops_an_app_that_had_no_droplet_before(self):
+        self.push_both("bare")
+        promotion = self.promote("bare", "--output", "json").json()["id"]
+        self.wait_for_version(self.prod, "bare", 1)
+        back = self.sluice("rollback", promotion, "--yes")
+        self.assertIn("no droplet, as before: the app is stopped", back.stderr)
+        self.assertEqual(self.prod.app("bare")["state"], "STOPPED")
+        again = self.promote("bare", "--output", "json").json()
+        self.assertEqual(again["targets"][0]["path"], "stored")
+        self.wait_for_version(self.prod, "bare", 1)
+
     def test_detached_it_is_recorded_at_once_and_watch_sees_its_end(self):
         self.push_both("detached")
         promotion_id = self.promote("detached", "--detach").stdout.strip()
