@@ -19,8 +19,9 @@ bool AnsweredAsAnotherOrder(const JobServices& services, const HeldJob& job,
 
 void SendProgress(const JobServices& services, HeldJob& job, std::string_view phase,
                   const transfer::TransferFigures& figures) {
-  if (figures.bytes_done == job.bytes_shown) return;
+  if (figures.bytes_done == job.bytes_shown && phase == job.phase_shown) return;
   job.bytes_shown = figures.bytes_done;
+  job.phase_shown = phase;
   v1::ControlMessage message;
   v1::JobProgress* progress = message.mutable_job_progress();
   const JobKey& key = job.stored.key;

@@ -27,6 +27,7 @@ struct HeldJob {
   std::stop_source stop;   // of what runs
   std::shared_ptr<TransferMeter> meter = std::make_shared<TransferMeter>();
   uint64_t bytes_shown = 0;  // by the latest progress message
+  std::string phase_shown;
 };
 
 // Whether `command` names another order than the job's. The first order of a promotion is the one
@@ -35,7 +36,7 @@ bool AnsweredAsAnotherOrder(const JobServices& services, const HeldJob& job,
                             const v1::JobCommand& command);
 
 // Sends how far the job's transfer is, if that has changed since the last time. `phase` says what
-// is being done with the bytes ("transfer").
+// is being done with the bytes ("transfer"), or waited for.
 void SendProgress(const JobServices& services, HeldJob& job, std::string_view phase,
                   const transfer::TransferFigures& figures);
 

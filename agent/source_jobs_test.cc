@@ -74,7 +74,7 @@ TEST_F(SourceJobsTest, TransferIsSentOnceOverTheChosenPath) {
   EXPECT_THAT(source_.calls, ElementsAre("state", "make-seed", "send", "forget"));
 }
 
-TEST_F(SourceJobsTest, ProgressIsSentAsTheBytesMoveAndOnlyThen) {
+TEST_F(SourceJobsTest, ProgressIsSentAtTheBeginningAndAsTheBytesMoveAndOnlyThen) {
   std::vector<v1::JobProgress> shown;
   const auto let_time_pass = [&] {
     clock_.Advance(absl::Seconds(1));
@@ -94,11 +94,12 @@ TEST_F(SourceJobsTest, ProgressIsSentAsTheBytesMoveAndOnlyThen) {
   };
   Hear(Command(v1::JOB_STEP_ACCEPT));
   Hear(Transfer());
-  ASSERT_EQ(shown.size(), 2u);
-  EXPECT_EQ(shown[0].progress().bytes_done(), 4u);
-  EXPECT_EQ(shown[1].progress().bytes_done(), 9u);
-  EXPECT_EQ(shown[1].progress().phase(), "transfer");
-  EXPECT_EQ(shown[1].role(), v1::JOB_ROLE_SOURCE);
+  ASSERT_EQ(shown.size(), 3u);
+  EXPECT_EQ(shown[0].progress().bytes_done(), 0u);
+  EXPECT_EQ(shown[1].progress().bytes_done(), 4u);
+  EXPECT_EQ(shown[2].progress().bytes_done(), 9u);
+  EXPECT_EQ(shown[2].progress().phase(), "transfer");
+  EXPECT_EQ(shown[2].role(), v1::JOB_ROLE_SOURCE);
   sent_.clear();
   let_time_pass();
   EXPECT_THAT(sent_, IsEmpty());  // what is over has no progress

@@ -30,6 +30,9 @@ struct TargetJobs::Job : HeldJob {
 
   bool Busy() const { return checking_rollback; }
   std::string_view Phase(const transfer::TransferFigures& figures) const {
+    if (record.state.phase == TargetPhase::kUndoing) {
+      return facts.waiting_for == kWaitingForFoundation ? "undo waiting for foundation" : "";
+    }
     if (record.state.phase != TargetPhase::kTransferring) return "";
     if (facts.waiting_for == kWaitingForPeer) return "waiting for peer";
     if (facts.waiting_for == kWaitingForRoom) return "waiting for room";

@@ -213,7 +213,8 @@ void TargetJobs::EndRollbackCheck(const JobKey& key, const std::string& envelope
   const trust::OrderTarget& target = judged->target();
   job->record.rollback = {.order_sha256 = judged->sha256,
                           .restore_droplet_guid = target.droplet_guid,
-                          .expected_current_droplet_guid = target.expected_current_droplet_guid};
+                          .expected_current_droplet_guid = target.expected_current_droplet_guid,
+                          .expires_at = judged->order.expires_at};
   job->record.state = decision.state;
   const Status committed = CommitStepOrder(*job, envelope, *judged, decision);
   if (!committed.ok()) services_.give_up(committed);

@@ -41,6 +41,27 @@ TEST_F(TargetJobsTest, OfferIsOfTheConfiguredSuiteAndStaysSoWhenAnotherIsConfigu
             crypto::SealSuite::kP256HkdfSha256Aes256Gcm);
 }
 
+TEST_F(TargetJobsTest, ProgressThatStandsStillIsShownOnceForEachThingThatIsDoneOrWaitedFor) {
+  const JobServices services = {
+      .journal = *journal_,
+      .authority = *authority_,
+      .clock = clock_,
+      .executor = steps_,
+      .post = {},
+      .send = [this](v1::ControlMessage message) { sent_.push_back(std::move(message)); },
+      .leaving = {},
+      .give_up = {}};
+  HeldJob job;
+  transfer::TransferFigures figures;
+  figures.bytes_done = figures.bytes_total = 9;
+  for (const char* phase : {"upload", "upload", "undo waiting for foundation"}) {
+    SendProgress(services, job, phase, figures);
+  }
+  ASSERT_EQ(sent_.size(), 2u);
+  EXPECT_EQ(sent_[1].job_progress().progress().bytes_done(), 9u);
+  EXPECT_EQ(sent_[1].job_progress().progress().phase(), "undo waiting for foundation");
+}
+
 TEST_F(TargetJobsTest, RepeatedOrderIsAnsweredByTheFirstResult) {
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
   const v1::JobReport first = LastReport();

@@ -50,7 +50,8 @@ TEST(Records, TargetRecordReadsBackWithItsErrorsAndRollback) {
   record.receipt = "{receipt}";
   record.rollback = {.order_sha256 = "sha256",
                      .restore_droplet_guid = DropletGuid("before"),
-                     .expected_current_droplet_guid = DropletGuid("promoted")};
+                     .expected_current_droplet_guid = DropletGuid("promoted"),
+                     .expires_at = absl::FromUnixSeconds(7)};
   const auto read = ParseTargetRecord(FormatTargetRecord(record));
   ASSERT_THAT(read, IsOk());
   EXPECT_EQ(read->state.phase, TargetPhase::kUndoing);

@@ -38,7 +38,7 @@ struct TargetFacts {
   int64_t job_milliseconds = 0;     // Cloud Controller's, after an upload
   int64_t activation_milliseconds = 0;
   int64_t uploads_begun = 0;  // POSTs of the bits: an upload that broke is begun again
-  std::string waiting_for;    // kWaitingForRoom, kWaitingForPeer; empty: for nothing
+  std::string waiting_for;    // one of kWaitingFor…; empty: for nothing
   absl::Time started_at = absl::UnixEpoch();
   absl::Time finished_at = absl::UnixEpoch();
   std::vector<std::string> warnings;  // for people, at most kWarningsMax
@@ -47,8 +47,9 @@ struct TargetFacts {
   bool FromSource() const;
 };
 inline constexpr size_t kWarningsMax = 32;
-inline constexpr char kWaitingForRoom[] = "room";  // in the spool or on its disk
-inline constexpr char kWaitingForPeer[] = "peer";  // no byte comes
+inline constexpr char kWaitingForRoom[] = "room";              // in the spool or on its disk
+inline constexpr char kWaitingForPeer[] = "peer";              // no byte comes
+inline constexpr char kWaitingForFoundation[] = "foundation";  // an undo, while it is unavailable
 // Which way most bytes came.
 inline constexpr char kDirectPath[] = "direct";
 inline constexpr char kRelayPath[] = "relay";

@@ -24,7 +24,9 @@ StatusOr<TargetRecord> ParseRecord(const json& value) {
     record.rollback = {
         .order_sha256 = rollback.at("order_sha256").get<std::string>(),
         .restore_droplet_guid = DropletGuid(rollback.at("restore").get<std::string>()),
-        .expected_current_droplet_guid = DropletGuid(rollback.at("expected").get<std::string>())};
+        .expected_current_droplet_guid = DropletGuid(rollback.at("expected").get<std::string>()),
+        // Not there in the journal of an agent that did not try again.
+        .expires_at = absl::FromUnixSeconds(rollback.value("expires_at", int64_t{0}))};
   }
   return record;
 }
@@ -38,7 +40,8 @@ std::string FormatTargetRecord(const TargetRecord& record) {
   if (record.rollback) {
     rollback = {{"order_sha256", record.rollback->order_sha256},
                 {"restore", record.rollback->restore_droplet_guid.value()},
-                {"expected", record.rollback->expected_current_droplet_guid.value()}};
+                {"expected", record.rollback->expected_current_droplet_guid.value()},
+                {"expires_at", absl::ToUnixSeconds(record.rollback->expires_at)}};
   }
   return FormatJournalJson({{"phase", std::string(TargetPhaseName(record.state.phase))},
                             {"running", running},

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/time/time.h"
 #include "agent/jobs/target_job.h"
 #include "common/base/status.h"
 #include "common/base/strong.h"
@@ -18,6 +19,7 @@ struct RollbackTerms {
   DropletGuid restore_droplet_guid;  // empty: the app had none, or goes as a whole
   // What the operator saw there when the order was signed, and agreed to replace.
   DropletGuid expected_current_droplet_guid;
+  absl::Time expires_at = absl::UnixEpoch();  // of the order; whole seconds
   bool operator==(const RollbackTerms&) const = default;
 };
 

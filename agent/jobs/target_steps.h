@@ -59,8 +59,9 @@ class TargetWork {
   virtual Status Activate(const TargetAssignment& assignment, TargetFacts& facts,
                           const Checkpoint& checkpoint, std::stop_token stop) = 0;
 
-  // Puts back what ran, deletes what this promotion made and nobody can use. What cannot be put
-  // back is the error: somebody's hands are needed.
+  // Puts back what ran, deletes what this promotion made and nobody can use. While the foundation
+  // is unavailable it is tried again, as long as the order lives that is carried out, and for some
+  // minutes at least. What cannot be put back is the error: somebody's hands are needed.
   virtual Status Undo(const TargetAssignment& assignment, TargetFacts& facts,
                       const Checkpoint& checkpoint, std::stop_token stop) = 0;
 };
@@ -73,6 +74,11 @@ class TargetSteps final : public TargetWork {
     int crashes_max = 3;
     // How long an undo waits for what it has started to run again.
     absl::Duration undo_timeout = absl::Minutes(10);
+    // An undo that meets an outage is tried again at least for so long, although its order has
+    // expired; the pause between two attempts is doubled each time.
+    absl::Duration undo_patience_min = absl::Minutes(10);
+    absl::Duration undo_pause_first = absl::Seconds(2);
+    absl::Duration undo_pause_max = absl::Minutes(1);
     // Of its own STAGED droplets per app besides the current one and the one before.
     int keep_droplets = 3;
     UploadLimits upload_limits;  // of the foundation
@@ -126,6 +132,8 @@ class TargetSteps final : public TargetWork {
   void PruneDroplets(const TargetFacts& facts, std::stop_token stop);
 
   // target_undo.cc
+  Status TryUndo(const TargetAssignment& assignment, TargetFacts& facts,
+                 const Checkpoint& checkpoint, std::stop_token stop);
   Status UndoActivation(const TargetAssignment& assignment, TargetFacts& facts,
                         const Checkpoint& checkpoint, std::stop_token stop);
   Status EndDeployment(const TargetFacts& facts, std::stop_token stop);

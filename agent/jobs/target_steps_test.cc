@@ -37,6 +37,7 @@ const std::string kSha256(64, 'a');
 const std::string kOtherSha256(64, 'b');
 const std::string kAppPath = "/v3/apps/" + kApp;
 const Status kCut = NamedError(StatusCode::kUnavailable, "connection-cut", "cut");
+const http::FakeReply kAway = ErrorReply(503, 10015, "CF-ServiceUnavailable", "later");
 const http::FakeReply kForbidden = ErrorReply(403, 10003, "CF-NotAuthorized", "not authorized");
 
 // All of it is there, or nothing ever comes.
@@ -163,6 +164,13 @@ class TargetStepsTest : public testing::Test {
     On("GET", kAppPath + "/droplets", PageReply({}));
     On("GET", "/v3/deployments", PageReply({}));
     On("POST", "/v3/deployments", Deployment("ACTIVE", "DEPLOYING"));
+  }
+
+  // A droplet that was made here and whose upload failed: an undo deletes it.
+  void ExpectHalfDroplet() {
+    facts_.app_guid = AppGuid(kApp);
+    facts_.droplet_guid = DropletGuid("half");
+    facts_.droplet_made = true;
   }
 
   StatusOr<bool> Upload() {
@@ -438,6 +446,77 @@ TEST_F(TargetStepsTest, UndoTouchesNothingWhenSomebodyPushedAfterTheActivation) 
   EXPECT_THAT(undone, HasErrorName("needs-hands"));
   EXPECT_THAT(std::string(undone.message()), HasSubstr("pushed-since"));
   EXPECT_THAT(Changes(), IsEmpty());
+}
+
+TEST_F(TargetStepsTest, UndoThatMeetsAnOutageIsTriedAgainUntilItIsOver) {
+  ExpectHalfDroplet();
+  int refusals = 40;  // more than one request is repeated for
+  const http::FakeReply gone = ErrorReply(404, 10010, "CF-ResourceNotFound", "Droplet not found");
+  prod_->on_request = [&](const http::SeenRequest& request) {
+    if (request.method != "DELETE") return;
+    On("DELETE", "/v3/droplets/half", --refusals >= 0 ? kAway : gone);
+  };
+  EXPECT_THAT(Undo(), IsOk());
+  EXPECT_LT(refusals, 0);
+  EXPECT_EQ(journal_.front().waiting_for, kWaitingForFoundation);
+  EXPECT_EQ(journal_.back().waiting_for, "");
+  EXPECT_FALSE(journal_.back().droplet_made);
+}
+
+TEST_F(TargetStepsTest, OutageThatOutlivesTheOrderOfAnUndoNeedsHands) {
+  const absl::Time order_ends = assignment_.order.expires_at;
+  for (const bool rollback : {false, true}) {
+    ResetFoundation();
+    ExpectHalfDroplet();
+    On("DELETE", "/v3/droplets/half", kAway);
+    On("GET", kAppPath, App(kApp, kBefore, "STOPPED"));
+    On("GET", kAppPath + "/droplets/current", ADroplet(kBefore, "STAGED", kOtherSha256));
+    On("GET", kAppPath + "/revisions/deployed", PageReply({}));
+    On("GET", "/v3/deployments", PageReply({}));
+    facts_.previous_droplet_guid = DropletGuid(kBefore);
+    absl::Time ends = order_ends;
+    if (rollback) {
+      ends += absl::Minutes(30);
+      assignment_.rollback = {.order_sha256 = "sha256",
+                              .restore_droplet_guid = DropletGuid(kBefore),
+                              .expected_current_droplet_guid = DropletGuid(kBefore),
+                              .expires_at = ends};
+    }
+    EXPECT_THAT(Undo(), HasErrorName("needs-hands"));
+    EXPECT_GT(prod_->clock().Now(), ends - absl::Minutes(2)) << rollback;
+    EXPECT_LT(prod_->clock().Now(), ends + absl::Minutes(2)) << rollback;
+  }
+}
+
+TEST_F(TargetStepsTest, UndoHasSomeMinutesToMeetTheEndOfAnOutageAlthoughItsOrderHasExpired) {
+  ExpectHalfDroplet();
+  On("DELETE", "/v3/droplets/half", kAway);
+  prod_->clock().Advance(absl::Hours(2));
+  const absl::Time begun = prod_->clock().Now();
+  EXPECT_THAT(Undo(), HasErrorName("needs-hands"));
+  EXPECT_GT(prod_->clock().Now(), begun + absl::Minutes(5));
+  EXPECT_LT(prod_->clock().Now(), begun + absl::Minutes(15));
+}
+
+TEST_F(TargetStepsTest, UndoThatIsRefusedIsNotTriedAgain) {
+  ExpectHalfDroplet();
+  On("DELETE", "/v3/droplets/half", kForbidden);
+  EXPECT_THAT(Undo(), HasErrorName("needs-hands"));
+  EXPECT_EQ(prod_->Count("DELETE", "/v3/droplets/half"), 1U);
+}
+
+TEST_F(TargetStepsTest, UndoThatWaitsEndsAtOnceWhenItIsStopped) {
+  ExpectHalfDroplet();
+  On("DELETE", "/v3/droplets/half", kAway);
+  std::stop_source stop;
+  const Checkpoint stop_when_waiting = [&](const TargetFacts& facts) {
+    if (facts.waiting_for == kWaitingForFoundation) stop.request_stop();
+    return absl::OkStatus();
+  };
+  const auto begun = prod_->clock().Now();
+  EXPECT_TRUE(
+      absl::IsCancelled(steps_->Undo(assignment_, facts_, stop_when_waiting, stop.get_token())));
+  EXPECT_LT(prod_->clock().Now(), begun + absl::Minutes(1));
 }
 
 TEST_F(TargetStepsTest, AppThatHadNoDropletIsStoppedByAnUndoUnlessSomebodyPushedIt) {

@@ -1,11 +1,13 @@
 // Putting back what ran.
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "agent/jobs/annotations.h"
 #include "agent/jobs/target_steps.h"
+#include "common/base/logging.h"
 
 namespace sluice::agent {
 namespace {
@@ -45,6 +47,25 @@ Status TargetSteps::CheckRollback(const TargetAssignment& rollback,
 
 Status TargetSteps::Undo(const TargetAssignment& assignment, TargetFacts& facts,
                          const Checkpoint& checkpoint, std::stop_token stop) {
+  const absl::Time order_ends =
+      assignment.rollback ? assignment.rollback->expires_at : assignment.order.expires_at;
+  const absl::Time given_up_at = std::max(order_ends, clock_.Now() + options_.undo_patience_min);
+  absl::Duration pause = options_.undo_pause_first;
+  while (true) {
+    const Status undone = TryUndo(assignment, facts, checkpoint, stop);
+    if (!absl::IsUnavailable(undone) || clock_.Now() + pause >= given_up_at) return undone;
+    LogStatus(LogLevel::kWarning, "undo-waits", undone,
+              {{"promotion", assignment.order.promotion.value()}});
+    facts.waiting_for = kWaitingForFoundation;
+    SLUICE_RETURN_IF_ERROR(checkpoint(facts));
+    SLUICE_RETURN_IF_ERROR(waiter_.Wait(pause, stop));
+    facts.waiting_for.clear();
+    pause = std::min(2 * pause, options_.undo_pause_max);
+  }
+}
+
+Status TargetSteps::TryUndo(const TargetAssignment& assignment, TargetFacts& facts,
+                            const Checkpoint& checkpoint, std::stop_token stop) {
   if (facts.activation_begun || assignment.rollback) {
     SLUICE_RETURN_IF_ERROR(NeedsHands(
         UndoActivation(assignment, facts, checkpoint, stop),

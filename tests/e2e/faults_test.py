@@ -114,13 +114,28 @@ class Faults(FaultsCase):
     def test_an_undo_that_fails_needs_hands_and_a_rollback_repeats_it(self):
         before = self.prod.state()
         self.prod.misbehave("job-fails")
-        self.prod.misbehave("bad-gateway-502", path="DELETE ")
+        # The droplet can be made and uploaded to, and not be deleted.
+        self.prod.misbehave("org-suspended", skip=2)
         stuck = self.promote(self.app, "--id", "stuck", expect=7)
         self.assert_named(stuck, "needs-hands", "could not be deleted", "sluice rollback stuck")
         self.assertNotEqual(self.prod.difference(before), "")
         self.assertEqual(self.version_at(self.prod, self.app), 1)
         self.prod.behave()
         self.sluice("rollback", "stuck", "--yes")
+        self.assert_untouched(self.prod, before)
+        self.assertEqual(self.version_at(self.prod, self.app), 1)
+
+    def test_an_undo_that_meets_an_outage_goes_on_by_itself_when_that_is_over(self):
+        before = self.prod.state()
+        self.prod.misbehave("job-fails")
+        self.prod.misbehave("bad-gateway-502", path="DELETE ")
+        promotion = self.federation.start_sluice("promote", self.source(self.app), self.target,
+                                                 "--yes", "--id", "patient")
+        self.federation.agents["prod"].process.wait_for("undo-waits")
+        self.assertNotEqual(self.prod.difference(before), "")
+        self.prod.behave()
+        self.assertEqual(promotion.wait_for_exit(60), 1)
+        self.assertIn("job-failed", promotion.last_lines())
         self.assert_untouched(self.prod, before)
         self.assertEqual(self.version_at(self.prod, self.app), 1)
 
