@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
@@ -152,7 +153,7 @@ TEST_F(CoordinatorConnectionTest, AnErrorIsTheStatusThatItCarries) {
 }
 
 TEST_F(CoordinatorConnectionTest, AQuestionIsAskedAgainWhenTheSessionIsLost) {
-  int asked = 0;
+  std::atomic<int> asked = 0;  // by the coordinator's thread
   const auto coordinator = Start([&asked](auto& sender, auto session, const auto& question) {
     if (++asked == 1) {
       sender.Close(session);

@@ -166,8 +166,6 @@ void Blobstore::ServeSignatureCheck(Exchange& exchange) const {
   exchange.Send(TextResponse(status, "text/plain", ""));
 }
 
-Blobstore::~Blobstore() { StopChild(pid_, 5); }
-
 std::string Blobstore::DropletKey(const std::string& guid, const std::string& sha1) {
   return "cc-droplets/" + guid.substr(0, 2) + "/" + guid.substr(2, 2) + "/" + guid + "/" + sha1;
 }

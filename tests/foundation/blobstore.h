@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/foundation/certificates.h"
+#include "tests/foundation/child_process.h"
 #include "tests/foundation/digests.h"
 #include "tests/foundation/http_server.h"
 #include "tests/foundation/options.h"
@@ -20,7 +21,6 @@ class Blobstore {
   // Starts nginx and returns when it answers. Call from the main thread: nginx ends with the
   // thread that started it. Throws std::runtime_error when it does not come up.
   Blobstore(const Options& options, const CertificateFiles& certificates);
-  ~Blobstore();
   Blobstore(const Blobstore&) = delete;
   Blobstore& operator=(const Blobstore&) = delete;
 
@@ -28,7 +28,8 @@ class Blobstore {
 
   const std::string& url() const { return url_; }
   const std::string& password() const { return password_; }
-  pid_t pid() const { return pid_; }
+  // Ends nginx. Connections of the box may go on asking for signatures.
+  void Stop() { StopChild(pid_, 5); }
 
   // "cc-droplets/<aa>/<bb>/<guid>/<sha1>"
   static std::string DropletKey(const std::string& guid, const std::string& sha1);

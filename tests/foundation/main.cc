@@ -169,8 +169,7 @@ void RunBox(const Options& given) {
   foundation.api_url = Url("https", options, api);
   foundation.uaa_url = Url("https", options, uaa_server);
   foundation.fault_url = Url("https", options, fault);
-  auto blobstore = std::make_unique<Blobstore>(options, certificates);
-  foundation.blobstore = blobstore.get();
+  foundation.blobstore = new Blobstore(options, certificates);
   foundation.tokens = new Tokens(foundation.uaa_url + "/oauth/token");
   foundation.requests = new RequestLog;
   std::string admin_secret = RandomHex(16);
@@ -199,9 +198,10 @@ void RunBox(const Options& given) {
   WaitForTheEnd(signals, options.lifeline_fd);
   updater.reset();
   runtime.reset();
-  blobstore.reset();
+  foundation.blobstore->Stop();
   ReapOrphans();
-  // Connections may still be open; their threads end here, not by destructors.
+  // Connections may still be open; what they are served by ends here with their threads, not by
+  // destructors.
   std::_Exit(0);
 }
 

@@ -4,6 +4,9 @@ import ctypes
 import os
 import re
 
+# What is larger is a sanitizer's own: reserved, and empty but for what it notes of each byte.
+SPAN_BYTES_MAX = 4 * 1024**3
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.process_vm_readv.restype = ctypes.c_ssize_t
 
@@ -19,7 +22,7 @@ def memory_of(pid):
     with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
         for line in maps:
             found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-            if found:
+            if found and int(found[2], 16) - int(found[1], 16) <= SPAN_BYTES_MAX:
                 spans.append((int(found[1], 16), int(found[2], 16)))
     return [piece for begin, end in spans if (piece := _read(pid, begin, end))]
 
