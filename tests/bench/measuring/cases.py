@@ -2,7 +2,11 @@
 
 import itertools
 
+from measuring import over_links
+from measuring.comes_back import comes_back
 from measuring.engine import engine, sizes
+from measuring.fan_out import fan_out
+from measuring.memory import memory_1gib, memory_8
 from measuring.reconnection import reconnect_500
 from measuring.result import Result
 from measuring.setup import MIB, foundations_with_droplet
@@ -10,28 +14,11 @@ from measuring.under_attack import under_attack
 from network.lab import Lab
 
 GIB = 1024 * MIB
-MEMORY_GOAL_MIB = 32
 TWO_LINKS_BYTES = 256 * MIB
 TWO_LINKS_RATE = "100mbit"
 TWO_LINKS_GOAL = 0.53
 LOOPBACK_CURL_GOAL = 1.6
 LOOPBACK_STEPS_GOAL = 0.75
-
-
-def memory_1gib():
-    with foundations_with_droplet(GIB) as setup:
-        processes = setup.federation.processes
-        idle = {name: process.resident_bytes() for name, process in processes.items()}
-        for process in processes.values():
-            process.reset_peak()
-        setup.promote()
-        for name, process in processes.items():
-            grown = process.peak_resident_bytes() - idle[name]
-            yield Result("memory-1gib", grown / MIB, f"MiB of {name}",
-                         f"idle {idle[name] / MIB:.1f} MiB", MEMORY_GOAL_MIB)
-        # It is never idle: all that it has counts.
-        yield Result("memory-1gib", setup.command_peak / MIB, "MiB of sluice promote",
-                     "nothing", MEMORY_GOAL_MIB)
 
 
 def two_links():
@@ -84,10 +71,16 @@ def _work(process):
 
 CASES = {
     "memory-1gib": memory_1gib,
+    "memory-8": memory_8,
     "two-links": two_links,
     "loopback": loopback,
     "engine": engine,
     "sizes": sizes,
+    over_links.NARROW.case: over_links.narrow,
+    over_links.LONGER.case: over_links.longer,
+    over_links.LONG_AND_WIDE.case: over_links.long_and_wide,
+    "fan-out": fan_out,
+    "comes-back": comes_back,
     "reconnect-500": reconnect_500,
     "under-attack": under_attack,
 }
