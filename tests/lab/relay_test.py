@@ -67,6 +67,17 @@ class RelayCase(FederationCase):
 
         eventually("the transfer to stand still", still)
 
+    def stop_the_target_in_mid_transfer(self):
+        """The app and pieces of its droplet, once the relay holds as much as it ever will."""
+        app = f"canary-{secrets.token_hex(16)}"
+        pieces = self.begin(app)
+        self.await_relayed(0.3)
+        target = self.federation.agents["prod"].process
+        target.signal(signal.SIGSTOP)
+        self.addCleanup(target.signal, signal.SIGCONT)
+        self.await_standstill()
+        return app, pieces
+
     def finish(self, app):
         watched = self.sluice("watch", app, "--output", "json", expect=8).json()
         target = watched["targets"][0]
@@ -87,25 +98,13 @@ class DialOutOnly(RelayCase):
         target = self.finish("plain")
         self.assertEqual(target["path"], "relay")
         self.assertGreater(self.relayed(), self.SIZE)
-
-    def test_a_relay_that_is_killed_comes_back_and_the_transfer_goes_on(self):
-        self.begin("killed")
-        self.await_relayed(0.4)
-        self.federation.coordinator.kill()
-        self.federation.start_coordinator(relay=True)
-        self.assertEqual(self.finish("killed")["path"], "relay")
-        again = max(0, self.relayed() - round(FRAMES * self.SIZE))
-        self.assertLessEqual(again, SENT_AGAIN_MAX)
+        explained = self.sluice("promotion", "plain", "--explain").stdout
+        self.assertRegex(explained, r"relay +tcp://[0-9.:]+ +\d+ +[1-9]\d* ")
 
     def test_it_holds_no_more_than_its_window_and_none_of_the_droplet(self):
-        coordinator, target = self.federation.coordinator, self.federation.agents["prod"].process
+        coordinator = self.federation.coordinator
         idle = coordinator.resident_bytes()
-        app = f"canary-{secrets.token_hex(16)}"
-        pieces = self.begin(app)
-        self.await_relayed(0.3)
-        target.signal(signal.SIGSTOP)
-        self.addCleanup(target.signal, signal.SIGCONT)
-        self.await_standstill()
+        app, pieces = self.stop_the_target_in_mid_transfer()
         held = coordinator.resident_bytes() - idle
         print(f"held by the relay for a target that reads nothing: {held} bytes", flush=True)
         self.assertLess(held, HELD_MAX)
@@ -114,8 +113,22 @@ class DialOutOnly(RelayCase):
         # That the search finds what is there: the promotion's own name is.
         self.assertEqual(pieces_in(memory, [app[-PIECE:].encode()]), [app[-PIECE:].encode()])
         del memory
-        target.signal(signal.SIGCONT)
+        self.federation.agents["prod"].process.signal(signal.SIGCONT)
         self.finish(app)
+
+
+class Unsealed(RelayCase):
+    """The control: agents that seal nothing, whose droplet the relay could read."""
+
+    @classmethod
+    def start(cls):
+        cls.federation.start_coordinator(relay=True)
+        for name in cls.FOUNDATIONS:
+            cls.federation.start_agent(name, listens=False, binary="unsealing-agent")
+
+    def test_pieces_of_a_droplet_that_is_not_sealed_are_found_in_the_relay(self):
+        _, pieces = self.stop_the_target_in_mid_transfer()
+        self.assertNotEqual(pieces_in(memory_of(self.federation.coordinator.pid), pieces), [])
 
 
 class DirectLost(RelayCase):
@@ -150,6 +163,10 @@ class DirectLost(RelayCase):
         print(f"direct {self.direct()}, by the relay {self.relayed()}, again {again} bytes",
               flush=True)
         self.assertLessEqual(again, 2 * SENT_AGAIN_MAX, "for two moves")
+        ways = {way["path"]: way for way in target["ways"] if way["bytes"] > 0}
+        self.assertEqual(set(ways), {"direct", "relay"})
+        self.assertGreater(ways["direct"]["times_ready"], 1, "it was lost and came back")
+        self.assertIsNotNone(ways["direct"]["lost_by"])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Whatever dies or is cut in mid-transfer, the promotion finishes and little is sent again.
 
 Each case is met at points spread evenly over the transfer, by what has crossed the source's link:
-4 of them, or as many as SLUICE_POINTS says (`tests/run --all`: 20). What each has cost is printed.
+4 of them, or as many as SLUICE_POINTS says (`tests/run --all`: 20, of a larger droplet). What each
+has cost is printed.
 """
 
 import os
@@ -15,13 +16,13 @@ from network.lab import Lab
 
 MIB = 1024 * 1024
 POINTS = int(os.environ.get("SLUICE_POINTS", "4"))
-SIZE = 48 * MIB
-RATE = "200mbit"  # two seconds
+SIZE, RATE = (48 * MIB, "200mbit") if POINTS < 20 else (512 * MIB, "800mbit")
 # Headers of TCP/IP and of sealed and encrypted chunks, acknowledgements, the agents' small talk.
 FRAMES = 1.07
 # The design's bound: one percent, or all that one process may have asked for.
 SENT_AGAIN_MAX = max(SIZE // 100, 16 * MIB)
 CUT_SECONDS = 10
+APP = "resumed"
 
 
 class ResumeCase(FederationCase):
@@ -36,52 +37,56 @@ class ResumeCase(FederationCase):
     @classmethod
     def start(cls):
         cls.federation.start_coordinator()
-        cls.federation.start_agent("dev")
-        cls.federation.start_agent("prod", listens=False)
+        cls.start_agents(*cls.FOUNDATIONS)
 
-    def restart(self, *names):
+    @classmethod
+    def start_agents(cls, *names):
         for name in names:
-            self.federation.start_agent(name, listens=name == "dev")
+            cls.federation.start_agent(name, listens=name == "dev")
+
+    def setUp(self):
+        droplet = make_incompressible(self.droplet_folder, APP, SIZE)
+        self.dev.push(APP, droplet, started=False)
+        droplet.file.unlink()
+        self.prod.create_app(APP)
+        self.sha256 = self.dev.current_droplet(APP)["checksum"]["value"]
 
     def carried(self):
         return self.lab.carried("dev").up
 
-    def begin(self, app):
-        """A promotion; what the source's link had carried before it."""
-        droplet = make_incompressible(self.droplet_folder, app, SIZE, seed=app)
-        self.dev.push(app, droplet, started=False)
-        droplet.file.unlink()
-        self.prod.create_app(app)
-        before = self.carried()
-        self.promote(app, "--detach", "--id", app, "--no-activate")
-        return before
-
-    def finish(self, app, before):
-        """The promotion ends well; bytes that crossed the link more than once."""
-        watched = self.sluice("watch", app, "--output", "json", expect=8).json()
-        self.assertEqual(watched["targets"][0]["reported_sha256"],
-                         self.dev.current_droplet(app)["checksum"]["value"])
+    def finish(self, promotion, before):
+        """It ends well; bytes that crossed the link more than once."""
+        watched = self.sluice("watch", promotion, "--output", "json", expect=8).json()
+        self.assertEqual(watched["targets"][0]["reported_sha256"], self.sha256)
         again = max(0, self.carried() - before - round(FRAMES * SIZE))
         self.assertLessEqual(again, SENT_AGAIN_MAX)
         return again
+
+    def forget(self, promotion):
+        """Its droplet goes, or the next promotion would find it there."""
+        droplet = self.federation.promotion(promotion)["targets"][0]["droplet_guid"]
+        self.sluice("cancel", promotion)
+        self.prod.cc.delete(f"/v3/droplets/{droplet}")
 
     def at_points(self, case, points, interrupt):
         """Lets `interrupt` happen at so many points, each of a transfer of its own."""
         for number in range(points):
             share = (number + 1) / (points + 1)
-            app = f"{case}-{number}"
-            with self.subTest(app, share=share):
-                before = self.begin(app)
+            promotion = f"{case}-{number}"
+            with self.subTest(promotion, share=share):
+                before = self.carried()
+                self.promote(APP, "--detach", "--id", promotion, "--no-activate")
                 eventually(f"{share:.0%} of the transfer",
                            lambda: self.carried() - before >= share * SIZE, interval=0.005)
                 interrupt()
-                again = self.finish(app, before)
+                again = self.finish(promotion, before)
                 print(f"{case} at {share:.0%}: {again} bytes sent again", flush=True)
+                self.forget(promotion)
 
     def kill(self, *names):
         for name in names:
             self.federation.agents[name].process.kill()
-        self.restart(*names)
+        self.start_agents(*names)
 
 
 class SourceKilled(ResumeCase):
@@ -97,6 +102,21 @@ class TargetKilled(ResumeCase):
 class BothKilled(ResumeCase):
     def test_the_transfer_goes_on_after_their_restart(self):
         self.at_points("both", POINTS, lambda: self.kill("dev", "prod"))
+
+
+class RelayKilled(ResumeCase):
+    @classmethod
+    def start(cls):
+        cls.federation.start_coordinator(relay=True)
+        for name in cls.FOUNDATIONS:
+            cls.federation.start_agent(name, listens=False)
+
+    def test_the_transfer_goes_on_by_the_relay_of_its_successor(self):
+        def kill():
+            self.federation.coordinator.kill()
+            self.federation.start_coordinator(relay=True)
+
+        self.at_points("relay", POINTS, kill)
 
 
 class LinkCut(ResumeCase):
