@@ -19,8 +19,10 @@ bool AnsweredAsAnotherOrder(const JobServices& services, const HeldJob& job,
 
 void SendProgress(const JobServices& services, HeldJob& job, std::string_view phase,
                   const transfer::TransferFigures& figures) {
-  if (figures.bytes_done == job.bytes_shown && phase == job.phase_shown) return;
-  job.bytes_shown = figures.bytes_done;
+  uint64_t news = figures.bytes_done;
+  for (const transfer::WayFigures& way : figures.ways) news += way.tries + way.times_ready;
+  if (news == job.shown && phase == job.phase_shown) return;
+  job.shown = news;
   job.phase_shown = phase;
   v1::ControlMessage message;
   v1::JobProgress* progress = message.mutable_job_progress();
@@ -29,6 +31,7 @@ void SendProgress(const JobServices& services, HeldJob& job, std::string_view ph
   progress->set_role(key.role == JobRole::kSource ? v1::JOB_ROLE_SOURCE : v1::JOB_ROLE_TARGET);
   progress->set_target_index(key.target_index);
   SetProgress(progress->mutable_progress(), figures);
+  if (key.role == JobRole::kTarget) AddWays(progress->mutable_progress(), figures.ways);
   progress->mutable_progress()->set_phase(std::string(phase));
   services.send(std::move(message));
 }

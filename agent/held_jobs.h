@@ -26,7 +26,7 @@ struct HeldJob {
   bool accepting = false;  // being judged by the foundation; nothing is journalled yet
   std::stop_source stop;   // of what runs
   std::shared_ptr<TransferMeter> meter = std::make_shared<TransferMeter>();
-  uint64_t bytes_shown = 0;  // by the latest progress message
+  uint64_t shown = 0;  // by the latest progress message; rises with whatever is new
   std::string phase_shown;
 };
 

@@ -217,6 +217,7 @@ void DropletUpload::NoteFigures() {
   if (by_path.direct + by_path.relay > 0) {
     facts_.path = by_path.relay > by_path.direct ? kRelayPath : kDirectPath;
   }
+  if (!figures.ways.empty()) facts_.ways = MostUsed(figures.ways);
   facts_.bytes_again = added(earlier_.bytes_again, figures.bytes_again);
   facts_.transfer_milliseconds =
       earlier_.transfer_milliseconds + absl::ToInt64Milliseconds(figures.elapsed);

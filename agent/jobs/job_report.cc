@@ -96,6 +96,12 @@ transfer::TransferFigures FiguresOf(const Kept& kept, int64_t sent, int64_t done
           .ways = {}};
 }
 
+// A target's meetings are with the source first, then with its fellows.
+v1::PathKind PathOf(const transfer::WayFigures& way) {
+  if (way.peer > 0) return v1::PATH_KIND_PEER;
+  return way.kind == transfer::WayKind::kRelay ? v1::PATH_KIND_RELAY : v1::PATH_KIND_DIRECT;
+}
+
 void SetCost(v1::Progress* message, const TargetFacts& facts, int64_t droplet_bytes) {
   if (WasThere(facts)) message->set_bytes_not_sent(static_cast<uint64_t>(droplet_bytes));
   v1::StageTimes* stages = message->mutable_stages();
@@ -138,6 +144,20 @@ void SetProgress(v1::Progress* message, const transfer::TransferFigures& figures
       static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Milliseconds(figures.elapsed))));
 }
 
+void AddWays(v1::Progress* message, const std::vector<transfer::WayFigures>& ways) {
+  for (const transfer::WayFigures& way : MostUsed(ways)) {
+    v1::Way* added = message->add_ways();
+    added->set_path(PathOf(way));
+    added->set_endpoint(way.endpoint);
+    added->set_tries(way.tries);
+    added->set_times_ready(way.times_ready);
+    added->set_bytes(way.bytes);
+    added->set_carries(way.carrying);
+    added->set_given_up(way.state == transfer::LineWays::State::kGivenUp);
+    if (!way.why.ok()) SetError(added->mutable_lost_by(), way.why);
+  }
+}
+
 v1::JobReport ReportOf(const SourceRecord& record, const trust::Order& order) {
   v1::JobReport report;
   report.set_source_state(StateOf(record.state.phase));
@@ -178,6 +198,7 @@ v1::JobReport ReportOf(const TargetRecord& record, const TargetFacts& facts,
   }
   if (facts.transfer_milliseconds > 0 || WasThere(facts)) {
     SetCost(report.mutable_progress(), facts, order.artifact.size_bytes);
+    AddWays(report.mutable_progress(), facts.ways);
   }
   for (const std::string& warning : facts.warnings) report.add_warnings(ToUtf8(warning));
   return report;

@@ -38,6 +38,8 @@ trust::Receipt ReceiptOf(const TargetRecord& record, const TargetFacts& facts,
 
 void SetError(v1::Error* message, const Status& status);
 void SetProgress(v1::Progress* message, const transfer::TransferFigures& figures);
+// A target's.
+void AddWays(v1::Progress* message, const std::vector<transfer::WayFigures>& ways);
 
 // Nothing of the droplet had to come: its foundation had it.
 bool WasThere(const TargetFacts& facts);

@@ -30,12 +30,33 @@ TEST(Records, TargetFactsReadBackAsTheyWereWritten) {
   facts.waiting_for = kWaitingForRoom;
   facts.started_at = absl::FromUnixSeconds(5);
   facts.finished_at = absl::FromUnixSeconds(6);
+  facts.ways = {{.peer = 1,
+                 .kind = transfer::WayKind::kRelay,
+                 .endpoint = "tcp://a:1",
+                 .carrying = true,
+                 .state = transfer::LineWays::State::kReady,
+                 .tries = 2,
+                 .times_ready = 3,
+                 .bytes = 4,
+                 .why = NamedError(StatusCode::kUnavailable, "cut", "it broke")}};
   facts.warnings = {"no route"};
   const auto read = ParseTargetFacts(FormatTargetFacts(facts));
   ASSERT_THAT(read, IsOk());
   EXPECT_EQ(FormatTargetFacts(*read), FormatTargetFacts(facts));
   EXPECT_EQ(read->deployment_guid.value(), "deployment");
   EXPECT_EQ(read->finished_at, absl::FromUnixSeconds(6));
+}
+
+TEST(Records, OfManyWaysThoseToTheSourceAndTheMostUsedAreKept) {
+  std::vector<transfer::WayFigures> ways;
+  for (size_t peer = 2 * kWaysMax; peer > 0; --peer) {
+    ways.push_back({.peer = peer, .endpoint = "fellow", .bytes = 1000 - peer, .why = {}});
+  }
+  ways.push_back({.peer = 0, .endpoint = "source", .bytes = 0, .why = {}});
+  const std::vector<transfer::WayFigures> kept = MostUsed(ways);
+  ASSERT_EQ(kept.size(), kWaysMax);
+  EXPECT_EQ(kept[0].endpoint, "source");
+  for (size_t i = 1; i < kWaysMax; ++i) EXPECT_EQ(kept[i].peer, i) << "the one with most bytes";
 }
 
 TEST(Records, TargetRecordReadsBackWithItsErrorsAndRollback) {

@@ -1,11 +1,47 @@
 #include "agent/jobs/target_facts.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
 #include "agent/jobs/journal_json.h"
 
 namespace sluice::agent {
 namespace {
 
 using nlohmann::json;
+
+json FormatWays(const std::vector<transfer::WayFigures>& ways) {
+  json formatted = json::array();
+  for (const transfer::WayFigures& way : ways) {
+    formatted.push_back({{"peer", way.peer},
+                         {"kind", way.kind},
+                         {"endpoint", way.endpoint},
+                         {"carrying", way.carrying},
+                         {"state", way.state},
+                         {"tries", way.tries},
+                         {"times_ready", way.times_ready},
+                         {"bytes", way.bytes},
+                         {"why", FormatStatusJson(way.why)}});
+  }
+  return formatted;
+}
+
+std::vector<transfer::WayFigures> ParseWays(const json& values) {
+  std::vector<transfer::WayFigures> ways;
+  for (const json& value : values) {
+    ways.push_back({.peer = value.at("peer").get<size_t>(),
+                    .kind = value.at("kind").get<transfer::WayKind>(),
+                    .endpoint = value.at("endpoint").get<std::string>(),
+                    .carrying = value.at("carrying").get<bool>(),
+                    .state = value.at("state").get<transfer::LineWays::State>(),
+                    .tries = value.at("tries").get<uint64_t>(),
+                    .times_ready = value.at("times_ready").get<uint64_t>(),
+                    .bytes = value.at("bytes").get<uint64_t>(),
+                    .why = ParseStatusJson(value.at("why"))});
+  }
+  return ways;
+}
 
 StatusOr<TargetFacts> ParseFacts(const json& value) {
   const auto text = [&value](const char* name) { return value.at(name).get<std::string>(); };
@@ -35,6 +71,7 @@ StatusOr<TargetFacts> ParseFacts(const json& value) {
   facts.waiting_for = value.value("waiting_for", "");
   facts.started_at = absl::FromUnixSeconds(value.at("started_at").get<int64_t>());
   facts.finished_at = absl::FromUnixSeconds(value.at("finished_at").get<int64_t>());
+  facts.ways = ParseWays(value.value("ways", json::array()));
   facts.warnings = value.at("warnings").get<std::vector<std::string>>();
   return facts;
 }
@@ -42,6 +79,16 @@ StatusOr<TargetFacts> ParseFacts(const json& value) {
 }  // namespace
 
 bool TargetFacts::FromSource() const { return path == kDirectPath || path == kRelayPath; }
+
+std::vector<transfer::WayFigures> MostUsed(std::vector<transfer::WayFigures> ways) {
+  std::stable_sort(ways.begin(), ways.end(), [](const auto& one, const auto& other) {
+    const bool to_source = one.peer == 0;
+    if (to_source != (other.peer == 0)) return to_source;
+    return !to_source && one.bytes > other.bytes;
+  });
+  if (ways.size() > kWaysMax) ways.resize(kWaysMax);
+  return ways;
+}
 
 std::string FormatTargetFacts(const TargetFacts& facts) {
   return FormatJournalJson({{"app_guid", facts.app_guid.value()},
@@ -69,6 +116,7 @@ std::string FormatTargetFacts(const TargetFacts& facts) {
                             {"waiting_for", facts.waiting_for},
                             {"started_at", absl::ToUnixSeconds(facts.started_at)},
                             {"finished_at", absl::ToUnixSeconds(facts.finished_at)},
+                            {"ways", FormatWays(facts.ways)},
                             {"warnings", facts.warnings}});
 }
 

@@ -12,6 +12,7 @@
 #include "agent/jobs/target_job.h"
 #include "common/base/status.h"
 #include "common/base/strong.h"
+#include "common/transfer/bulk_exchange.h"
 
 namespace sluice::agent {
 
@@ -41,18 +42,23 @@ struct TargetFacts {
   std::string waiting_for;    // one of kWaitingFor…; empty: for nothing
   absl::Time started_at = absl::UnixEpoch();
   absl::Time finished_at = absl::UnixEpoch();
-  std::vector<std::string> warnings;  // for people, at most kWarningsMax
+  std::vector<transfer::WayFigures> ways;  // of the latest connection; at most kWaysMax
+  std::vector<std::string> warnings;       // for people, at most kWarningsMax
 
   // The bytes came, or come, from the source's agent: by kDirectPath or kRelayPath.
   bool FromSource() const;
 };
 inline constexpr size_t kWarningsMax = 32;
+inline constexpr size_t kWaysMax = 8;
 inline constexpr char kWaitingForRoom[] = "room";              // in the spool or on its disk
 inline constexpr char kWaitingForPeer[] = "peer";              // no byte comes
 inline constexpr char kWaitingForFoundation[] = "foundation";  // an undo, while it is unavailable
 // Which way most bytes came.
 inline constexpr char kDirectPath[] = "direct";
 inline constexpr char kRelayPath[] = "relay";
+
+// All to the source, and of those to fellows the ones that carried most; at most kWaysMax.
+std::vector<transfer::WayFigures> MostUsed(std::vector<transfer::WayFigures> ways);
 
 std::string FormatTargetFacts(const TargetFacts& facts);
 // DataLoss "journal-unreadable".

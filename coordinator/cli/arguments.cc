@@ -159,7 +159,7 @@ StatusOr<Command> StepOf(const CommandWords& words) {
 
 StatusOr<Command> PromotionOf(const CommandWords& words) {
   SLUICE_RETURN_IF_ERROR(CheckPromotionId(words.One("ID"), "ID"));
-  return PromotionArguments{words.One("ID")};
+  return PromotionArguments{words.One("ID"), words.Has("--explain")};
 }
 
 StatusOr<Command> WatchOf(const CommandWords& words) {

@@ -69,6 +69,7 @@ struct PromotionsArguments {
 
 struct PromotionArguments {
   std::string id;
+  bool explain = false;
 };
 
 struct WatchArguments {

@@ -81,7 +81,7 @@ Status RunPromotion(World& world, const GlobalArguments& global,
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open(world, global));
   SLUICE_ASSIGN_OR_RETURN(v1::PromotionDetail detail, GetPromotion(*session, arguments.id));
   SLUICE_RETURN_IF_ERROR(FindOrder(detail, session->trust()).status());
-  Show(world, global, RenderPromotion(detail), PromotionJson(detail, true));
+  Show(world, global, RenderPromotion(detail, arguments.explain), PromotionJson(detail, true));
   return absl::OkStatus();
 }
 

@@ -12,8 +12,10 @@ namespace {
 
 using nlohmann::json;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class InspectingTest : public CliTest {};
 
@@ -151,6 +153,24 @@ TEST_F(InspectingTest, WhatAListAndAPromotionLeaveOutIsSaid) {
   EXPECT_EQ(Out().at("entries_left_out"), 7);
 }
 
+TEST_F(InspectingTest, ExplainTellsWhatBecameOfEachWay) {
+  federation_.Record(trust_.PromoteOrder());
+  federation_.moments = federation_.GoodEnd();
+  ASSERT_EQ(Run({"watch", "promotion-1"}), 0);
+  EXPECT_EQ(Run({"promotion", "promotion-1"}), 0);
+  EXPECT_THAT(terminal_.out, Not(HasSubstr("tcp://dev:7720")));
+  EXPECT_EQ(Run({"promotion", "promotion-1", "--explain"}), 0);
+  EXPECT_THAT(terminal_.out,
+              AllOf(ContainsRegex("direct +tcp://dev:7720 +3 +2 +171.7 MiB +carries; lost last: no "
+                                  "sign of life \\[connection-silent\\]"),
+                    ContainsRegex("relay +dialled by the other +0 +0 +0 B +never came")));
+  EXPECT_EQ(Run({"promotion", "promotion-1", "--output", "json"}), 0);
+  EXPECT_EQ(Out().at("targets").at(0).at("ways").at(0), json::parse(R"({
+    "path": "direct", "endpoint": "tcp://dev:7720", "tries": 3, "times_ready": 2,
+    "bytes": 180000000, "carries": true, "given_up": false,
+    "lost_by": {"name": "connection-silent", "message": "no sign of life"}})"));
+}
+
 TEST_F(InspectingTest, APromotionsJsonHoldsItsEvidence) {
   federation_.Record(trust_.PromoteOrder());
   federation_.moments = federation_.GoodEnd();
@@ -182,7 +202,7 @@ TEST_F(InspectingTest, APromotionsJsonHoldsItsEvidence) {
   for (const auto& [field, value] : target.items()) fields.push_back(field);
   EXPECT_THAT(fields, ElementsAre("droplet_guid", "error", "path", "previous_droplet_guid",
                                   "receipt", "reported_sha256", "state", "target", "transfer",
-                                  "waiting_for", "warnings"));
+                                  "waiting_for", "warnings", "ways"));
 }
 
 TEST_F(InspectingTest, VersionAndHelpNeedNoConfiguration) {

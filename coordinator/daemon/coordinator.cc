@@ -277,7 +277,7 @@ Status Coordinator::ShowPromotion(const Asker& asker, const std::string& id) {
     }
     v1::ControlMessage message;
     const Promotion* now = book_.Committed(known->id);
-    *message.mutable_promotion_detail() = DetailOf(now != nullptr ? *now : *known);
+    *message.mutable_promotion_detail() = DetailOf(progress_.Over(now != nullptr ? *now : *known));
     AddEntries(*message.mutable_promotion_detail(), *read);
     Answer(asker, std::move(message));
   });
@@ -297,7 +297,7 @@ Status Coordinator::Watch(const Asker& asker, const std::string& id) {
   const Promotion& promotion = *book_.Committed(id);
   if (!Ended(promotion)) SLUICE_RETURN_IF_ERROR(watches_.Add(asker.session, id));
   v1::ControlMessage message;
-  *message.mutable_promotion_detail() = DetailOf(promotion);
+  *message.mutable_promotion_detail() = DetailOf(progress_.Over(promotion));
   Answer(asker, std::move(message));
   return absl::OkStatus();
 }
@@ -387,11 +387,12 @@ Status Coordinator::PassProgress(const net::Peer& peer, const v1::JobProgress& p
   const Promotion* promotion = book_.Committed(progress.promotion());
   if (promotion == nullptr || Ended(*promotion)) return absl::OkStatus();
   SLUICE_RETURN_IF_ERROR(CheckJob(progress.role(), progress.target_index(), peer.name, *promotion));
-  const absl::Duration now = parts_.clock.Monotonic();
-  const auto [last, first] = progress_at_.try_emplace(
-      {progress.promotion(), progress.role(), progress.target_index()}, now);
-  if (!first && now - last->second < kProgressEvery) return absl::OkStatus();
-  last->second = now;
+  std::optional<uint32_t> target;
+  if (progress.role() == v1::JOB_ROLE_TARGET) target = progress.target_index();
+  if (!progress_.Note(promotion->id, target, ProgressOf(progress.progress()),
+                      parts_.clock.Monotonic())) {
+    return absl::OkStatus();
+  }
   for (const net::SessionId watcher : watches_.Watchers(progress.promotion())) {
     v1::ControlMessage message;
     *message.mutable_job_progress() = progress;
@@ -435,9 +436,7 @@ void Coordinator::TellWatchers(const Promotion& promotion) {
   const std::vector<net::SessionId> watchers = watches_.Watchers(promotion.id);
   if (Ended(promotion)) {
     watches_.RemovePromotion(promotion.id);
-    std::erase_if(progress_at_, [&promotion](const auto& entry) {
-      return std::get<0>(entry.first) == promotion.id;
-    });
+    progress_.Forget(promotion.id);
   }
   for (const net::SessionId watcher : watchers) {
     v1::ControlMessage message;

@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -22,6 +21,7 @@
 #include "common/net/control_server.h"
 #include "coordinator/daemon/agent_registry.h"
 #include "coordinator/daemon/event_recorder.h"
+#include "coordinator/daemon/latest_progress.h"
 #include "coordinator/daemon/ledger.h"
 #include "coordinator/daemon/promotion_book.h"
 #include "coordinator/daemon/promotion_recall.h"
@@ -57,8 +57,6 @@ class Coordinator final : public net::ControlEvents {
   static constexpr size_t kListedMax = 1000;   // in one answer
   static constexpr size_t kListedByDefault = 100;
   static constexpr size_t kLedgerReadsMax = 64;  // in flight
-  // Reports of progress of one job are passed on no more often than this.
-  static constexpr absl::Duration kProgressEvery = absl::Milliseconds(100);
 
   // `book` is what the ledger has (ledger_replay.h).
   Coordinator(const CoordinatorParts& parts, PromotionBook book);
@@ -82,7 +80,6 @@ class Coordinator final : public net::ControlEvents {
     net::SessionId session = 0;
     std::string request;
   };
-  using ProgressKey = std::tuple<std::string, int, uint32_t>;  // promotion, role, target index
 
   Status TakeFromOperator(const Asker& asker, const net::Peer& peer,
                           const v1::ControlMessage& message);
@@ -128,7 +125,7 @@ class Coordinator final : public net::ControlEvents {
   std::map<net::SessionId, net::Peer> sessions_;
   // Orders that are being written, and who waits for the answer.
   std::map<std::string, std::vector<Asker>> submitted_;
-  std::map<ProgressKey, absl::Duration> progress_at_;  // of promotions that have not ended
+  LatestProgress progress_;
   size_t ledger_reads_ = 0;
   std::optional<Timers::Id> asking_again_;
 };

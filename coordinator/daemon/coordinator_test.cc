@@ -309,15 +309,37 @@ TEST_F(CoordinatorTest, ProgressReachesWatchersAndIsNotRecorded) {
   world_.Say(prod_, progress);
   EXPECT_EQ(world_.Heard(alice_).job_progress().progress().bytes_done(), 7u);
   EXPECT_EQ(world_.ledger.entries().size(), entries);
-  // Not the source's to tell, and no more often than kProgressEvery.
+  // Not the source's to tell, and no more often than LatestProgress::kEvery.
   world_.Say(dev_, progress);
   EXPECT_EQ(world_.Heard(dev_).error().name(), "not-your-job");
   progress.mutable_job_progress()->mutable_progress()->set_bytes_done(8);
   world_.Say(prod_, progress);
   EXPECT_EQ(world_.Heard(alice_).job_progress().progress().bytes_done(), 7u);
-  world_.clock.Advance(Coordinator::kProgressEvery);
+  world_.clock.Advance(LatestProgress::kEvery);
   world_.Say(prod_, progress);
   EXPECT_EQ(world_.Heard(alice_).job_progress().progress().bytes_done(), 8u);
+}
+
+TEST_F(CoordinatorTest, WhoeverAsksInMidTransferSeesWhatAgentsToldLast) {
+  ConnectAll();
+  SubmitOrder();
+  AcceptAll();
+  v1::ControlMessage get;
+  get.mutable_get_promotion()->set_id("promotion-1");
+  v1::ControlMessage progress;
+  v1::JobProgress& told = *progress.mutable_job_progress();
+  told.set_promotion("promotion-1");
+  told.set_role(v1::JOB_ROLE_TARGET);
+  told.mutable_progress()->set_bytes_done(7);
+  told.mutable_progress()->add_ways()->set_tries(2);
+  world_.Say(prod_, progress);
+  EXPECT_EQ(Ask(get).promotion_detail().targets(0).progress().bytes_done(), 0u)
+      << "it does not transfer yet";
+  world_.Say(prod_, world_.TargetReport(2, v1::TARGET_STATE_TRANSFERRING));
+  const v1::Progress shown = Ask(get).promotion_detail().targets(0).progress();
+  EXPECT_EQ(shown.bytes_done(), 7u);
+  ASSERT_EQ(shown.ways_size(), 1);
+  EXPECT_EQ(shown.ways(0).tries(), 2u);
 }
 
 TEST_F(CoordinatorTest, PromotionIsFoundByUniquePrefixWithItsEntries) {

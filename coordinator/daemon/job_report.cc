@@ -64,10 +64,10 @@ Status CheckReceipt(const std::string& envelope, const std::string& foundation,
 
 // What people read is cut rather than refused: a report must not fail for a foundation's wordy
 // answer in it. The cut is between characters of UTF-8.
-std::string Cut(const std::string& text) {
-  if (text.size() <= kReportTextBytesMax) return text;
+std::string Cut(const std::string& text, size_t bytes_max = kReportTextBytesMax) {
+  if (text.size() <= bytes_max) return text;
   constexpr std::string_view kMore = "...";
-  size_t end = kReportTextBytesMax - kMore.size();
+  size_t end = bytes_max - kMore.size();
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   return absl::StrCat(text.substr(0, end), ToAbsl(kMore));
 }
@@ -82,6 +82,32 @@ Status ErrorOf(const v1::JobReport& report) {
   if (!report.has_error()) return absl::OkStatus();
   return StatusFromParts(report.error().code(), report.error().name(),
                          Cut(report.error().message()));
+}
+
+WayReport WayOf(const v1::Way& way) {
+  WayReport report{.path = way.path(),
+                   .endpoint = Cut(way.endpoint(), kWayTextBytesMax),
+                   .tries = way.tries(),
+                   .times_ready = way.times_ready(),
+                   .bytes = way.bytes(),
+                   .carries = way.carries(),
+                   .given_up = way.given_up(),
+                   .lost_by = absl::OkStatus()};
+  if (way.has_lost_by()) {
+    report.lost_by =
+        StatusFromParts(way.lost_by().code(), Cut(way.lost_by().name(), kWayTextBytesMax),
+                        Cut(way.lost_by().message(), kWayTextBytesMax));
+  }
+  return report;
+}
+
+std::vector<WayReport> WaysOf(const v1::Progress& progress) {
+  std::vector<WayReport> ways;
+  for (const v1::Way& way : progress.ways()) {
+    if (ways.size() == kWaysMax) break;
+    ways.push_back(WayOf(way));
+  }
+  return ways;
 }
 
 StatusOr<Event> SourceEvent(const v1::JobReport& report, const Promotion& promotion,
@@ -144,7 +170,7 @@ TransferProgress ProgressOf(const v1::Progress& progress) {
           .bytes_sent = progress.bytes_sent(),
           .bytes_again = progress.bytes_again(),
           .milliseconds = progress.milliseconds(),
-          .phase = progress.phase(),
+          .phase = Cut(progress.phase()),
           .bytes_direct = progress.bytes_direct(),
           .bytes_relay = progress.bytes_relay(),
           .bytes_peer = progress.bytes_peer(),
@@ -153,7 +179,8 @@ TransferProgress ProgressOf(const v1::Progress& progress) {
                      .transfer = progress.stages().transfer_milliseconds(),
                      .upload = progress.stages().upload_milliseconds(),
                      .job = progress.stages().job_milliseconds(),
-                     .activation = progress.stages().activation_milliseconds()}};
+                     .activation = progress.stages().activation_milliseconds()},
+          .ways = WaysOf(progress)};
 }
 
 Status CheckJob(v1::JobRole role, uint32_t target_index, std::string_view foundation,

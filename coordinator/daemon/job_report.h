@@ -23,6 +23,8 @@ namespace sluice::coordinator {
 
 inline constexpr size_t kEvidenceMax = 4;  // envelopes in one report
 inline constexpr size_t kWarningsMax = 32;
+inline constexpr size_t kWaysMax = 8;
+inline constexpr size_t kWayTextBytesMax = 256;
 inline constexpr size_t kReportTextBytesMax = 4096;  // one text; messages and warnings are cut
 
 // PermissionDenied "not-your-job" unless that foundation has this job in `promotion`.
@@ -36,6 +38,7 @@ StatusOr<Event> EventOfReport(const v1::JobReport& report, std::string_view foun
                               const Promotion& promotion, const trust::TrustDocument& trust,
                               absl::Time now);
 
+// What is for people only is cut: ways beyond kWaysMax, texts beyond their bounds.
 TransferProgress ProgressOf(const v1::Progress& progress);
 
 }  // namespace sluice::coordinator

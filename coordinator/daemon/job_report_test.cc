@@ -144,5 +144,25 @@ TEST_F(JobReportTest, LongMessagesAreCutBetweenCharacters) {
   EXPECT_EQ(report.warnings, std::vector<std::string>{cut});
 }
 
+TEST_F(JobReportTest, WaysAreForPeopleAndCutToTheirBounds) {
+  v1::ControlMessage message = world_.TargetReport(1, v1::TARGET_STATE_TRANSFERRING);
+  for (size_t i = 0; i <= kWaysMax; ++i) {
+    v1::Way* way = message.mutable_job_report()->mutable_progress()->add_ways();
+    way->set_path(v1::PATH_KIND_RELAY);
+    way->set_endpoint(std::string(kWayTextBytesMax + 1, 'e'));
+    way->set_tries(i);
+    way->mutable_lost_by()->set_code(14);
+    way->mutable_lost_by()->set_message(std::string(kWayTextBytesMax + 1, 'm'));
+  }
+  const auto event = Take(message, "prod");
+  ASSERT_THAT(event, IsOk());
+  const std::vector<WayReport>& ways = std::get<TargetReported>(event->what).progress.ways;
+  ASSERT_EQ(ways.size(), kWaysMax);
+  EXPECT_EQ(ways.back().path, v1::PATH_KIND_RELAY);
+  EXPECT_EQ(ways.back().tries, kWaysMax - 1);
+  EXPECT_EQ(ways.back().endpoint.size(), kWayTextBytesMax);
+  EXPECT_EQ(ways.back().lost_by.message().size(), kWayTextBytesMax);
+}
+
 }  // namespace
 }  // namespace sluice::coordinator

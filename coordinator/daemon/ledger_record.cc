@@ -37,13 +37,28 @@ Json StagesJson(const StageTimes& stages) {
           {"activation", stages.activation}};
 }
 
+Json WayJson(const WayReport& way) {
+  return {{"path", v1::PathKind_Name(way.path)},
+          {"endpoint", way.endpoint},
+          {"tries", way.tries},
+          {"times_ready", way.times_ready},
+          {"bytes", way.bytes},
+          {"carries", way.carries},
+          {"given_up", way.given_up},
+          {"lost_by", ErrorJson(way.lost_by)}};
+}
+
 Json ProgressJson(const TransferProgress& progress) {
-  return {{"bytes_done", progress.bytes_done},     {"bytes_total", progress.bytes_total},
-          {"bytes_sent", progress.bytes_sent},     {"bytes_again", progress.bytes_again},
-          {"milliseconds", progress.milliseconds}, {"phase", progress.phase},
-          {"bytes_direct", progress.bytes_direct}, {"bytes_relay", progress.bytes_relay},
-          {"bytes_peer", progress.bytes_peer},     {"bytes_not_sent", progress.bytes_not_sent},
-          {"stages", StagesJson(progress.stages)}};
+  Json json = {{"bytes_done", progress.bytes_done},     {"bytes_total", progress.bytes_total},
+               {"bytes_sent", progress.bytes_sent},     {"bytes_again", progress.bytes_again},
+               {"milliseconds", progress.milliseconds}, {"phase", progress.phase},
+               {"bytes_direct", progress.bytes_direct}, {"bytes_relay", progress.bytes_relay},
+               {"bytes_peer", progress.bytes_peer},     {"bytes_not_sent", progress.bytes_not_sent},
+               {"stages", StagesJson(progress.stages)}};
+  if (progress.ways.empty()) return json;
+  json["ways"] = Json::array();
+  for (const WayReport& way : progress.ways) json["ways"].push_back(WayJson(way));
+  return json;
 }
 
 // Entries of before costs were reported have none of it.
@@ -54,6 +69,27 @@ StageTimes StagesFrom(const Json& json) {
           .upload = number("upload"),
           .job = number("job"),
           .activation = number("activation")};
+}
+
+struct NotReadable {};
+
+WayReport WayFrom(const Json& json) {
+  v1::PathKind path{};
+  if (!v1::PathKind_Parse(json.at("path").get<std::string>(), &path)) throw NotReadable{};
+  return {.path = path,
+          .endpoint = json.at("endpoint").get<std::string>(),
+          .tries = json.at("tries").get<uint64_t>(),
+          .times_ready = json.at("times_ready").get<uint64_t>(),
+          .bytes = json.at("bytes").get<uint64_t>(),
+          .carries = json.at("carries").get<bool>(),
+          .given_up = json.at("given_up").get<bool>(),
+          .lost_by = ErrorFrom(json.at("lost_by"))};
+}
+
+std::vector<WayReport> WaysFrom(const Json& json) {
+  std::vector<WayReport> ways;
+  for (const Json& way : json) ways.push_back(WayFrom(way));
+  return ways;
 }
 
 TransferProgress ProgressFrom(const Json& json) {
@@ -67,10 +103,9 @@ TransferProgress ProgressFrom(const Json& json) {
           .bytes_relay = json.value("bytes_relay", uint64_t{0}),
           .bytes_peer = json.value("bytes_peer", uint64_t{0}),
           .bytes_not_sent = json.value("bytes_not_sent", uint64_t{0}),
-          .stages = StagesFrom(json.value("stages", Json::object()))};
+          .stages = StagesFrom(json.value("stages", Json::object())),
+          .ways = WaysFrom(json.value("ways", Json::array()))};
 }
-
-struct NotReadable {};
 
 std::string Decoded(const Json& json) {
   StatusOr<std::string> bytes = FromBase64(json.get<std::string>());

@@ -51,7 +51,8 @@ TEST(LedgerRecordTest, SourceReportHasItsGoldenBytes) {
       .bytes_relay = 7,
       .bytes_peer = 8,
       .bytes_not_sent = 9,
-      .stages = {.download = 10, .transfer = 11, .upload = 12, .job = 13, .activation = 14}};
+      .stages = {.download = 10, .transfer = 11, .upload = 12, .job = 13, .activation = 14},
+      .ways = {}};
   ExpectComesBack({kAt, report}, "source-report",
                   R"({"error":{"code":15,"message":"they differ","name":"bad-bytes"},)"
                   R"("progress":{"bytes_again":4,"bytes_direct":6,"bytes_done":1,)"
@@ -60,6 +61,30 @@ TEST(LedgerRecordTest, SourceReportHasItsGoldenBytes) {
                   R"({"activation":14,"download":10,"job":13,"transfer":11,"upload":12}},)"
                   R"("promotion":"p-1","revision":3,)"
                   R"("state":"SOURCE_STATE_FAILED","statement":"e3N9","warnings":["w"]})");
+}
+
+TEST(LedgerRecordTest, WaysHaveTheirGoldenBytes) {
+  TargetReported report = TargetSays(1, 7, v1::TARGET_STATE_VERIFIED);
+  report.reported_sha256 = "aa";
+  report.progress.ways = {{.path = v1::PATH_KIND_RELAY,
+                           .endpoint = "tcp://a:1",
+                           .tries = 2,
+                           .times_ready = 3,
+                           .bytes = 4,
+                           .carries = true,
+                           .given_up = false,
+                           .lost_by = NamedError(StatusCode::kUnavailable, "cut", "it broke")}};
+  ExpectComesBack(
+      {kAt, report}, "target-report",
+      R"({"droplet_guid":"","error":{"code":0,"message":"","name":""},"path":"",)"
+      R"("previous_droplet_guid":"","progress":{"bytes_again":0,"bytes_direct":0,"bytes_done":0,)"
+      R"("bytes_not_sent":0,"bytes_peer":0,"bytes_relay":0,"bytes_sent":0,"bytes_total":0,)"
+      R"("milliseconds":0,"phase":"","stages":{"activation":0,"download":0,"job":0,"transfer":0,)"
+      R"("upload":0},"ways":[{"bytes":4,"carries":true,"endpoint":"tcp://a:1","given_up":false,)"
+      R"("lost_by":{"code":14,"message":"it broke","name":"cut"},"path":"PATH_KIND_RELAY",)"
+      R"("times_ready":3,"tries":2}]},"promotion":"p-1","receipt":"","reported_sha256":"aa",)"
+      R"("revision":7,"seal_offer":"","state":"TARGET_STATE_VERIFIED","target_index":1,)"
+      R"("waiting_for":"WAITING_FOR_UNSPECIFIED","warnings":[]})");
 }
 
 TEST(LedgerRecordTest, TargetReportHasItsGoldenBytes) {

@@ -20,7 +20,20 @@ void SetError(v1::Error* message, const Status& status) {
   message->set_message(std::string(status.message()));
 }
 
+void AddWay(v1::Progress* message, const WayReport& way) {
+  v1::Way* added = message->add_ways();
+  added->set_path(way.path);
+  added->set_endpoint(way.endpoint);
+  added->set_tries(way.tries);
+  added->set_times_ready(way.times_ready);
+  added->set_bytes(way.bytes);
+  added->set_carries(way.carries);
+  added->set_given_up(way.given_up);
+  if (!way.lost_by.ok()) SetError(added->mutable_lost_by(), way.lost_by);
+}
+
 void SetProgress(v1::Progress* message, const TransferProgress& progress) {
+  for (const WayReport& way : progress.ways) AddWay(message, way);
   message->set_bytes_done(progress.bytes_done);
   message->set_bytes_total(progress.bytes_total);
   message->set_bytes_sent(progress.bytes_sent);

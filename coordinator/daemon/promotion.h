@@ -59,6 +59,7 @@
 
 namespace sluice::v1 {
 // The words of the protocol are those of the machine (proto/sluice/v1/control.proto).
+enum PathKind : int;
 enum PromotionState : int;
 enum SourceState : int;
 enum TargetState : int;
@@ -112,6 +113,19 @@ struct StageTimes {
   bool operator==(const StageTimes&) const = default;
 };
 
+// One way between a target and the source or a fellow, as control.proto's Way.
+struct WayReport {
+  v1::PathKind path{};
+  std::string endpoint;  // what the target dials; empty: it is dialled
+  uint64_t tries = 0;
+  uint64_t times_ready = 0;
+  uint64_t bytes = 0;
+  bool carries = false;
+  bool given_up = false;
+  Status lost_by;
+  bool operator==(const WayReport&) const = default;
+};
+
 struct TransferProgress {
   uint64_t bytes_done = 0;
   uint64_t bytes_total = 0;
@@ -125,6 +139,7 @@ struct TransferProgress {
   uint64_t bytes_peer = 0;
   uint64_t bytes_not_sent = 0;
   StageTimes stages;
+  std::vector<WayReport> ways;
   bool operator==(const TransferProgress&) const = default;
 };
 

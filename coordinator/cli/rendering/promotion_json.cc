@@ -5,6 +5,7 @@
 #include "common/base/encoding.h"
 #include "common/base/status.h"
 #include "coordinator/cli/rendering/cost.h"
+#include "coordinator/cli/rendering/explanation.h"
 #include "coordinator/cli/rendering/text.h"
 #include "sluice/v1/control.pb.h"
 
@@ -45,6 +46,7 @@ json TargetJson(const v1::TargetDetail& target, const v1::Progress& source) {
       {"previous_droplet_guid", OrNull(target.previous_droplet_guid())},
       {"path", OrNull(target.path())},
       {"transfer", CostJson(source, target.progress())},
+      {"ways", WaysJson(target.progress())},
       {"receipt", EnvelopeJson(target.receipt())},
       {"warnings", std::vector<std::string>(target.warnings().begin(), target.warnings().end())}};
 }

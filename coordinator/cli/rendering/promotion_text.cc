@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/trust/order.h"
 #include "coordinator/cli/rendering/cost.h"
+#include "coordinator/cli/rendering/explanation.h"
 #include "coordinator/cli/rendering/table.h"
 #include "coordinator/cli/rendering/text.h"
 #include "sluice/v1/control.pb.h"
@@ -129,7 +130,7 @@ std::string RenderSummary(const v1::PromotionDetail& detail) {
   return absl::StrCat(Heading(detail), "\n", TargetLines(detail), Times(detail));
 }
 
-std::string RenderPromotion(const v1::PromotionDetail& detail) {
+std::string RenderPromotion(const v1::PromotionDetail& detail, bool explained) {
   const v1::PromotionSummary& summary = detail.summary();
   std::vector<std::vector<std::string>> rows;
   for (const v1::LedgerEntry& entry : detail.entries()) {
@@ -145,6 +146,7 @@ std::string RenderPromotion(const v1::PromotionDetail& detail) {
                       Field("created", FormatMilliseconds(summary.created_milliseconds())),
                       Field("changed", FormatMilliseconds(summary.changed_milliseconds())), "\n",
                       TargetLines(detail), Times(detail), "\n",
+                      explained ? absl::StrCat(RenderWays(detail), "\n") : "",
                       RenderTable({"LEDGER", "AT", "KIND", "CONTENT"}, rows));
 }
 

@@ -20,7 +20,8 @@ std::string RenderLeftOut(const v1::PromotionList& list);
 // How it stands and, per target, what came of it and what the transfer cost.
 std::string RenderSummary(const v1::PromotionDetail& detail);
 
-// Everything: the summary, then the ledger's entries.
-std::string RenderPromotion(const v1::PromotionDetail& detail);
+// Everything: the summary, if `explained` why the bytes took their paths, then the ledger's
+// entries.
+std::string RenderPromotion(const v1::PromotionDetail& detail, bool explained);
 
 }  // namespace sluice::cli

@@ -372,6 +372,16 @@ std::deque<FakeFederation::Moment> FakeFederation::GoodEnd() const {
       target.mutable_progress()->set_milliseconds(4000);
       target.mutable_progress()->set_bytes_direct(180000000);
       target.mutable_progress()->set_bytes_peer(8654321);
+      v1::Way* direct = target.mutable_progress()->add_ways();
+      direct->set_path(v1::PATH_KIND_DIRECT);
+      direct->set_endpoint("tcp://dev:7720");
+      direct->set_tries(3);
+      direct->set_times_ready(2);
+      direct->set_bytes(180000000);
+      direct->set_carries(true);
+      direct->mutable_lost_by()->set_name("connection-silent");
+      direct->mutable_lost_by()->set_message("no sign of life");
+      target.mutable_progress()->add_ways()->set_path(v1::PATH_KIND_RELAY);
       v1::StageTimes* stages = target.mutable_progress()->mutable_stages();
       stages->set_transfer_milliseconds(4000);
       stages->set_upload_milliseconds(1500);
