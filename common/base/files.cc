@@ -49,7 +49,7 @@ Status SystemError(std::string_view doing, const std::string& path, int error) {
     case EDQUOT:
       return NamedError(StatusCode::kResourceExhausted, "disk-full", message);
     default:
-      return NamedError(StatusCode::kUnknown, "disk-failed", message);
+      return NamedError(StatusCode::kInternal, "disk-failed", message);
   }
 }
 

@@ -2,7 +2,7 @@
 // corrupt it. Paths are absolute or relative to the working directory.
 //
 // What a disk refuses is ResourceExhausted "disk-full" (no room, or the user's quota is used up) or
-// Unknown "disk-failed" (look at the disk).
+// Internal "disk-failed" (look at the disk).
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ Status CheckPrivate(const std::string& path) {
   std::error_code error;
   const auto mode = std::filesystem::status(path, error).permissions();
   if (error) {
-    return NamedError(StatusCode::kUnknown, "disk-error",
+    return NamedError(StatusCode::kInternal, "disk-error",
                       absl::StrFormat("cannot look at %s: %s", path, error.message()));
   }
   constexpr auto kOthers = std::filesystem::perms::group_all | std::filesystem::perms::others_all;

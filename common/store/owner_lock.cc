@@ -16,7 +16,7 @@ StatusOr<std::unique_ptr<OwnerLock>> OwnerLock::Take(Files& files, const std::st
   if (!made.ok() && made.code() != StatusCode::kAlreadyExists) return made;
   const int descriptor = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (descriptor < 0) {
-    return NamedError(StatusCode::kUnknown, "disk-error",
+    return NamedError(StatusCode::kInternal, "disk-error",
                       absl::StrFormat("cannot open %s: %s", path, std::strerror(errno)));
   }
   std::unique_ptr<OwnerLock> lock(new OwnerLock(descriptor));
@@ -26,7 +26,7 @@ StatusOr<std::unique_ptr<OwnerLock>> OwnerLock::Take(Files& files, const std::st
     return NamedError(StatusCode::kFailedPrecondition, "database-locked",
                       absl::StrFormat("another process holds %s: stop that one first", path));
   }
-  return NamedError(StatusCode::kUnknown, "disk-error",
+  return NamedError(StatusCode::kInternal, "disk-error",
                     absl::StrFormat("cannot lock %s: %s", path, std::strerror(errno)));
 }
 

@@ -41,7 +41,7 @@ Status SqliteError(sqlite3* connection, int result, std::string_view doing) {
       return error(StatusCode::kFailedPrecondition, "database-not-opened",
                    "; see that its folder exists and is ours");
     case SQLITE_IOERR:
-      return error(StatusCode::kUnknown, "disk-error", "");
+      return error(StatusCode::kInternal, "disk-error", "");
     default:
       // Our SQL, or the way we use SQLite, is wrong; its message tells where.
       return NamedError(StatusCode::kInternal, "database-misuse",

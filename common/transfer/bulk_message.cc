@@ -137,9 +137,9 @@ Status PartedCause(const v1::RelayParted& parted) {
 Status CancelCause(const v1::BulkCancel& cancel) {
   const std::string name = IsErrorName(cancel.name()) ? cancel.name() : "peer-cancelled";
   const std::string message = PlainText(cancel.message());
-  const Status cause = StatusFromParts(cancel.code(), name, message);
-  if (cause.ok()) return NamedError(StatusCode::kCancelled, name, message);
-  return cause;
+  const bool cancelled =
+      cancel.code() == 0 || cancel.code() == static_cast<int>(StatusCode::kCancelled);
+  return NamedError(cancelled ? StatusCode::kCancelled : StatusCode::kUnknown, name, message);
 }
 
 Status PeerSilent(std::string_view who, absl::Duration silence) {

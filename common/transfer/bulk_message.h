@@ -38,7 +38,8 @@ v1::BulkMessage RelayJoinMessage(const TransferId& transfer, std::string_view to
 Status PartedCause(const v1::RelayParted& parted);
 
 // What the other side gives as its reason: always an error, its name kebab-case, its message of a
-// bounded length, whatever was sent.
+// bounded length, whatever was sent. Cancelled if the other side was, else Unknown: the failure
+// itself, with its code, is the other side's to report, and this is its echo.
 Status CancelCause(const v1::BulkCancel& cancel);
 
 // Unavailable "peer-silent": `who` ("the source") has given no sign of life for `silence`.

@@ -324,7 +324,7 @@ TEST_F(SmallSenderMachineTest, FailureOfOneReceiverIsToldToTheOthers) {
   SenderMachine machine = Opened(2);
   const Status why = NamedError(StatusCode::kDataLoss, "digest-mismatch", "differs");
   const Effects effects = Say(machine, CancelMessage(id_, why), 0);
-  EXPECT_EQ(EndOf(effects), why);
+  EXPECT_THAT(EndOf(effects), HasErrorName("digest-mismatch"));
   const MessageOut told = OnlyMessage(effects);
   EXPECT_EQ(told.peer, 1u);
   EXPECT_EQ(told.message.cancel().name(), "digest-mismatch");
@@ -404,7 +404,7 @@ TEST(CancelCauseTest, IsAnErrorWithAPlainNameWhateverWasSent) {
   EXPECT_LE(CancelCause(cancel).message().size(), 1024u);
   const Status why = NamedError(StatusCode::kDataLoss, "digest-mismatch", "caf\xc3\xa9 differs");
   const Status told = CancelCause(CancelMessage(id, why).cancel());
-  EXPECT_EQ(told.code(), why.code());
+  EXPECT_THAT(told, StatusIs(StatusCode::kUnknown)) << "an echo";
   EXPECT_THAT(told, HasErrorName("digest-mismatch"));
   EXPECT_EQ(std::string(told.message()), "caf?? differs");
 }

@@ -356,19 +356,28 @@ TEST_F(PromotingTest, EveryEndHasItsExitCode) {
 }
 
 TEST_F(PromotingTest, AFailureOfTheSourceIsToldAndNotItsEchoAtTheTarget) {
-  federation_.moments = {{.change = [](v1::PromotionDetail& detail) {
-    detail.mutable_summary()->set_state(v1::PROMOTION_STATE_FAILED);
-    detail.mutable_summary()->set_reason("dev: the blobstore gave other bytes [digest-mismatch]");
-    v1::TargetDetail& target = *detail.mutable_targets(0);
-    target.set_state(v1::TARGET_STATE_FAILED);
-    target.mutable_error()->set_code(static_cast<int>(StatusCode::kCancelled));
-    target.mutable_error()->set_name("failed-elsewhere");
-    target.mutable_error()->set_message("undone because the promotion failed elsewhere");
-  }}};
-  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 1);
-  EXPECT_THAT(terminal_.notes,
-              HasSubstr("sluice: promotion CHG-7 failed: dev: the blobstore gave other bytes "
-                        "[digest-mismatch]\n"));
+  const Status undone = NamedError(StatusCode::kCancelled, "failed-elsewhere",
+                                   "undone because the promotion failed elsewhere");
+  const Status told =
+      NamedError(StatusCode::kUnknown, "digest-mismatch", "the blobstore gave other bytes");
+  for (const Status& echo : {undone, told}) {
+    federation_.moments = {{.change = [&echo](v1::PromotionDetail& detail) {
+      detail.mutable_summary()->set_state(v1::PROMOTION_STATE_FAILED);
+      detail.mutable_summary()->set_reason("dev: the blobstore gave other bytes [digest-mismatch]");
+      v1::TargetDetail& target = *detail.mutable_targets(0);
+      target.set_state(v1::TARGET_STATE_FAILED);
+      target.mutable_error()->set_code(static_cast<int>(echo.code()));
+      target.mutable_error()->set_name(ErrorName(echo));
+      target.mutable_error()->set_message(std::string(echo.message()));
+    }}};
+    const std::string id = absl::StrCat("CHG-", ErrorName(echo));
+    EXPECT_EQ(Promote({"--yes", "--id", id}), 1);
+    EXPECT_THAT(terminal_.notes,
+                HasSubstr(absl::StrCat("sluice: promotion ", id,
+                                       " failed: dev: the blobstore gave other bytes "
+                                       "[digest-mismatch]\n")));
+    EXPECT_THAT(terminal_.out, HasSubstr("failed: dev: the blobstore gave other bytes"));
+  }
 }
 
 TEST_F(PromotingTest, ThePlaceOfAFailureIsSaidOnce) {

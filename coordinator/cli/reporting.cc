@@ -22,6 +22,7 @@ int Weight(StatusCode code) {
     case StatusCode::kUnauthenticated:
       return 4;
     case StatusCode::kCancelled:
+    case StatusCode::kUnknown:  // what the source told it
       return 0;
     case StatusCode::kUnavailable:
       return 1;
@@ -45,10 +46,10 @@ const v1::TargetDetail* WorstTarget(const v1::PromotionDetail& detail) {
   return worst;
 }
 
-// A target that was undone because something failed elsewhere knows nothing of that.
+// A target that was undone because something failed elsewhere knows nothing of that, or what the
+// source of the transfer told.
 bool IsEcho(const v1::TargetDetail& target, const v1::PromotionSummary& summary) {
-  return static_cast<StatusCode>(target.error().code()) == StatusCode::kCancelled &&
-         !summary.reason().empty();
+  return Weight(static_cast<StatusCode>(target.error().code())) == 0 && !summary.reason().empty();
 }
 
 // The coordinator's sum of it, "...message [name]", taken apart again.

@@ -23,7 +23,9 @@ int Interest(const Status& status) {
   for (size_t i = 0; i < kByInterest.size(); ++i) {
     if (kByInterest[i] == status.code()) return static_cast<int>(i);
   }
-  return static_cast<int>(kByInterest.size()) + (status.code() == StatusCode::kCancelled ? 1 : 0);
+  const int others = static_cast<int>(kByInterest.size());
+  if (absl::IsUnknown(status)) return others + 1;  // what the other end of a transfer told
+  return absl::IsCancelled(status) ? others + 2 : others;
 }
 
 // A job may end without saying why; that it ended is then the reason.

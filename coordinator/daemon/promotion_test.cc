@@ -266,6 +266,18 @@ TEST_F(PromotionTest, ARefusalByTheSourceUndoesTheTargetAndNamesTheCauseNotTheEc
   EXPECT_THAT(Cause(promotion_), HasErrorName("not-granted"));
 }
 
+TEST_F(PromotionTest, AFailureThatBothEndsOfATransferReportIsThatOfTheEndWhereItArose) {
+  UntilTransfer();
+  Source(v1::SOURCE_STATE_SENDING);
+  Source(v1::SOURCE_STATE_FAILED,
+         NamedError(StatusCode::kUnknown, "foundation-unavailable", "prod: 502"));
+  EXPECT_EQ(TargetStep(), v1::JOB_STEP_UNDO);
+  Target(v1::TARGET_STATE_FAILED,
+         NamedError(StatusCode::kUnavailable, "foundation-unavailable", "prod: 502"));
+  EXPECT_THAT(Cause(promotion_), StatusIs(StatusCode::kUnavailable));
+  EXPECT_THAT(Reason(promotion_), Not(HasSubstr("dev")));
+}
+
 TEST_F(PromotionTest, OneFailedTargetUndoesAllOthersAndCancelsTheSource) {
   UntilTransfer(2);
   Source(v1::SOURCE_STATE_SENDING);

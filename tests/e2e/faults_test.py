@@ -47,6 +47,11 @@ class FaultsCase(FederationCase):
 
 
 class Faults(FaultsCase):
+    @property
+    def at_the_source(self):
+        """How the failure of a source is told, which the target has only heard of."""
+        return f"failed: {self.source(self.app)}: "
+
     def fails_while(self, box, misbehaviour, *names, **parameters):
         box.misbehave(misbehaviour, **parameters)
         changing = self.fails(*names)
@@ -62,15 +67,16 @@ class Faults(FaultsCase):
         self.assertEqual(late.keys(), {"POST /v3/droplets", "DELETE /v3/droplets/:guid"})
 
     def test_a_droplet_whose_bytes_differ_from_the_published_digest(self):
-        # Whichever end is heard first: the source tells the target why it gives up.
         self.fails_while(self.dev, "download-corrupt-byte", "digest-mismatch",
-                         "the source gave bytes")
+                         "the source gave bytes", self.at_the_source)
 
     def test_a_truncated_download(self):
-        self.fails_while(self.dev, "download-truncated", "download-truncated", "dev: ")
+        self.fails_while(self.dev, "download-truncated", "download-truncated", "dev: ",
+                         self.at_the_source)
 
     def test_a_download_that_is_reset(self):
-        self.fails_while(self.dev, "download-reset", "download-truncated", "dev: ")
+        self.fails_while(self.dev, "download-reset", "download-truncated", "dev: ",
+                         self.at_the_source)
 
     def test_a_page_of_html_with_status_200_instead_of_the_droplet(self):
         self.fails_early_and_late("download-html-200", "download-not-a-droplet", "dev: ")
@@ -154,11 +160,11 @@ class FlippedBits(FaultsCase):
         self.dev.push(self.app, several_chunks, started=False)
 
     def fails_when_flipped(self, stage, *names):
-        """prod finds it and tells dev: either may be the first to report it."""
+        """prod finds it and tells dev, which is no cause."""
         source = self.federation.start_agent("dev", binary="bit-flipping-agent",
                                              environment={"FLIPPED_BIT": stage})
         self.addCleanup(source.stop)
-        self.fails(*names)
+        self.fails(f"failed at {self.target}", *names)
 
     def test_a_bit_flipped_after_the_chunk_was_signed(self):
         self.fails_when_flipped("sent", "chunk-bad-signature", "chunk 2")

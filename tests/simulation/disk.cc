@@ -48,7 +48,7 @@ class Disk::SlowFile final : public RandomAccessFile {
 Status Disk::Work() {
   world_.turns.Sleep(world_.Between(absl::Microseconds(50), absl::Milliseconds(12)));
   if (!dead_) return absl::OkStatus();
-  return NamedError(StatusCode::kUnknown, "disk-failed", "the machine is down");
+  return NamedError(StatusCode::kInternal, "disk-failed", "the machine is down");
 }
 
 void Disk::ForgetFiles(const std::string& folder) {

@@ -19,7 +19,7 @@ Status NoFile(const std::string& path) {
 }
 
 Status DiskFailed(std::string_view message) {
-  return NamedError(StatusCode::kUnknown, "disk-failed", message);
+  return NamedError(StatusCode::kInternal, "disk-failed", message);
 }
 
 // Calls `part(page, offset in it, offset in the bytes, count)` for each page of a range.

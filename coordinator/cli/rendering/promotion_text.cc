@@ -64,10 +64,11 @@ std::string Times(const v1::PromotionDetail& detail) {
   return stages.empty() ? "" : absl::StrCat("\n", stages);
 }
 
-// A target that was undone because something failed elsewhere knows nothing of that.
+// A target that was undone because something failed elsewhere knows nothing of that, or what the
+// source of the transfer told.
 bool TellsWhy(const v1::TargetDetail& target) {
-  return target.has_error() &&
-         static_cast<StatusCode>(target.error().code()) != StatusCode::kCancelled;
+  const auto code = static_cast<StatusCode>(target.error().code());
+  return target.has_error() && code != StatusCode::kCancelled && code != StatusCode::kUnknown;
 }
 
 // Its targets say why it failed, if they do.
