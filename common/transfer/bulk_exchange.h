@@ -92,6 +92,7 @@ struct TransferFigures {
   uint64_t bytes_done = 0;       // target: durable here; source: sent, each chunk once
   uint64_t bytes_sent = 0;       // or received: sealed chunks and headers, as they were on the wire
   PathBytes bytes_by_path;       // of these; a moment ago
+  uint64_t bytes_served = 0;     // target: passed on to fellows
   uint64_t bytes_again = 0;      // of bytes_sent, chunks that had been sent before
   absl::Duration elapsed;        // since the transfer began
   bool connected = false;        // to a peer, at present
@@ -159,6 +160,15 @@ class OutgoingTransfer {
   virtual TransferFigures figures() const = 0;
 };
 
+// As many fellows as a header has recipients, but for one.
+inline constexpr size_t kFellowsMax = 63;
+
+// Another target of the same transfer, from which chunks may come, and to which they may go.
+struct Fellow {
+  uint32_t target_index = 0;
+  Meeting meeting;
+};
+
 struct IncomingOptions {
   StreamLayout layout;                  // as the order and the seal offer have it
   crypto::Sha256Digest droplet_sha256;  // that of the signed order
@@ -167,6 +177,7 @@ struct IncomingOptions {
   ChunkVerifier verify;       // the source agent's signature
   uint32_t target_index = 0;  // place among the source's recipients: it refuses any other
   Meeting meeting;
+  std::vector<Fellow> fellows;  // at most kFellowsMax
   absl::Duration silence_max = absl::Seconds(6);
 };
 
@@ -227,7 +238,8 @@ class BulkExchange {
   // agent; names of ChunkDigestLog.
   virtual StatusOr<std::unique_ptr<OutgoingTransfer>> Send(OutgoingOptions options) = 0;
   // Takes up what the spool has of this transfer, or makes room for it: ResourceExhausted
-  // "spool-full". Names of Spool; FailedPrecondition "transfer-exists".
+  // "spool-full". Names of Spool; FailedPrecondition "transfer-exists"; InvalidArgument
+  // "peer-twice", "too-many-fellows".
   virtual StatusOr<std::unique_ptr<IncomingTransfer>> Receive(IncomingOptions options) = 0;
 };
 

@@ -70,6 +70,14 @@ v1::BulkMessage CreditMessage(const TransferId& transfer, uint32_t chunks,
   return message;
 }
 
+v1::BulkMessage HaveMessage(const TransferId& transfer, const std::string& map,
+                            const std::vector<uint32_t>& stored) {
+  v1::BulkMessage message = Message(transfer);
+  message.mutable_have()->set_map(map);
+  message.mutable_have()->mutable_stored()->Assign(stored.begin(), stored.end());
+  return message;
+}
+
 v1::BulkMessage FellowsMessage(const TransferId& transfer,
                                const std::vector<uint32_t>& target_indexes) {
   v1::BulkMessage message = Message(transfer);

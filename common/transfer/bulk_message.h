@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,9 @@ v1::BulkMessage FetchMessage(const TransferId& transfer, const std::vector<uint3
 // `stored` has become durable, and `chunks` more may come.
 v1::BulkMessage CreditMessage(const TransferId& transfer, uint32_t chunks,
                               const std::vector<uint32_t>& stored);
+// `map` as ChunkSet::Encode() gives it, or empty.
+v1::BulkMessage HaveMessage(const TransferId& transfer, const std::string& map,
+                            const std::vector<uint32_t>& stored);
 v1::BulkMessage FellowsMessage(const TransferId& transfer,
                                const std::vector<uint32_t>& target_indexes);
 v1::BulkMessage ChunkMessage(const TransferId& transfer, uint32_t index,

@@ -22,6 +22,10 @@ Status Stopped() {
   return NamedError(StatusCode::kCancelled, "cancelled", "this process is stopping");
 }
 
+// What is waiting to be read for fellows, of all transfers; each has FellowServer::kReadingMax at
+// most.
+constexpr size_t kServedReadsMax = 256;
+
 // A recipient's place is found by its key, so each has one of its own.
 Status CheckMeetings(const std::vector<Meeting>& meetings) {
   std::set<std::string> keys;
@@ -55,18 +59,37 @@ StatusOr<std::unique_ptr<OutgoingTransfer>> CalledExchange::Send(OutgoingOptions
 }
 
 StatusOr<std::unique_ptr<IncomingTransfer>> CalledExchange::Receive(IncomingOptions options) {
+  options.meeting.end = LineEnd::kChooses;
+  std::vector<Meeting> meetings = {options.meeting};
+  for (const Fellow& fellow : options.fellows) {
+    const bool chooses = options.target_index < fellow.target_index;
+    meetings.push_back(fellow.meeting);
+    meetings.back().end = chooses ? LineEnd::kChooses : LineEnd::kFollows;
+  }
+  SLUICE_RETURN_IF_ERROR(CheckMeetings(meetings));
+  if (options.fellows.size() > kFellowsMax) {
+    return NamedError(StatusCode::kInvalidArgument, "too-many-fellows",
+                      "a transfer has no more targets than a header has recipients");
+  }
+  Executor* const serving = options.fellows.empty() ? nullptr : &Serving();
   auto spooled = spool_.Resume(options.layout, options.verify);
   if (absl::IsNotFound(spooled.status())) spooled = spool_.Admit(options.layout);
   SLUICE_RETURN_IF_ERROR(spooled.status());
   std::shared_ptr<SpoolFile> file = *std::move(spooled);
   std::shared_ptr<IncomingCarriage> carriage;
-  options.meeting.end = LineEnd::kChooses;
   SLUICE_RETURN_IF_ERROR(CallAndWait([&](ExchangeLoop& loop) {
-    carriage = std::make_shared<IncomingCarriage>(options, *file, loop.credit(), clock_);
-    return loop.Begin(carriage, {options.meeting}, options.silence_max);
+    carriage =
+        std::make_shared<IncomingCarriage>(options, file, loop.credit(), serving, calls_, clock_);
+    return loop.Begin(carriage, meetings, options.silence_max);
   }));
   return std::make_unique<SpoolingTransfer>(std::move(options), std::move(file),
                                             std::move(carriage), calls_);
+}
+
+Executor& CalledExchange::Serving() {
+  MutexLock lock(mutex_);
+  if (serving_ == nullptr) serving_ = std::make_unique<ThreadPool>("serving", 1, kServedReadsMax);
+  return *serving_;
 }
 
 void CalledExchange::WorkOff(ExchangeLoop& exchange) {

@@ -5,6 +5,8 @@
 #include <functional>
 #include <memory>
 
+#include "common/base/executor.h"
+#include "common/base/mutex.h"
 #include "common/transfer/bulk_exchange.h"
 #include "common/transfer/carriage.h"
 
@@ -28,6 +30,8 @@ class CalledExchange : public BulkExchange {
   LoopCalls& calls() const { return *calls_; }
 
  private:
+  // Made when the first transfer has fellows.
+  Executor& Serving();
   Status CallAndWait(const std::function<Status(ExchangeLoop&)>& call);
 
   const Clock& clock_;
@@ -35,6 +39,8 @@ class CalledExchange : public BulkExchange {
   Spool& spool_;
   const std::shared_ptr<LoopCalls> calls_ = std::make_shared<LoopCalls>(kLoopCallsMax);
   bool stop_ = false;  // the loop's thread
+  Mutex mutex_;
+  std::unique_ptr<ThreadPool> serving_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice::transfer

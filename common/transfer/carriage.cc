@@ -9,7 +9,9 @@ TransferFigures Carriage::figures() const {
   TransferFigures figures;
   figures.bytes_total = layout_.droplet_bytes;
   figures.bytes_done = done_bytes_;
+  figures.bytes_by_path.peer = fellow_bytes_;
   figures.bytes_sent = payload_bytes_;
+  figures.bytes_served = served_bytes_;
   figures.bytes_again = again_bytes_;
   figures.connected = connected_;
   const int64_t took = took_nanoseconds_;
@@ -20,8 +22,8 @@ TransferFigures Carriage::figures() const {
     if (way.kind == WayKind::kRelay) figures.bytes_by_path.relay += way.bytes;
   }
   // What has not been told of a way yet has gone where most goes.
-  figures.bytes_by_path.direct =
-      figures.bytes_sent - std::min(figures.bytes_sent, figures.bytes_by_path.relay);
+  const uint64_t told = figures.bytes_by_path.peer + figures.bytes_by_path.relay;
+  figures.bytes_by_path.direct = figures.bytes_sent - std::min(figures.bytes_sent, told);
   return figures;
 }
 

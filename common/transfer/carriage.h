@@ -35,8 +35,9 @@ class Carriage {
   // Carries out an effect that is no message. Gives what the machine says to that.
   virtual Effects Perform(Effect effect) = 0;
 
-  // A header or chunk has gone or come.
-  void CountPayload(size_t bytes) { payload_bytes_ += bytes; }
+  // A header or chunk has gone, or come.
+  virtual void CountSent(size_t bytes) = 0;
+  virtual void CountReceived(size_t peer, size_t bytes) = 0;
   // After each event of the machine: what it says of itself, for figures().
   void Note(bool connected, uint64_t bytes_again) {
     connected_ = connected;
@@ -53,6 +54,10 @@ class Carriage {
   TransferFigures figures() const;
 
  protected:
+  // What figures() calls sent, of this from fellows, and served.
+  void CountPayload(size_t bytes) { payload_bytes_ += bytes; }
+  void CountOfFellow(size_t bytes) { fellow_bytes_ += bytes; }
+  void CountServed(size_t bytes) { served_bytes_ += bytes; }
   void CountDone(uint64_t droplet_bytes) { done_bytes_ += droplet_bytes; }
   // From now on no time is counted.
   void StopTime();
@@ -62,6 +67,8 @@ class Carriage {
   const Clock& clock_;
   const absl::Duration started_;
   std::atomic<uint64_t> payload_bytes_{0};
+  std::atomic<uint64_t> fellow_bytes_{0};
+  std::atomic<uint64_t> served_bytes_{0};
   std::atomic<uint64_t> done_bytes_{0};
   std::atomic<uint64_t> again_bytes_{0};
   std::atomic<bool> connected_{false};

@@ -130,7 +130,7 @@ bool ChunkChoice::IsSpared(const Receiver& receiver) const {
   if (receiver.handed.size() < receiver.under_way_max) return false;
   const Component& component = components_[receiver.component];
   return std::any_of(component.members.begin(), component.members.end(), [&](size_t member) {
-    return &receivers_[member] != &receiver && !receivers_[member].stored.Complete();
+    return &receivers_[member] != &receiver && !receivers_[member].done;
   });
 }
 

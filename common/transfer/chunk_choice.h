@@ -38,6 +38,8 @@ class ChunkChoice {
   void OnFellows(size_t receiver, const std::vector<size_t>& fellows);
   // These have become durable at `receiver`, wherever they came from.
   void OnStored(size_t receiver, const std::vector<uint32_t>& indexes, absl::Duration now);
+  // It lacks nothing any more, and may have less than all to pass on.
+  void OnDone(size_t receiver) { receivers_[receiver].done = true; }
   // What is late by now may be handed to others.
   void OnTime(absl::Duration now);
 
@@ -71,6 +73,7 @@ class ChunkChoice {
     std::optional<std::vector<size_t>> fellows;
     size_t component = 0;
     uint32_t join_at = 0;
+    bool done = false;
     // A receiver that was late has one chunk under way, and twice as many for each in time.
     uint32_t under_way_max = 0;
     absl::Duration announced_at;  // the latest of what it was handed

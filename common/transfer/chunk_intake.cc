@@ -91,9 +91,15 @@ StatusOr<Secret> ChunkIntake::UnwrapKey(const std::string& bytes) const {
   return UnwrapFrom(header, options_.recipient);
 }
 
-Status ChunkIntake::Store(std::vector<SealedChunk> chunks) {
-  for (SealedChunk& chunk : chunks) {
-    SLUICE_RETURN_IF_ERROR(CheckChunk(options_.layout, options_.verify, chunk));
+Status ChunkIntake::Store(std::vector<ChunkArrived> chunks) {
+  for (ChunkArrived& arrived : chunks) {
+    SealedChunk& chunk = arrived.chunk;
+    const Status checked = CheckChunk(options_.layout, options_.verify, chunk);
+    if (!checked.ok() && arrived.peer > 0) {
+      Blame(arrived, checked);
+      continue;
+    }
+    SLUICE_RETURN_IF_ERROR(checked);
     SLUICE_RETURN_IF_ERROR(file_->Write(chunk));
     fresh_[chunk.index] = std::move(chunk);
   }
@@ -106,6 +112,14 @@ Status ChunkIntake::Store(std::vector<SealedChunk> chunks) {
     loop.Perform(*carriage, carriage->machine().OnStored(durable, carriage->clock().Monotonic()));
   });
   return absl::OkStatus();
+}
+
+void ChunkIntake::Blame(const ChunkArrived& arrived, const Status& why) {
+  loop_->Put([carriage = carriage_, peer = arrived.peer, index = arrived.chunk.index,
+              why](ExchangeLoop& loop) {
+    loop.Perform(*carriage,
+                 carriage->machine().OnBadChunk(peer, index, why, carriage->clock().Monotonic()));
+  });
 }
 
 bool ChunkIntake::CanOpenNext() const {

@@ -34,7 +34,9 @@ class ChunkIntake {
   Status OpenStream(const std::string& header);
   StatusOr<Secret> UnwrapKey(const std::string& header) const;
   // Checks, writes, syncs; then they are credit again.
-  Status Store(std::vector<SealedChunk> chunks);
+  Status Store(std::vector<ChunkArrived> chunks);
+  // One that is not what the source has signed: its sender is to blame.
+  void Blame(const ChunkArrived& arrived, const Status& why);
   bool CanOpenNext() const;
   // Opens and hashes the next chunk in the droplet's order.
   Status OpenNext();

@@ -145,6 +145,16 @@ std::optional<uint32_t> ChunkSet::FirstMissing(uint32_t from) const {
 
 std::optional<uint32_t> ChunkSet::FirstPresent(uint32_t from) const { return FirstWhere(from, 0); }
 
+std::optional<uint32_t> ChunkSet::FirstPresentBut(const ChunkSet& other) const {
+  SLUICE_CHECK(other.chunk_count_ == chunk_count_);
+  for (size_t word = 0; word < words_.size(); ++word) {
+    const uint64_t found = words_[word] & ~other.words_[word];
+    if (found == 0) continue;
+    return static_cast<uint32_t>(word * 64) + static_cast<uint32_t>(std::countr_zero(found));
+  }
+  return std::nullopt;
+}
+
 std::string ChunkSet::Encode() const {
   std::string runs = EncodeRuns(*this);
   std::string bits = EncodeBits(*this);

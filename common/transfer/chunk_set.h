@@ -38,6 +38,8 @@ class ChunkSet {
   // The lowest index from `from` on (which may be chunk_count or beyond) that is not, or is, there.
   std::optional<uint32_t> FirstMissing(uint32_t from = 0) const;
   std::optional<uint32_t> FirstPresent(uint32_t from = 0) const;
+  // The lowest that is there, and not in `other`, a set of the same stream.
+  std::optional<uint32_t> FirstPresentBut(const ChunkSet& other) const;
 
   // Runs or bits, whichever is shorter. Each set has exactly one encoding.
   std::string Encode() const;

@@ -155,6 +155,9 @@ TEST(ChunkSetTest, SetsAreAddedAndTakenAway) {
   both.InsertAll(other);
   EXPECT_EQ(both.Count(), 4u);
   for (const uint32_t index : {0u, 1u, 64u, 129u}) EXPECT_TRUE(both.Contains(index)) << index;
+  EXPECT_EQ(both.FirstPresentBut(other), 0u);
+  EXPECT_EQ(both.FirstPresentBut(one), 1u);
+  EXPECT_EQ(both.FirstPresentBut(both), std::nullopt);
   both.RemoveAll(one);
   EXPECT_EQ(both.Count(), 1u);
   EXPECT_TRUE(both.Contains(1));

@@ -7,16 +7,14 @@ namespace sluice::transfer {
 namespace {
 
 constexpr uint64_t kFirstBytes = 2 << 20;
-// One on the way, one being stored, and one more of each: below that every chunk waits for the
-// last.
-constexpr uint32_t kChunksMin = 4;
 constexpr double kGain = 2;
 constexpr absl::Duration kRateSpan = absl::Seconds(5);
 constexpr double kSmoothing = 1.0 / 8;  // as RFC 6298 smooths round trips
 
 }  // namespace
 
-CreditWindow::CreditWindow(uint32_t chunk_bytes) : chunk_bytes_(chunk_bytes) {}
+CreditWindow::CreditWindow(uint32_t chunk_bytes, uint32_t chunks_min)
+    : chunk_bytes_(chunk_bytes), chunks_min_(chunks_min) {}
 
 void CreditWindow::OnConnection() {
   shortest_way_ = absl::InfiniteDuration();
@@ -68,11 +66,13 @@ double CreditWindow::rate() const { return std::max(best_rate_, best_rate_before
 
 uint32_t CreditWindow::chunks() const {
   if (rate() == 0 || shortest_way_ == absl::InfiniteDuration()) {
-    return std::max(kChunksMin, static_cast<uint32_t>(kFirstBytes / chunk_bytes_));
+    // One that is probed from below begins there.
+    if (chunks_min_ == 1) return chunks_min_;
+    return std::max(chunks_min_, static_cast<uint32_t>(kFirstBytes / chunk_bytes_));
   }
   const double loop = absl::ToDoubleSeconds(shortest_way_ + usual_storing_);
   const double bytes = kGain * rate() * loop;
-  return std::max(kChunksMin, static_cast<uint32_t>(std::ceil(bytes / chunk_bytes_)));
+  return std::max(chunks_min_, static_cast<uint32_t>(std::ceil(bytes / chunk_bytes_)));
 }
 
 }  // namespace sluice::transfer

@@ -19,7 +19,8 @@ namespace sluice::transfer {
 // shortest round trip is not forgotten.) Not thread-safe.
 class CreditWindow {
  public:
-  explicit CreditWindow(uint32_t chunk_bytes);
+  // Never fewer than `chunks_min`; 4: one on the way, one being stored, and one more of each.
+  explicit CreditWindow(uint32_t chunk_bytes, uint32_t chunks_min = 4);
 
   // Another connection: another way, and what was asked for is lost.
   void OnConnection();
@@ -42,6 +43,7 @@ class CreditWindow {
   };
 
   const uint32_t chunk_bytes_;
+  const uint32_t chunks_min_;
   std::map<uint32_t, UnderWay> under_way_;
   std::deque<UnderWay> credits_;  // not arrived, oldest first
   uint64_t stored_bytes_ = 0;

@@ -85,9 +85,9 @@ ExchangeLines::Line* ExchangeLines::Find(LineRef ref) {
 
 void ExchangeLines::CarryOut(LineRef ref, LineWays::Actions actions) {
   for (const LineWays::Action& action : actions) {
-    // What the action before has led to may have ended the transfer.
+    // What the action before has led to may have ended the transfer, or the line.
     Line* line = Find(ref);
-    if (line == nullptr) return;
+    if (line == nullptr || line->left) return;
     if (const auto* dial = std::get_if<LineWays::Dial>(&action)) {
       Dial(ref, *line, dial->way);
     } else if (const auto* carry = std::get_if<LineWays::Carry>(&action)) {
@@ -105,7 +105,7 @@ void ExchangeLines::CarryOut(LineRef ref, LineWays::Actions actions) {
     }
   }
   Line* line = Find(ref);
-  if (line == nullptr) return;
+  if (line == nullptr || line->left) return;
   loop_.timers().Cancel(line->due);
   const auto due_at = line->ways.due_at();
   if (!due_at) return;
@@ -198,6 +198,7 @@ void ExchangeLines::OnBulkMessage(net::ConnectionId connection, const net::Peer&
   for (size_t number = 0; number < lines.size(); ++number) {
     const Meeting& meeting = lines[number].meeting;
     if (meeting.peer.curve_key != peer.curve_key) continue;
+    if (lines[number].left) return TurnAway(connection, *transfer, message, *lines[number].left);
     for (size_t way = 0; way < meeting.ways.size(); ++way) {
       if (meeting.ways[way].kind != WayKind::kAccepted) continue;
       return OnLegMessage({{*transfer, number}, way}, connection, message, std::move(payload));
@@ -268,10 +269,15 @@ void ExchangeLines::OnStray(net::ConnectionId connection, const net::Peer& peer,
     return;
   }
   const std::vector<std::string>& keys = past->second.curve_keys;
-  const bool asks =
-      MeetsAnew(message) || message.has_fetch() || message.has_credit() || message.has_ping();
-  if (asks && std::find(keys.begin(), keys.end(), peer.curve_key) != keys.end()) {
-    const Status& why = past->second.why;
+  if (std::find(keys.begin(), keys.end(), peer.curve_key) == keys.end()) {
+    return sockets_->Hangup(connection);
+  }
+  TurnAway(connection, transfer, message, past->second.why);
+}
+
+void ExchangeLines::TurnAway(net::ConnectionId connection, const TransferId& transfer,
+                             const v1::BulkMessage& message, const Status& why) {
+  if (MeetsAnew(message) || message.has_fetch() || message.has_credit() || message.has_ping()) {
     const Status sent = sockets_->Send(
         connection, why.ok() ? ClosedMessage(transfer) : CancelMessage(transfer, why), "");
     if (!sent.ok()) LogStatus(LogLevel::kDebug, "transfer-end-not-told", sent);
@@ -332,7 +338,7 @@ void ExchangeLines::HangUp(LineRef ref, const Status& why) {
   if (line.carrying) BreakLater(line, *line.carrying, why);
 }
 
-void ExchangeLines::Leave(LineRef ref, Line& line, const Status& why) {
+void ExchangeLines::HangUpAll(LineRef ref, Line& line, const Status& why) {
   loop_.timers().Cancel(line.due);
   const bool untold = !why.ok() && !line.carrying;
   for (size_t way = 0; way < line.legs.size(); ++way) {
@@ -355,6 +361,13 @@ void ExchangeLines::Leave(LineRef ref, Line& line, const Status& why) {
           loop_.timers().After(kFarewellMax, [this, connection] { EndFarewell(connection); });
     }
   }
+}
+
+void ExchangeLines::Leave(LineRef ref, const Status& why) {
+  Line& line = *Find(ref);
+  HangUpAll(ref, line, absl::OkStatus());
+  line.carrying.reset();
+  line.left = why;
 }
 
 void ExchangeLines::SayFarewell(net::ConnectionId connection) {
@@ -385,7 +398,7 @@ void ExchangeLines::Drop(const TransferId& transfer) {
   const auto found = lines_.find(transfer);
   if (found == lines_.end()) return;
   for (size_t peer = 0; peer < found->second.size(); ++peer) {
-    Leave({transfer, peer}, found->second[peer], absl::OkStatus());
+    HangUpAll({transfer, peer}, found->second[peer], absl::OkStatus());
   }
   lines_.erase(found);
 }
@@ -397,7 +410,7 @@ void ExchangeLines::Finish(const TransferId& transfer, const Status& why) {
   for (size_t peer = 0; peer < found->second.size(); ++peer) {
     Line& line = found->second[peer];
     past.curve_keys.push_back(line.meeting.peer.curve_key);
-    Leave({transfer, peer}, line, why);
+    HangUpAll({transfer, peer}, line, why);
   }
   lines_.erase(found);
   if (past_.insert_or_assign(transfer, std::move(past)).second) past_order_.push_back(transfer);

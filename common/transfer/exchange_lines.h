@@ -70,6 +70,8 @@ class ExchangeLines final : public net::BulkEvents {
   void Send(LineRef line, const v1::BulkMessage& message, std::string payload);
   // Breaks what carries the line, if anything does; OnLineLost() follows.
   void HangUp(LineRef line, const Status& why);
+  // Nothing carries this line any more, and nothing is sought that would. Who comes is told why.
+  void Leave(LineRef line, const Status& why);
   // No line of the transfer is there any more. Nobody is told.
   void Drop(const TransferId& transfer);
   // Likewise, but who asks about the transfer from now on is told how it ended, and so are those
@@ -95,6 +97,7 @@ class ExchangeLines final : public net::BulkEvents {
     std::vector<Leg> legs;           // one for each way
     std::optional<size_t> carrying;  // way; as the events' receiver knows it
     Timers::Id due = 0;
+    std::optional<Status> left;  // for this reason; the transfer goes on without it
   };
   struct LegRef {
     LineRef line;
@@ -141,10 +144,13 @@ class ExchangeLines final : public net::BulkEvents {
   // A message about a transfer that is not under way here.
   void OnStray(net::ConnectionId connection, const net::Peer& peer, const TransferId& transfer,
                const v1::BulkMessage& message);
+  // Tells who asks about what is over, well or for this reason.
+  void TurnAway(net::ConnectionId connection, const TransferId& transfer,
+                const v1::BulkMessage& message, const Status& why);
   void RememberEarly(net::ConnectionId connection, const EarlyKey& key);
   void ForgetEarly(const EarlyKey& key);
   void TakeEarly(const TransferId& transfer, size_t peer);
-  void Leave(LineRef ref, Line& line, const Status& why);
+  void HangUpAll(LineRef ref, Line& line, const Status& why);
   // The connection may be the one over which somebody is told.
   void SayFarewell(net::ConnectionId connection);
   void EndFarewell(net::ConnectionId connection);

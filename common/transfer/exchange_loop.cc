@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/logging.h"
 
 namespace sluice::transfer {
 namespace {
@@ -60,7 +61,7 @@ void ExchangeLoop::OnLineReady(LineRef line) {
 void ExchangeLoop::OnLineMessage(LineRef line, const v1::BulkMessage& message,
                                  std::string payload) {
   const std::shared_ptr<Carriage> carriage = carried_.at(line.transfer).carriage;
-  carriage->CountPayload(payload.size());
+  carriage->CountReceived(line.peer, payload.size());
   // Before anybody can see that the droplet is whole: by then it is known which way it came.
   if (!payload.empty()) carriage->NoteWays(lines_->Figures(line.transfer));
   Perform(*carriage, carriage->machine().OnMessage(line.peer, message, std::move(payload),
@@ -70,7 +71,9 @@ void ExchangeLoop::OnLineMessage(LineRef line, const v1::BulkMessage& message,
 void ExchangeLoop::OnLineLost(LineRef line, const LineLoss& loss) {
   const std::shared_ptr<Carriage> carriage = carried_.at(line.transfer).carriage;
   carriage->machine().OnUnreachable(line.peer, loss.why);
-  if (loss.for_good) return Perform(*carriage, carriage->machine().GiveUp(loss.why));
+  if (loss.for_good) {
+    return Perform(*carriage, carriage->machine().OnRefused(line.peer, loss.why));
+  }
   carriage->Note(carriage->machine().connected(), carriage->machine().bytes_again());
 }
 
@@ -87,6 +90,12 @@ void ExchangeLoop::Perform(Carriage& carriage, Effects effects) {
       SendOut(carriage, std::move(*out));
     } else if (const auto* hung_up = std::get_if<HungUp>(&effect)) {
       lines_->HangUp({transfer, hung_up->peer}, hung_up->why);
+    } else if (const auto* over = std::get_if<LineOver>(&effect)) {
+      if (!over->why.ok()) {
+        LogStatus(LogLevel::kWarning, "fellow-line-over", over->why,
+                  {{"transfer", transfer.hex()}});
+      }
+      lines_->Leave({transfer, over->peer}, over->why);
     } else {
       more = carriage.Perform(std::move(effect));
     }
@@ -103,7 +112,7 @@ void ExchangeLoop::Perform(Carriage& carriage, Effects effects) {
 void ExchangeLoop::SendOut(Carriage& carriage, MessageOut out) {
   const LineRef line{carriage.id(), out.peer};
   if (!lines_->HasConnection(line)) return;
-  if (!out.payload.empty()) carriage.CountPayload(out.payload.size());
+  if (!out.payload.empty()) carriage.CountSent(out.payload.size());
   lines_->Send(line, out.message, std::move(out.payload));
 }
 

@@ -3,12 +3,29 @@
 #include <algorithm>
 #include <utility>
 
-namespace sluice::transfer {
+#include "common/base/logging.h"
+#include "common/transfer/exchange_loop.h"
 
-IncomingCarriage::IncomingCarriage(const IncomingOptions& options, const SpoolFile& file,
-                                   CreditBudget& credit, const Clock& clock)
+namespace sluice::transfer {
+namespace {
+
+std::vector<uint32_t> PlacesOf(const std::vector<Fellow>& fellows) {
+  std::vector<uint32_t> places;
+  for (const Fellow& fellow : fellows) places.push_back(fellow.target_index);
+  return places;
+}
+
+}  // namespace
+
+IncomingCarriage::IncomingCarriage(const IncomingOptions& options, std::shared_ptr<SpoolFile> file,
+                                   CreditBudget& credit, Executor* serving,
+                                   std::shared_ptr<LoopCalls> loop, const Clock& clock)
     : Carriage(options.layout, clock),
+      verify_(options.verify),
+      file_(std::move(file)),
       credit_(credit),
+      serving_(serving),
+      loop_(std::move(loop)),
       machine_(
           ReceiverMachine::Options{.layout = options.layout,
                                    .target_index = options.target_index,
@@ -24,9 +41,16 @@ IncomingCarriage::IncomingCarriage(const IncomingOptions& options, const SpoolFi
                                          credit_.Hold(id(), chunk_bytes * (outstanding + more));
                                          return more;
                                        },
-                                   .header = file.header(),
-                                   .stored = file.stored()},
+                                   .header = file_->header(),
+                                   .stored = file_->stored(),
+                                   .fellows = PlacesOf(options.fellows)},
           clock.Monotonic()) {}
+
+void IncomingCarriage::CountReceived(size_t peer, size_t bytes) {
+  // In this order, so that no path is ever seen with more than all.
+  CountPayload(bytes);
+  if (peer > 0) CountOfFellow(bytes);
+}
 
 Effects IncomingCarriage::BeginReading() {
   credit_.Join(id());
@@ -37,16 +61,40 @@ Effects IncomingCarriage::Perform(Effect effect) {
   if (auto* arrived = std::get_if<ChunkArrived>(&effect)) {
     MutexLock lock(mutex_);
     if (ended_) return {};
-    chunks_.push_back(std::move(arrived->chunk));
+    chunks_.push_back(std::move(*arrived));
     changed_.NotifyAll();
   } else if (auto* header = std::get_if<HeaderArrived>(&effect)) {
     MutexLock lock(mutex_);
     header_ = std::move(header->bytes);
     changed_.NotifyAll();
+  } else if (const auto* reading = std::get_if<ChunkToRead>(&effect)) {
+    return Serve(*reading);
   } else if (const auto* ended = std::get_if<Ended>(&effect)) {
     End(ended->why);
   }
   return {};
+}
+
+Effects IncomingCarriage::Serve(const ChunkToRead& reading) {
+  const bool begun = serving_->Run([carriage = shared_from_this(), reading] {
+    auto chunk = carriage->file_->Read(reading.index);
+    if (chunk.ok()) {
+      const Status checked = CheckChunk(carriage->layout(), carriage->verify_, *chunk);
+      if (!checked.ok()) {
+        LogStatus(LogLevel::kWarning, "spooled-chunk-damaged", checked,
+                  {{"transfer", carriage->id().hex()}});
+        chunk = checked;
+      }
+    }
+    carriage->loop_->Put([carriage, reading, chunk = std::move(chunk)](ExchangeLoop& loop) mutable {
+      loop.Perform(*carriage, carriage->machine().OnChunkRead(reading, std::move(chunk),
+                                                              carriage->clock().Monotonic()));
+    });
+  });
+  if (begun) return {};
+  return machine_.OnChunkRead(
+      reading, NamedError(StatusCode::kUnavailable, "busy", "too much is being read for fellows"),
+      clock().Monotonic());
 }
 
 StatusOr<IncomingCarriage::Arrivals> IncomingCarriage::TakeArrivals(bool wait) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/executor.h"
 #include "common/base/mutex.h"
 #include "common/transfer/bulk_exchange.h"
 #include "common/transfer/carriage.h"
@@ -20,14 +21,19 @@
 
 namespace sluice::transfer {
 
-class IncomingCarriage final : public Carriage {
+class IncomingCarriage final : public Carriage,
+                               public std::enable_shared_from_this<IncomingCarriage> {
  public:
   // On the loop's thread. `credit` is the exchange's. `file` may have a header and chunks already.
-  IncomingCarriage(const IncomingOptions& options, const SpoolFile& file, CreditBudget& credit,
+  // `serving` reads what fellows ask for, and outlives the loop; null if there are none.
+  IncomingCarriage(const IncomingOptions& options, std::shared_ptr<SpoolFile> file,
+                   CreditBudget& credit, Executor* serving, std::shared_ptr<LoopCalls> loop,
                    const Clock& clock);
 
   ReceiverMachine& machine() override { return machine_; }
   Effects Perform(Effect effect) override;
+  void CountSent(size_t bytes) override { CountServed(bytes); }
+  void CountReceived(size_t peer, size_t bytes) override;
   void End(const Status& why) override;
   // There is a place for the stream's chunks.
   Effects BeginReading();
@@ -35,7 +41,7 @@ class IncomingCarriage final : public Carriage {
   // The intake's thread.
   struct Arrivals {
     std::string header;
-    std::vector<SealedChunk> chunks;
+    std::vector<ChunkArrived> chunks;
     bool over = false;  // the transfer has ended well, and nothing comes any more
   };
   // What has come since; waits for something if `wait`. The cause if the transfer is over.
@@ -61,14 +67,20 @@ class IncomingCarriage final : public Carriage {
   Status cause() const;
 
  private:
+  // Has the chunk read on another thread; what it says when that cannot be begun.
+  Effects Serve(const ChunkToRead& reading);
   bool Readable(uint32_t index) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  const ChunkVerifier verify_;
+  const std::shared_ptr<SpoolFile> file_;
   CreditBudget& credit_;
+  Executor* const serving_;
+  const std::shared_ptr<LoopCalls> loop_;
   ReceiverMachine machine_;
   mutable Mutex mutex_;
   ConditionVariable changed_;
   std::string header_ ABSL_GUARDED_BY(mutex_);
-  std::deque<SealedChunk> chunks_ ABSL_GUARDED_BY(mutex_);  // bounded by the credit
+  std::deque<ChunkArrived> chunks_ ABSL_GUARDED_BY(mutex_);  // bounded by the credit
   std::optional<Stored> stored_ ABSL_GUARDED_BY(mutex_);
   uint32_t opened_ ABSL_GUARDED_BY(mutex_) = 0;
   bool verified_ ABSL_GUARDED_BY(mutex_) = false;

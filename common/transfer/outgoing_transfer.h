@@ -23,6 +23,8 @@ class OutgoingCarriage final : public Carriage {
 
   SenderMachine& machine() override { return machine_; }
   Effects Perform(Effect effect) override;
+  void CountSent(size_t bytes) override { CountPayload(bytes); }
+  void CountReceived(size_t, size_t) override {}  // a receiver sends none
   void End(const Status& why) override;
 
   // The reader's thread. Takes the first wanted chunk at or after `from`, or the first of all if

@@ -362,5 +362,196 @@ TEST_F(ReceiverMachineTest, CauseOfTheSourceIsTheEndAndNotToldBack) {
   EXPECT_THAT(AllOf<MessageOut>(effects), IsEmpty());
 }
 
+// The fourth of four targets, with lines to the first and the second.
+class FellowReceiverTest : public ReceiverMachineTest {
+ protected:
+  ReceiverMachine Reading(uint32_t credit) {
+    ReceiverMachine machine({.layout = stream_.layout,
+                             .target_index = 3,
+                             .silence_max = kSilenceMax,
+                             .credit =
+                                 [credit](uint32_t outstanding, uint32_t more) {
+                                   return std::min(more, credit - std::min(credit, outstanding));
+                                 },
+                             .header = "",
+                             .stored = ChunkSet(4),
+                             .fellows = {0, 1}},
+                            now_);
+    for (size_t peer = 0; peer < 3; ++peer) machine.OnConnected(peer, now_);
+    Say(machine, HeaderMessage(id_), "header");
+    machine.OnHeaderOpened(now_);
+    return machine;
+  }
+  Effects SayAs(ReceiverMachine& machine, size_t peer, const v1::BulkMessage& message) const {
+    return machine.OnMessage(peer, message, "", now_);
+  }
+  Effects ArriveFrom(ReceiverMachine& machine, size_t peer, uint32_t index) const {
+    return machine.OnMessage(peer, ChunkMessage(id_, index, std::string(kSignatureBytes, 's')),
+                             std::string(stream_.layout.SealedBytes(index), 'x'), now_);
+  }
+  static std::vector<MessageOut> To(const Effects& effects, size_t peer) {
+    std::vector<MessageOut> messages;
+    for (const MessageOut& out : AllOf<MessageOut>(effects)) {
+      if (out.peer == peer) messages.push_back(out);
+    }
+    return messages;
+  }
+  v1::BulkMessage Map(std::initializer_list<uint32_t> indexes) const {
+    return HaveMessage(id_, SetOf(indexes).Encode(), {});
+  }
+};
+
+TEST_F(FellowReceiverTest, FellowIsAskedForWhatItHasAndNobodyTwice) {
+  ReceiverMachine machine = Reading(8);
+  const auto asked = To(SayAs(machine, 1, Map({1, 2})), 1);
+  ASSERT_THAT(asked, SizeIs(1));
+  EXPECT_THAT(IndexesOf(asked[0]), ElementsAre(1));
+  const auto other = To(SayAs(machine, 2, Map({1, 2})), 2);
+  ASSERT_THAT(other, SizeIs(1));
+  EXPECT_THAT(IndexesOf(other[0]), ElementsAre(2));
+}
+
+TEST_F(FellowReceiverTest, WhatIsStoredIsToldToTheSourceAndToAllFellows) {
+  ReceiverMachine machine = Reading(8);
+  SayAs(machine, 1, Map({1}));
+  SayAs(machine, 2, Map({}));
+  EXPECT_THAT(AllOf<ChunkArrived>(ArriveFrom(machine, 1, 1)), SizeIs(1));
+  const Effects stored = machine.OnStored({1}, now_);
+  for (const size_t peer : {1, 2}) {
+    const auto told = To(stored, peer);
+    ASSERT_THAT(told, SizeIs(1)) << peer;
+    EXPECT_THAT(told[0].message.have().stored(), ElementsAre(1));
+  }
+  EXPECT_THAT(StoredOf(To(stored, 0).back()), ElementsAre(1));
+}
+
+TEST_F(FellowReceiverTest, WhatIsStoredBeforeAFellowHasAnsweredIsToldItToo) {
+  ReceiverMachine machine = Reading(8);
+  Arrive(machine, 0);
+  const auto told = To(machine.OnStored({0}, now_), 1);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told[0].message.have().stored(), ElementsAre(0));
+}
+
+TEST_F(FellowReceiverTest, BadChunkOfAFellowEndsItsLineAndIsWantedFromOthers) {
+  ReceiverMachine machine = Reading(8);
+  SayAs(machine, 1, Map({1}));
+  ArriveFrom(machine, 1, 1);
+  SayAs(machine, 2, Map({1}));
+  const Status why = NamedError(StatusCode::kDataLoss, "chunk-bad-signature", "bad");
+  const Effects blamed = machine.OnBadChunk(1, 1, why, now_);
+  EXPECT_THAT(EndOf(blamed), StatusIs(StatusCode::kUnknown)) << "the transfer goes on";
+  ASSERT_THAT(AllOf<LineOver>(blamed), SizeIs(1));
+  EXPECT_EQ(AllOf<LineOver>(blamed)[0].peer, 1u);
+  EXPECT_EQ(To(blamed, 1).front().message.cancel().name(), "chunk-bad-signature");
+  EXPECT_THAT(IndexesOf(To(blamed, 2).front()), ElementsAre(1));
+  EXPECT_THAT(machine.OnConnected(1, now_), IsEmpty()) << "never again";
+  EXPECT_THAT(EndOf(machine.OnBadChunk(0, 2, why, now_)), HasErrorName("chunk-bad-signature"))
+      << "of the source";
+}
+
+TEST_F(FellowReceiverTest, FellowIsServedFromTheSpoolOnlyWhatIsDurable) {
+  ReceiverMachine machine = Reading(8);
+  SayAs(machine, 1, Map({}));
+  Arrive(machine, 0);
+  EXPECT_THAT(AllOf<ChunkToRead>(SayAs(machine, 1, FetchMessage(id_, {0}))), IsEmpty());
+  machine.OnStored({0}, now_);
+  const auto reading = AllOf<ChunkToRead>(SayAs(machine, 1, FetchMessage(id_, {0})));
+  ASSERT_THAT(reading, SizeIs(1));
+  const auto sent = To(machine.OnChunkRead(reading[0], SealedChunk{0, "s", "sealed", {}}, now_), 1);
+  ASSERT_THAT(sent, SizeIs(1));
+  EXPECT_EQ(sent[0].message.chunk().index(), 0u);
+  EXPECT_EQ(sent[0].payload, "sealed");
+}
+
+TEST_F(FellowReceiverTest, WhatAFellowMayNotSayEndsItsLineAlone) {
+  for (const v1::BulkMessage& message :
+       {HeaderMessage(id_), CreditMessage(id_, 1, {}), FetchMessage(id_, {4}),
+        HaveMessage(id_, "", {4}), HaveMessage(id_, "x", {}), OpenMessage(id_, 2, ChunkSet(4))}) {
+    ReceiverMachine machine = Reading(8);
+    SayAs(machine, 1, Map({}));
+    const Effects effects = SayAs(machine, 1, message);
+    EXPECT_THAT(EndOf(effects), StatusIs(StatusCode::kUnknown)) << message.DebugString();
+    EXPECT_THAT(AllOf<LineOver>(effects), SizeIs(1)) << message.DebugString();
+  }
+}
+
+TEST_F(FellowReceiverTest, FellowThatComesOverAnotherWayIsMetAnew) {
+  ReceiverMachine machine = Reading(8);
+  SayAs(machine, 1, Map({1}));
+  const auto said = To(SayAs(machine, 1, AnnounceMessage(id_)), 1);
+  ASSERT_THAT(said, SizeIs(1));
+  EXPECT_EQ(said[0].message.open().target_index(), 3u);
+  EXPECT_THAT(IndexesOf(To(SayAs(machine, 1, Map({1})), 1).front()), ElementsAre(1))
+      << "what it was asked for it has forgotten";
+}
+
+TEST_F(FellowReceiverTest, TargetThatHasTheDropletFromElsewhereTellsItsFellowsThatItIsDone) {
+  ReceiverMachine machine = Reading(8);
+  SayAs(machine, 1, Map({1}));
+  machine.OnUnreachable(2, PeerSilent("a fellow target", absl::Seconds(6)));
+  const Effects waived = machine.OnDigestHolds(stream_.droplet_sha256, now_);
+  ASSERT_THAT(To(waived, 1), SizeIs(1));
+  EXPECT_TRUE(To(waived, 1)[0].message.has_closed());
+  EXPECT_TRUE(To(waived, 0)[0].message.has_verified());
+  EXPECT_TRUE(To(machine.OnConnected(2, now_), 2)[0].message.has_closed());
+  EXPECT_TRUE(To(SayAs(machine, 2, OpenMessage(id_, 1, ChunkSet(4))), 2)[0].message.has_closed());
+  EXPECT_THAT(To(SayAs(machine, 2, ClosedMessage(id_)), 2), IsEmpty()) << "neither needs anything";
+  EXPECT_THAT(EndOf(Say(machine, ClosedMessage(id_))), IsOk());
+}
+
+TEST_F(FellowReceiverTest, FellowThatIsDoneIsDoneWithout) {
+  ReceiverMachine machine = Reading(8);
+  SayAs(machine, 1, Map({1}));
+  const Effects closed = SayAs(machine, 1, ClosedMessage(id_));
+  ASSERT_THAT(AllOf<LineOver>(closed), SizeIs(1));
+  EXPECT_THAT(AllOf<LineOver>(closed)[0].why, IsOk());
+  EXPECT_THAT(To(closed, 1), IsEmpty());
+}
+
+TEST_F(FellowReceiverTest, ChunkThatNobodyBringsIsAskedOfTheSourceByName) {
+  ReceiverMachine machine = Reading(8);
+  const auto named = [&] {
+    for (const MessageOut& out : To(machine.OnTime(now_), 0)) {
+      if (out.message.has_fetch()) return IndexesOf(out);
+    }
+    return std::vector<uint32_t>();
+  };
+  now_ += absl::Seconds(9);
+  Say(machine, PongMessage(id_));
+  EXPECT_THAT(named(), IsEmpty());
+  now_ += absl::Seconds(1);
+  Say(machine, PongMessage(id_));
+  EXPECT_THAT(named(), IsEmpty()) << "first it says that it counts upon no fellow any more";
+  EXPECT_THAT(named(), ElementsAre(0));
+}
+
+TEST_F(FellowReceiverTest, VerifiedTargetStaysUntilItsFellowsHaveAll) {
+  ReceiverMachine machine = Reading(8);
+  SayAs(machine, 1, Map({}));
+  SayAs(machine, 2, Map({0, 1, 2, 3}));
+  ArriveFrom(machine, 2, 0);
+  machine.OnStored({0}, now_);
+  for (uint32_t index = 1; index < 4; ++index) {
+    Arrive(machine, index);
+    machine.OnStored({index}, now_);
+  }
+  machine.OnDigestHolds(stream_.droplet_sha256, now_);
+  EXPECT_THAT(AllOf<Ended>(Say(machine, ClosedMessage(id_))), IsEmpty());
+  EXPECT_THAT(AllOf<ChunkToRead>(SayAs(machine, 1, FetchMessage(id_, {3}))), SizeIs(1));
+  SayAs(machine, 1, HaveMessage(id_, "", {0, 1, 2, 3}));
+  EXPECT_THAT(EndOf(machine.OnTime(now_)), IsOk());
+}
+
+TEST_F(FellowReceiverTest, SourceIsToldWhoIsCountedUpon) {
+  ReceiverMachine machine = Reading(8);
+  SayAs(machine, 1, Map({}));
+  now_ += absl::Seconds(10);
+  Say(machine, PongMessage(id_));
+  const auto told = To(SayAs(machine, 1, PongMessage(id_)), 0);
+  ASSERT_THAT(told, SizeIs(1));
+  EXPECT_THAT(told[0].message.fellows().target_indexes(), ElementsAre(0)) << "1 was awaited long";
+}
+
 }  // namespace
 }  // namespace sluice::transfer

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +11,10 @@
 
 namespace sluice::transfer {
 namespace {
+
+void Append(Effects& effects, Effects more) {
+  std::move(more.begin(), more.end(), std::back_inserter(effects));
+}
 
 Status Refuse(StatusCode code, std::string_view name, std::string_view message) {
   return NamedError(code, name, absl::StrCat("a receiver of the droplet ", ToAbsl(message)));
@@ -152,8 +155,7 @@ Effects SenderMachine::OnOpen(size_t peer, const v1::BulkOpen& open, absl::Durat
   }
   Effects effects;
   effects.push_back(MessageOut{peer, HeaderMessage(options_.layout.transfer), options_.header});
-  Effects handed = HandOut(now);
-  std::move(handed.begin(), handed.end(), std::back_inserter(effects));
+  Append(effects, HandOut(now));
   return effects;
 }
 
@@ -283,14 +285,17 @@ Effects SenderMachine::OnVerified(size_t peer, const v1::BulkVerified& verified,
                          "found another digest or length than the droplet has"));
   }
   receiver.verified = true;
+  // It may have the droplet from elsewhere, and none of the chunks that it has not named.
+  for (const uint32_t index : receiver.asked) choice_.TakeBack(peer, index);
   receiver.asked.clear();
-  std::vector<uint32_t> all(options_.layout.chunk_count);
-  std::iota(all.begin(), all.end(), 0);
-  choice_.OnStored(peer, all, now);
+  choice_.OnDone(peer);
   Effects effects;
   effects.push_back(MessageOut{peer, ClosedMessage(options_.layout.transfer), ""});
   for (const Receiver& other : receivers_) {
-    if (!other.verified) return effects;
+    if (!other.verified) {
+      Append(effects, HandOut(now));
+      return effects;
+    }
   }
   ended_ = true;
   effects.push_back(Ended{absl::OkStatus()});
@@ -307,8 +312,7 @@ Effects SenderMachine::OnTime(absl::Duration now) {
     effects.push_back(HungUp{peer, PeerSilent("a receiver", now - receiver.heard_at)});
   }
   choice_.OnTime(now);
-  Effects handed = HandOut(now);
-  std::move(handed.begin(), handed.end(), std::back_inserter(effects));
+  Append(effects, HandOut(now));
   return effects;
 }
 

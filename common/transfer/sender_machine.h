@@ -51,6 +51,7 @@ class SenderMachine final : public StreamMachine {
   Effects OnMessage(size_t peer, const v1::BulkMessage& message, std::string payload,
                     absl::Duration now) override;
   Effects OnTime(absl::Duration now) override;
+  Effects OnRefused(size_t, const Status& why) override { return GiveUp(why); }
   Effects GiveUp(const Status& why) override;
   void Abandon() override { ended_ = true; }
   bool connected() const override;

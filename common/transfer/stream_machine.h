@@ -41,6 +41,19 @@ struct HeaderArrived {
 // then OnStored() or GiveUp().
 struct ChunkArrived {
   SealedChunk chunk;
+  size_t peer = 0;  // whom it came from
+};
+// Receiver: this chunk of the spool is wanted by the fellow receiver `peer`. To be read and given
+// to OnChunkRead().
+struct ChunkToRead {
+  size_t peer = 0;
+  uint32_t index = 0;
+};
+// The line to `peer` is of no use to the transfer any more, for this reason or since the peer is
+// done. The transfer goes on: to be broken, and not made again.
+struct LineOver {
+  size_t peer = 0;
+  Status why;
 };
 // The connection to `peer` gives no sign of life: to be broken, and made again by whoever dials.
 struct HungUp {
@@ -52,7 +65,8 @@ struct Ended {
   Status why;
 };
 
-using Effect = std::variant<MessageOut, ChunksWanted, HeaderArrived, ChunkArrived, HungUp, Ended>;
+using Effect = std::variant<MessageOut, ChunksWanted, HeaderArrived, ChunkArrived, ChunkToRead,
+                            HungUp, LineOver, Ended>;
 using Effects = std::vector<Effect>;
 
 class StreamMachine {
@@ -67,6 +81,8 @@ class StreamMachine {
                             absl::Duration now) = 0;
   // At least a few times in each silence_max.
   virtual Effects OnTime(absl::Duration now) = 0;
+  // There will be no connection to `peer`, for this reason. Ends the transfer, if it needs that.
+  virtual Effects OnRefused(size_t peer, const Status& why) = 0;
   // Ends the transfer from this side, and tells the other ends why. `why` is an error.
   virtual Effects GiveUp(const Status& why) = 0;
   // Ends the transfer in this process alone: nobody is told, and the other ends wait for the next.
