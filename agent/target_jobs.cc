@@ -107,6 +107,7 @@ void TargetJobs::OnWish(Job& job, const v1::JobCommand& command) {
         job.path.reset();
         const std::vector<ChosenPath> paths = PathsOf(command, services_.Coordinator());
         if (!paths.empty()) job.path = paths.front();
+        job.fellow_paths = FellowPathsOf(command);
         job.record.statement = command.statement();
         Apply(job, TransferWished{});
       }
@@ -258,6 +259,7 @@ void TargetJobs::StartStep(Job& job, TargetStep step) {
                                  .seal_offer = job.record.seal_offer,
                                  .seal_secret = job.stored.secret,
                                  .path = job.path,
+                                 .fellow_paths = job.fellow_paths,
                                  .chunk_bytes = services_.chunk_bytes},
                        .trust = services_.authority.trust(),
                        .meter = job.meter,

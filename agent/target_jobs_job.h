@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/jobs/target_facts.h"
 #include "agent/jobs/target_record.h"
@@ -24,6 +25,7 @@ struct TargetJobs::Job : HeldJob {
   // From the latest command; a transfer needs it. None: another target of the order brings the
   // droplet into this foundation.
   std::optional<ChosenPath> path;
+  std::vector<ChosenPath> fellow_paths;
   Status refusal;                   // of the latest step order, until something happens
   std::string refused_order;        // its SHA-256
   std::deque<TargetEvent> unsaved;  // the journal had no room for what they decide

@@ -39,6 +39,7 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
   options.target_index = ReceiverOf(terms.order, terms.target_index);
   options.meeting.peer = PeerOf(source, agent);
   options.meeting.ways = terms.path->ways;
+  options.fellows = FellowsOf(terms.order, terms.target_index, terms.fellow_paths, trust);
   return options;
 }
 

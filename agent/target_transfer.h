@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "agent/jobs/incoming_droplet.h"
 #include "agent/jobs/transfer_meter.h"
@@ -28,6 +29,7 @@ struct IncomingTerms {
   // None when another target of the order brings the droplet into this foundation: then it is found
   // there, or the upload fails.
   std::optional<ChosenPath> path;
+  std::vector<ChosenPath> fellow_paths;
   uint32_t chunk_bytes = transfer::kChunkBytesDefault;
 };
 

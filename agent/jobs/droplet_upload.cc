@@ -27,6 +27,11 @@ bool NoRoom(const Status& status) {
   return name == "spool-full" || name == "disk-full";
 }
 
+const char* PathOfMost(const transfer::PathBytes& bytes) {
+  if (bytes.peer > std::max(bytes.direct, bytes.relay)) return kPeerPath;
+  return bytes.relay > bytes.direct ? kRelayPath : kDirectPath;
+}
+
 // Whether the same bits may be taken another time. Cloud Controller's own verdicts are final.
 bool MayPass(const Status& broken) {
   return broken.code() == StatusCode::kUnavailable ||
@@ -214,9 +219,7 @@ void DropletUpload::NoteFigures() {
   facts_.bytes_direct = added(earlier_.bytes_direct, by_path.direct);
   facts_.bytes_relay = added(earlier_.bytes_relay, by_path.relay);
   facts_.bytes_peer = added(earlier_.bytes_peer, by_path.peer);
-  if (by_path.direct + by_path.relay > 0) {
-    facts_.path = by_path.relay > by_path.direct ? kRelayPath : kDirectPath;
-  }
+  if (figures.bytes_sent > 0) facts_.path = PathOfMost(by_path);
   if (!figures.ways.empty()) facts_.ways = MostUsed(figures.ways);
   facts_.bytes_again = added(earlier_.bytes_again, figures.bytes_again);
   facts_.transfer_milliseconds =

@@ -78,7 +78,9 @@ StatusOr<TargetFacts> ParseFacts(const json& value) {
 
 }  // namespace
 
-bool TargetFacts::FromSource() const { return path == kDirectPath || path == kRelayPath; }
+bool TargetFacts::FromSource() const {
+  return path == kDirectPath || path == kRelayPath || path == kPeerPath;
+}
 
 std::vector<transfer::WayFigures> MostUsed(std::vector<transfer::WayFigures> ways) {
   std::stable_sort(ways.begin(), ways.end(), [](const auto& one, const auto& other) {

@@ -25,7 +25,7 @@ struct TargetFacts {
   bool droplet_made = false;          // uploaded or copied by this promotion, not found
   bool droplet_staged = false;        // and its digest confirmed
   std::string reported_sha256;        // by this foundation's Cloud Controller
-  std::string path;                   // "direct", "relay", "copied", "stored", "running"
+  std::string path;                   // "direct", "relay", "peer", "copied", "stored", "running"
   bool activation_begun = false;      // the app's droplet may have been changed
   DeploymentGuid deployment_guid;     // the deployment that does it; empty: none (yet)
   int64_t bytes_transferred = 0;      // of the droplet, over the wire and authenticated here
@@ -45,7 +45,7 @@ struct TargetFacts {
   std::vector<transfer::WayFigures> ways;  // of the latest connection; at most kWaysMax
   std::vector<std::string> warnings;       // for people, at most kWarningsMax
 
-  // The bytes came, or come, from the source's agent: by kDirectPath or kRelayPath.
+  // The bytes came, or come, from the source's agent: by one of the paths below.
   bool FromSource() const;
 };
 inline constexpr size_t kWarningsMax = 32;
@@ -56,6 +56,7 @@ inline constexpr char kWaitingForFoundation[] = "foundation";  // an undo, while
 // Which way most bytes came.
 inline constexpr char kDirectPath[] = "direct";
 inline constexpr char kRelayPath[] = "relay";
+inline constexpr char kPeerPath[] = "peer";  // other targets passed them on
 
 // All to the source, and of those to fellows the ones that carried most; at most kWaysMax.
 std::vector<transfer::WayFigures> MostUsed(std::vector<transfer::WayFigures> ways);

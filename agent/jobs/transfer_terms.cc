@@ -10,6 +10,44 @@
 #include "sluice/v1/control.pb.h"
 
 namespace sluice::agent {
+namespace {
+
+// Ways by target, in the order of targets.
+class PathsByTarget {
+ public:
+  void Add(uint32_t target_index, transfer::Way way) {
+    ChosenPath& path = paths_[target_index];
+    path.target_index = target_index;
+    path.ways.push_back(std::move(way));
+  }
+  std::vector<ChosenPath> InOrder() const {
+    std::vector<ChosenPath> in_order;
+    for (const auto& [index, path] : paths_) in_order.push_back(path);
+    return in_order;
+  }
+
+ private:
+  std::map<uint32_t, ChosenPath> paths_;
+};
+
+transfer::Way DirectWay(const v1::Route& route) {
+  const auto kind = route.dial() ? transfer::WayKind::kDialled : transfer::WayKind::kAccepted;
+  return {.kind = kind, .endpoint = route.endpoint(), .host = {}};
+}
+
+transfer::Way RelayWay(const v1::Route& route, const CoordinatorAddress& coordinator) {
+  constexpr std::string_view kAnyHost = "tcp://*";
+  transfer::Way way = {.kind = transfer::WayKind::kRelay,
+                       .endpoint = route.endpoint(),
+                       .host = {net::PeerRole::kCoordinator, "coordinator", coordinator.curve_key}};
+  if (way.endpoint.starts_with(kAnyHost)) {
+    way.endpoint = coordinator.endpoint.substr(0, coordinator.endpoint.rfind(':')) +
+                   way.endpoint.substr(kAnyHost.size());
+  }
+  return way;
+}
+
+}  // namespace
 
 StatusOr<transfer::TransferId> TransferIdOf(std::string_view order_sha256) {
   const crypto::Sha256Digest digest =
@@ -51,29 +89,44 @@ net::Peer PeerOf(const FoundationName& foundation, const trust::TrustedAgent& ag
 
 std::vector<ChosenPath> PathsOf(const v1::JobCommand& command,
                                 const CoordinatorAddress& coordinator) {
-  constexpr std::string_view kAnyHost = "tcp://*";
-  std::map<uint32_t, ChosenPath> paths;
+  PathsByTarget paths;
   for (const v1::Route& route : command.routes()) {
-    if (route.path() != v1::PATH_KIND_DIRECT && route.path() != v1::PATH_KIND_RELAY) continue;
-    transfer::Way way;
-    way.endpoint = route.endpoint();
+    if (route.path() == v1::PATH_KIND_DIRECT) paths.Add(route.target_index(), DirectWay(route));
     if (route.path() == v1::PATH_KIND_RELAY) {
-      way.kind = transfer::WayKind::kRelay;
-      way.host = {net::PeerRole::kCoordinator, "coordinator", coordinator.curve_key};
-      if (way.endpoint.starts_with(kAnyHost)) {
-        way.endpoint = coordinator.endpoint.substr(0, coordinator.endpoint.rfind(':')) +
-                       way.endpoint.substr(kAnyHost.size());
-      }
-    } else {
-      way.kind = route.dial() ? transfer::WayKind::kDialled : transfer::WayKind::kAccepted;
+      paths.Add(route.target_index(), RelayWay(route, coordinator));
     }
-    ChosenPath& path = paths[route.target_index()];
-    path.target_index = route.target_index();
-    path.ways.push_back(std::move(way));
   }
-  std::vector<ChosenPath> in_order;
-  for (auto& [index, path] : paths) in_order.push_back(std::move(path));
-  return in_order;
+  return paths.InOrder();
+}
+
+std::vector<ChosenPath> FellowPathsOf(const v1::JobCommand& command) {
+  PathsByTarget paths;
+  for (const v1::Route& route : command.routes()) {
+    if (route.path() == v1::PATH_KIND_PEER) paths.Add(route.target_index(), DirectWay(route));
+  }
+  return paths.InOrder();
+}
+
+std::vector<transfer::Fellow> FellowsOf(const trust::Order& order, uint32_t target_index,
+                                        const std::vector<ChosenPath>& paths,
+                                        const trust::TrustDocument& trust) {
+  const FoundationName& source = order.source.reference.foundation;
+  const FoundationName& own = order.targets[target_index].reference.foundation;
+  std::vector<transfer::Fellow> fellows;
+  if (own == source) return fellows;
+  std::set<FoundationName> met = {source, own};
+  for (const ChosenPath& path : paths) {
+    if (path.target_index >= order.targets.size()) continue;
+    const FoundationName& foundation = order.targets[path.target_index].reference.foundation;
+    const std::vector<trust::TrustedAgent> agents = trust.AgentsOf(foundation);
+    if (agents.size() != 1 || !met.insert(foundation).second) continue;
+    transfer::Fellow fellow;
+    fellow.target_index = ReceiverOf(order, path.target_index);
+    fellow.meeting.peer = PeerOf(foundation, agents.front());
+    fellow.meeting.ways = path.ways;
+    fellows.push_back(std::move(fellow));
+  }
+  return fellows;
 }
 
 }  // namespace sluice::agent

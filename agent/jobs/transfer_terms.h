@@ -41,7 +41,7 @@ StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_vi
 // Another agent as a peer of the bulk network.
 net::Peer PeerOf(const FoundationName& foundation, const trust::TrustedAgent& agent);
 
-// The ways between the source and one target, for this end.
+// The ways between the source and one target, or between two targets, for this end.
 struct ChosenPath {
   uint32_t target_index = 0;
   std::vector<transfer::Way> ways;
@@ -57,5 +57,14 @@ struct CoordinatorAddress {
 // where the coordinator is.
 std::vector<ChosenPath> PathsOf(const v1::JobCommand& command,
                                 const CoordinatorAddress& coordinator);
+// Likewise, to the other targets, which are named by their places among the order's.
+std::vector<ChosenPath> FellowPathsOf(const v1::JobCommand& command);
+
+// Who passes chunks of the order's transfer on to the target at `target_index`, and takes them of
+// it. Not a foundation whose agent cannot be told from others by its key: the source's, and one
+// with two agents while one is being replaced.
+std::vector<transfer::Fellow> FellowsOf(const trust::Order& order, uint32_t target_index,
+                                        const std::vector<ChosenPath>& paths,
+                                        const trust::TrustDocument& trust);
 
 }  // namespace sluice::agent

@@ -223,8 +223,11 @@ class SeveralTargets(FederationCase):
         promoted = self.promote(self.app, f"east:{ORGANIZATION}/payments/{second}",
                                 *self.references("west"), "--output", "json",
                                 target=self.references("east")[0]).json()
-        self.assertEqual([(target["state"], target["path"]) for target in promoted["targets"]],
-                         [("verified", "direct"), ("verified", "copied"), ("verified", "direct")])
+        self.assertEqual([target["state"] for target in promoted["targets"]], ["verified"] * 3)
+        came, copied, came_too = [target["path"] for target in promoted["targets"]]
+        self.assertEqual(copied, "copied")
+        # One chunk: whoever has it first may pass it on.
+        self.assertIn((came, came_too), itertools.product(("direct", "peer"), repeat=2))
         self.assertEqual(east.uploads(), uploads + 1)
         for app in (self.app, second):
             self.wait_for_version(east, app, 2)
