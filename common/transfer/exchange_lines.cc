@@ -251,6 +251,7 @@ void ExchangeLines::OnLegMessage(LegRef ref, net::ConnectionId connection,
   } else {
     leg.bytes += payload.size();
   }
+  if (!message.has_closed() && !message.has_cancel()) line.ways.OnHeard(ref.way);
   // Who gives up says so over whatever it has.
   if (for_line || message.has_cancel()) {
     events_.OnLineMessage(ref.line, message, std::move(payload));

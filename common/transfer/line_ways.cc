@@ -69,7 +69,6 @@ void LineWays::SetReady(size_t number) {
   Way& way = ways_[number];
   way.account.state = State::kReady;
   ++way.account.times_ready;
-  way.attempts = 0;
   way.refusals = 0;
   way.tried = true;
   way.announced = false;

@@ -81,6 +81,9 @@ class LineWays {
   Actions OnBegin(absl::Duration now);
   // A dialled way passed its handshake, or both ends have come to the relay.
   Actions OnReady(size_t way, absl::Duration now);
+  // The other end goes on with the transfer over this way. One that takes a connection and then
+  // has nothing to say but that all is over is dialled less and less often.
+  void OnHeard(size_t way) { ways_[way].attempts = 0; }
   // Its connection failed or broke.
   Actions OnLost(size_t way, const Status& why, absl::Duration now);
   // The other end has left the relay; the connection to it stands.
@@ -102,7 +105,7 @@ class LineWays {
  private:
   struct Way {
     Account account;
-    int attempts = 0;  // since it was ready
+    int attempts = 0;  // since something was heard
     int refusals = 0;
     std::optional<absl::Duration> redial_at;
     bool tried = false;      // one attempt at least has ended

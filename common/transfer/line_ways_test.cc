@@ -124,6 +124,26 @@ TEST_F(LineWaysTest, AWayRefusedAgainAndAgainIsGivenUpAndTheLineWithTheLast) {
   EXPECT_FALSE(line.due_at());
 }
 
+TEST_F(LineWaysTest, AnEndThatTakesConnectionsAndNeverSpeaksIsDialledLessOften) {
+  LineWays line({WayKind::kDialled}, LineEnd::kChooses, random_);
+  line.OnBegin(now_);
+  const auto lose = [&] {
+    line.OnReady(0, now_);
+    line.OnLost(0, Broken(), now_);
+    const absl::Duration pause = *line.due_at() - now_;
+    now_ = *line.due_at();
+    line.OnTime(now_);
+    return pause;
+  };
+  absl::Duration first;
+  for (int i = 0; i < 10; ++i) first = std::max(first, lose());
+  absl::Duration later;
+  for (int i = 0; i < 20; ++i) later += lose();
+  EXPECT_GT(later / 20, kRedialMax / 4) << "half of the longest is to be expected";
+  line.OnHeard(0);
+  EXPECT_LT(lose(), 2 * kRedialFirst);
+}
+
 TEST_F(LineWaysTest, AnEndThatMayBeDialledIsNeverGivenUp) {
   for (int i = 0; i < kRefusalsMax; ++i) target_.OnLost(kDial, Refused(), now_);
   for (int i = 0; i < kRefusalsMax; ++i) {
