@@ -189,6 +189,8 @@ void TargetJobs::DropSpooled(const Job& job) {
   }) > 0;
   const auto transfer = TransferIdOf(job.order_sha256);
   if (shared || !transfer.ok()) return;
+  // Until all have the droplet, those that have it already pass it on to others.
+  if (job.record.state.phase != TargetPhase::kUploaded) exchange_.StopServing(*transfer);
   const Status removed = spool_.Remove(*transfer);
   if (removed.ok() || absl::IsNotFound(removed)) return;
   LogStatus(LogLevel::kWarning, "spool-not-cleaned", removed,

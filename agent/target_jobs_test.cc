@@ -7,6 +7,7 @@
 namespace sluice::agent {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
@@ -282,6 +283,21 @@ TEST_F(TargetJobsTest, WithoutActivationInTheOrderOnlyAnActivateOrderActivates) 
   command.set_step_order(StepOrder(trust::Action::kActivate));
   Hear(command);
   EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_VERIFIED);
+}
+
+TEST_F(TargetJobsTest, WhatIsUploadedIsPassedOnToOtherTargetsUntilTheJobGoesOn) {
+  order_.activate = false;
+  order_text_ = trust_.Signed(order_);
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  exchange_.stopped.clear();
+  Hear(Transfer());
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_UPLOADED);
+  EXPECT_THAT(exchange_.stopped, IsEmpty());
+  v1::JobCommand command = Command(v1::JOB_STEP_CANCEL, order_text_);
+  command.set_step_order(StepOrder(trust::Action::kCancel));
+  Hear(command);
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_CANCELLED);
+  EXPECT_THAT(exchange_.stopped, Contains(*TransferIdOf(trust::OrderSha256(order_text_))));
 }
 
 TEST_F(TargetJobsTest, StepOrderAboutAnotherPromotionOrDropletIsRefused) {

@@ -86,6 +86,7 @@ class RecordingExchange final : public transfer::BulkExchange {
       transfer::IncomingOptions) override {
     return absl::UnimplementedError("a source receives nothing");
   }
+  void StopServing(const transfer::TransferId&) override {}
 
   std::vector<transfer::OutgoingOptions> options;
   std::string read;

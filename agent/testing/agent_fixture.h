@@ -152,6 +152,9 @@ class NoExchange final : public transfer::BulkExchange {
       transfer::IncomingOptions) override {
     return absl::UnavailableError("no exchange in this test");
   }
+  void StopServing(const transfer::TransferId& transfer) override { stopped.push_back(transfer); }
+
+  std::vector<transfer::TransferId> stopped;
 };
 
 class AgentFixture : public ::testing::Test {

@@ -241,6 +241,9 @@ class BulkExchange {
   // "spool-full". Names of Spool; FailedPrecondition "transfer-exists"; InvalidArgument
   // "peer-twice", "too-many-fellows".
   virtual StatusOr<std::unique_ptr<IncomingTransfer>> Receive(IncomingOptions options) = 0;
+  // Any thread. A transfer that is verified stays and serves its fellows when its handle has gone:
+  // it does so no longer, and its spool file is closed.
+  virtual void StopServing(const TransferId& transfer) = 0;
 };
 
 }  // namespace sluice::transfer

@@ -631,6 +631,39 @@ TEST_F(FellowsTest, FellowThatIsNotThereIsDoneWithout) {
   EXPECT_THAT(sent.Get(), HasErrorName("cancelled"));
 }
 
+TEST_F(FellowsTest, VerifiedTargetKeepsWhatItHasForItsFellowsUntilItIsToldToStop) {
+  StreamFixture stream(64 * uint64_t{kChunkBytesMin}, kChunkBytesMin, 10);
+  auto incoming = ReceiveAt(0, stream);
+  auto outgoing = SendToAll(stream);
+  Running<Status> sent([&] { return SendAll(*outgoing, stream.droplet); });
+  EXPECT_TRUE(ReadAll(*incoming).bytes == stream.droplet);
+  incoming.reset();
+  ASSERT_THAT(target_.spool->Remove(stream.layout.transfer), IsOk());
+  EXPECT_EQ(target_.spool->bytes_used(), SpoolFileBytes(stream.layout)) << "a fellow may come";
+  target_.exchange->StopServing(stream.layout.transfer);
+  // What is asked of the exchange later is done later.
+  StreamFixture other(1, kChunkBytesMin, 11);
+  auto next = ReceiveAt(0, other);
+  EXPECT_EQ(target_.spool->bytes_used(), SpoolFileBytes(other.layout));
+  outgoing->Cancel(NamedError(StatusCode::kCancelled, "cancelled", "enough"));
+  EXPECT_THAT(sent.Get(), HasErrorName("cancelled"));
+}
+
+TEST_F(FellowsTest, RoomThatIsOnlyKeptForFellowsIsGivenToTheNextTransfer) {
+  StreamFixture stream(kSpoolBytes / 2, kChunkBytesMax, 12);
+  auto incoming = ReceiveAt(0, stream);
+  auto outgoing = SendToAll(stream);
+  Running<Status> sent([&] { return SendAll(*outgoing, stream.droplet); });
+  EXPECT_TRUE(ReadAll(*incoming).bytes == stream.droplet);
+  incoming.reset();
+  ASSERT_THAT(target_.spool->Remove(stream.layout.transfer), IsOk());
+  StreamFixture other(kSpoolBytes / 2, kChunkBytesMax, 13);
+  auto next = ReceiveAt(0, other);
+  EXPECT_EQ(target_.spool->bytes_used(), SpoolFileBytes(other.layout));
+  outgoing->Cancel(NamedError(StatusCode::kCancelled, "cancelled", "enough"));
+  EXPECT_THAT(sent.Get(), HasErrorName("cancelled"));
+}
+
 TEST_F(FellowsTest, TargetWithTwoLinesToOneAgentIsRefused) {
   StreamFixture stream(1, kChunkBytesMin, 9);
   IncomingOptions receive = stream.Incoming();

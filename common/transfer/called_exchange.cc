@@ -72,10 +72,7 @@ StatusOr<std::unique_ptr<IncomingTransfer>> CalledExchange::Receive(IncomingOpti
                       "a transfer has no more targets than a header has recipients");
   }
   Executor* const serving = options.fellows.empty() ? nullptr : &Serving();
-  auto spooled = spool_.Resume(options.layout, options.verify);
-  if (absl::IsNotFound(spooled.status())) spooled = spool_.Admit(options.layout);
-  SLUICE_RETURN_IF_ERROR(spooled.status());
-  std::shared_ptr<SpoolFile> file = *std::move(spooled);
+  SLUICE_ASSIGN_OR_RETURN(std::shared_ptr<SpoolFile> file, OpenSpoolFile(options));
   std::shared_ptr<IncomingCarriage> carriage;
   SLUICE_RETURN_IF_ERROR(CallAndWait([&](ExchangeLoop& loop) {
     carriage =
@@ -84,6 +81,23 @@ StatusOr<std::unique_ptr<IncomingTransfer>> CalledExchange::Receive(IncomingOpti
   }));
   return std::make_unique<SpoolingTransfer>(std::move(options), std::move(file),
                                             std::move(carriage), calls_);
+}
+
+StatusOr<std::unique_ptr<SpoolFile>> CalledExchange::OpenSpoolFile(const IncomingOptions& options) {
+  auto spooled = spool_.Resume(options.layout, options.verify);
+  if (!absl::IsNotFound(spooled.status())) return spooled;
+  spooled = spool_.Admit(options.layout);
+  if (ErrorName(spooled.status()) != "spool-full") return spooled;
+  // Those that have all they need make room.
+  SLUICE_RETURN_IF_ERROR(CallAndWait([](ExchangeLoop& loop) {
+    loop.StopServingAll();
+    return absl::OkStatus();
+  }));
+  return spool_.Admit(options.layout);
+}
+
+void CalledExchange::StopServing(const TransferId& transfer) {
+  calls_->Put([transfer](ExchangeLoop& loop) { loop.StopServing(transfer); });
 }
 
 Executor& CalledExchange::Serving() {

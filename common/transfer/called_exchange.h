@@ -12,6 +12,8 @@
 
 namespace sluice::transfer {
 
+class SpoolFile;
+
 // Whoever derives from it gives the loop a thread. All borrowed.
 class CalledExchange : public BulkExchange {
  public:
@@ -20,6 +22,7 @@ class CalledExchange : public BulkExchange {
 
   StatusOr<std::unique_ptr<OutgoingTransfer>> Send(OutgoingOptions options) override;
   StatusOr<std::unique_ptr<IncomingTransfer>> Receive(IncomingOptions options) override;
+  void StopServing(const TransferId& transfer) override;
 
  protected:
   // The loop's thread. Does what was asked for, a bounded part of it, as long as calls().
@@ -32,6 +35,7 @@ class CalledExchange : public BulkExchange {
  private:
   // Made when the first transfer has fellows.
   Executor& Serving();
+  StatusOr<std::unique_ptr<SpoolFile>> OpenSpoolFile(const IncomingOptions& options);
   Status CallAndWait(const std::function<Status(ExchangeLoop&)>& call);
 
   const Clock& clock_;

@@ -35,6 +35,8 @@ class Carriage {
   // Carries out an effect that is no message. Gives what the machine says to that.
   virtual Effects Perform(Effect effect) = 0;
 
+  // What was verified is passed on to nobody any more.
+  virtual Effects StopServing() { return {}; }
   // A header or chunk has gone, or come.
   virtual void CountSent(size_t bytes) = 0;
   virtual void CountReceived(size_t peer, size_t bytes) = 0;

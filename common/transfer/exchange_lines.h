@@ -97,7 +97,7 @@ class ExchangeLines final : public net::BulkEvents {
     std::vector<Leg> legs;           // one for each way
     std::optional<size_t> carrying;  // way; as the events' receiver knows it
     Timers::Id due = 0;
-    std::optional<Status> left;  // for this reason; the transfer goes on without it
+    std::optional<Status> left = std::nullopt;  // for this reason; the transfer goes on without it
   };
   struct LegRef {
     LineRef line;

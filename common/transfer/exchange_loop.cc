@@ -38,6 +38,19 @@ void ExchangeLoop::Abandon(Carriage& carriage, const Status& why) {
   Drop(carriage.id());
 }
 
+void ExchangeLoop::StopServing(const TransferId& transfer) {
+  const auto found = carried_.find(transfer);
+  if (found == carried_.end()) return;
+  const std::shared_ptr<Carriage> carriage = found->second.carriage;
+  Perform(*carriage, carriage->StopServing());
+}
+
+void ExchangeLoop::StopServingAll() {
+  std::vector<TransferId> transfers;
+  for (const auto& [transfer, carried] : carried_) transfers.push_back(transfer);
+  for (const TransferId& transfer : transfers) StopServing(transfer);
+}
+
 Status ExchangeLoop::Begin(std::shared_ptr<Carriage> carriage, std::vector<Meeting> meetings,
                            absl::Duration silence_max) {
   const TransferId transfer = carriage->id();

@@ -37,6 +37,9 @@ class ExchangeLoop final : public LineEvents {
                absl::Duration silence_max);
   // Carries out what the carriage's machine just said.
   void Perform(Carriage& carriage, Effects effects);
+  // Those that are verified serve their fellows no longer.
+  void StopServing(const TransferId& transfer);
+  void StopServingAll();
   // Ends the transfer here without telling the other ends, which wait.
   void Abandon(Carriage& carriage, const Status& why);
 

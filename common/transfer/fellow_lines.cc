@@ -331,6 +331,7 @@ bool FellowLines::AnyOpen() const {
 }
 
 bool FellowLines::AnyInNeed(absl::Duration now) const {
+  if (left_) return false;
   return std::any_of(fellows_.begin(), fellows_.end(), [now](const Fellow& fellow) {
     return IsCounted(fellow, now) && !fellow.has.Complete();
   });

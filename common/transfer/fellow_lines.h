@@ -72,7 +72,7 @@ class FellowLines {
   bool AnyOpen() const;
   // When a fellow last said that it has something more.
   absl::Duration gained_at() const { return gained_at_; }
-  // Whether one that is counted upon lacks chunks.
+  // Whether one that is counted upon lacks chunks that it may have from here.
   bool AnyInNeed(absl::Duration now) const;
 
  private:

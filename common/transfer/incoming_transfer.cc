@@ -75,9 +75,20 @@ Effects IncomingCarriage::Perform(Effect effect) {
   return {};
 }
 
+Effects IncomingCarriage::StopServing() {
+  {
+    MutexLock lock(mutex_);
+    // Else whoever has the handle reads from it still.
+    if (!verified_ || !ended_) return {};
+    stored_.reset();
+  }
+  file_.reset();
+  return machine_.StopServing(clock().Monotonic());
+}
+
 Effects IncomingCarriage::Serve(const ChunkToRead& reading) {
-  const bool begun = serving_->Run([carriage = shared_from_this(), reading] {
-    auto chunk = carriage->file_->Read(reading.index);
+  const bool begun = serving_->Run([carriage = shared_from_this(), file = file_, reading] {
+    auto chunk = file->Read(reading.index);
     if (chunk.ok()) {
       const Status checked = CheckChunk(carriage->layout(), carriage->verify_, *chunk);
       if (!checked.ok()) {

@@ -34,6 +34,7 @@ class IncomingCarriage final : public Carriage,
   Effects Perform(Effect effect) override;
   void CountSent(size_t bytes) override { CountServed(bytes); }
   void CountReceived(size_t peer, size_t bytes) override;
+  Effects StopServing() override;
   void End(const Status& why) override;
   // There is a place for the stream's chunks.
   Effects BeginReading();
@@ -72,7 +73,7 @@ class IncomingCarriage final : public Carriage,
   bool Readable(uint32_t index) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ChunkVerifier verify_;
-  const std::shared_ptr<SpoolFile> file_;
+  std::shared_ptr<SpoolFile> file_;  // the loop's thread; null when nobody is served any more
   CreditBudget& credit_;
   Executor* const serving_;
   const std::shared_ptr<LoopCalls> loop_;

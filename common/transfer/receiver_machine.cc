@@ -216,6 +216,13 @@ Effects ReceiverMachine::OnDigestHolds(const crypto::Sha256Digest& sha256, absl:
   return effects;
 }
 
+Effects ReceiverMachine::StopServing(absl::Duration now) {
+  if (state_ == State::kEnded) return {};
+  Effects effects = fellows_.Leave();
+  if (closed_ && MayLeave(now)) Append(effects, End(absl::OkStatus()));
+  return effects;
+}
+
 Effects ReceiverMachine::OnMessage(size_t peer, const v1::BulkMessage& message, std::string payload,
                                    absl::Duration now) {
   if (state_ == State::kEnded) return {};
@@ -356,9 +363,7 @@ Effects ReceiverMachine::OnTime(absl::Duration now) {
   return effects;
 }
 
-bool ReceiverMachine::MayLeave(absl::Duration now) const {
-  return !stored_.Complete() || !fellows_.AnyInNeed(now);
-}
+bool ReceiverMachine::MayLeave(absl::Duration now) const { return !fellows_.AnyInNeed(now); }
 
 Effects ReceiverMachine::OnTimeOfSource(absl::Duration now) {
   if (!connected_) return {};

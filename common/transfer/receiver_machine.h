@@ -51,6 +51,8 @@ class ReceiverMachine final : public StreamMachine {
   Effects OnBadChunk(size_t peer, uint32_t index, const Status& why, absl::Duration now);
   // What ChunkToRead asked for, checked; or why not.
   Effects OnChunkRead(const ChunkToRead& reading, StatusOr<SealedChunk> chunk, absl::Duration now);
+  // From now on nothing is passed on.
+  Effects StopServing(absl::Duration now);
   // Every chunk opened and the digest of the whole holds.
   Effects OnDigestHolds(const crypto::Sha256Digest& sha256, absl::Duration now);
 

@@ -18,6 +18,27 @@ Status NotInSpool(const TransferId& transfer, std::string_view why) {
 
 }  // namespace
 
+class Spool::Room {
+ public:
+  Room(std::shared_ptr<Usage> usage, uint64_t bytes) : usage_(std::move(usage)), bytes_(bytes) {}
+  ~Room() {
+    MutexLock lock(usage_->mutex);
+    if (removed_) usage_->bytes -= bytes_;
+  }
+  Room(const Room&) = delete;
+  Room& operator=(const Room&) = delete;
+
+  void OnRemoved() {
+    MutexLock lock(usage_->mutex);
+    removed_ = true;
+  }
+
+ private:
+  const std::shared_ptr<Usage> usage_;
+  const uint64_t bytes_;
+  bool removed_ = false;  // guarded by usage_->mutex
+};
+
 Spool::Spool(Files& files, std::string folder, uint64_t bytes_max)
     : files_(files), folder_(std::move(folder)), bytes_max_(bytes_max) {}
 
@@ -33,8 +54,9 @@ StatusOr<std::unique_ptr<Spool>> Spool::Open(Files& files, std::string folder, u
     const auto transfer = TransferId::FromHex(name.substr(0, name.size() - kSuffix.size()));
     if (!transfer.ok()) continue;
     SLUICE_ASSIGN_OR_RETURN(const FileFacts facts, files.Facts(path));
-    spool->bytes_[*transfer] = facts.bytes;
-    spool->bytes_used_ += facts.bytes;
+    spool->entries_[*transfer].bytes = facts.bytes;
+    MutexLock usage_lock(spool->usage_->mutex);
+    spool->usage_->bytes += facts.bytes;
   }
   return spool;
 }
@@ -53,25 +75,39 @@ Status Spool::SpoolFull(uint64_t needed, uint64_t free, std::string_view where) 
 
 Status Spool::TakeRoom(const TransferId& transfer, uint64_t bytes) {
   MutexLock lock(mutex_);
-  if (bytes_.contains(transfer)) {
+  if (entries_.contains(transfer)) {
     return NamedError(StatusCode::kAlreadyExists, "already-in-spool",
                       absl::StrCat("transfer ", transfer.hex(), " has a spool file; resume it"));
   }
-  const uint64_t free = bytes_max_ > bytes_used_ ? bytes_max_ - bytes_used_ : 0;
+  MutexLock usage_lock(usage_->mutex);
+  const uint64_t free = bytes_max_ > usage_->bytes ? bytes_max_ - usage_->bytes : 0;
   if (bytes > free) {
     return SpoolFull(bytes, free, absl::StrFormat("its limit of %d bytes", bytes_max_));
   }
-  bytes_[transfer] = bytes;
-  bytes_used_ += bytes;
+  entries_[transfer].bytes = bytes;
+  usage_->bytes += bytes;
   return absl::OkStatus();
 }
 
 void Spool::GiveBack(const TransferId& transfer) {
   MutexLock lock(mutex_);
-  const auto found = bytes_.find(transfer);
-  if (found == bytes_.end()) return;
-  bytes_used_ -= found->second;
-  bytes_.erase(found);
+  const auto found = entries_.find(transfer);
+  if (found == entries_.end()) return;
+  if (const auto held = found->second.held.lock()) {
+    held->OnRemoved();
+  } else {
+    MutexLock usage_lock(usage_->mutex);
+    usage_->bytes -= found->second.bytes;
+  }
+  entries_.erase(found);
+}
+
+void Spool::LetHold(SpoolFile& file) {
+  MutexLock lock(mutex_);
+  Entry& entry = entries_[file.layout().transfer];
+  const auto room = std::make_shared<Room>(usage_, entry.bytes);
+  entry.held = room;
+  file.Hold(room);
 }
 
 StatusOr<std::unique_ptr<SpoolFile>> Spool::Admit(const StreamLayout& layout,
@@ -79,7 +115,11 @@ StatusOr<std::unique_ptr<SpoolFile>> Spool::Admit(const StreamLayout& layout,
   // The room is taken before the slow work, which then need not hold up other transfers.
   SLUICE_RETURN_IF_ERROR(TakeRoom(layout.transfer, SpoolFileBytes(layout)));
   auto made = MakeFile(layout, header);
-  if (!made.ok()) GiveBack(layout.transfer);
+  if (!made.ok()) {
+    GiveBack(layout.transfer);
+    return made;
+  }
+  LetHold(**made);
   return made;
 }
 
@@ -120,6 +160,7 @@ StatusOr<std::unique_ptr<SpoolFile>> Spool::Resume(const StreamLayout& layout,
   }
   if (!file.ok()) return file.status();
   auto loaded = SpoolFile::Load(*std::move(file), layout, verify);
+  if (loaded.ok()) LetHold(**loaded);
   if (ErrorName(loaded.status()) != "spool-damaged") return loaded;
   SLUICE_RETURN_IF_ERROR(Remove(transfer));
   return NotInSpool(transfer, absl::StrCat("its spool file was damaged and is removed (",
@@ -141,7 +182,7 @@ StatusOr<std::vector<SpooledTransfer>> Spool::List() const {
   std::vector<TransferId> transfers;
   {
     MutexLock lock(mutex_);
-    for (const auto& [transfer, bytes] : bytes_) transfers.push_back(transfer);
+    for (const auto& [transfer, entry] : entries_) transfers.push_back(transfer);
   }
   std::vector<SpooledTransfer> listed;
   for (const TransferId& transfer : transfers) {
@@ -154,8 +195,8 @@ StatusOr<std::vector<SpooledTransfer>> Spool::List() const {
 }
 
 uint64_t Spool::bytes_used() const {
-  MutexLock lock(mutex_);
-  return bytes_used_;
+  MutexLock lock(usage_->mutex);
+  return usage_->bytes;
 }
 
 }  // namespace sluice::transfer

@@ -26,7 +26,8 @@ struct SpooledTransfer {
 };
 
 // Thread-safe; outlives nothing: its files stay usable after it, and after Remove(), until they are
-// closed. The folder is this spool's alone. Whoever uses a transfer has its one SpoolFile.
+// closed; the room of a removed one is taken for as long. The folder is this spool's alone. Whoever
+// uses a transfer has its one SpoolFile.
 class Spool {
  public:
   // Makes the folder if need be, and removes what a crash left half made. Files there are counted
@@ -56,11 +57,25 @@ class Spool {
   uint64_t bytes_max() const { return bytes_max_; }
 
  private:
+  // Shared with the files, which may outlive the spool.
+  struct Usage {
+    Mutex mutex;
+    uint64_t bytes ABSL_GUARDED_BY(mutex) = 0;
+  };
+  // The room of one transfer. Held by its SpoolFile; given back when that is closed and the
+  // transfer was removed, whichever is later.
+  class Room;
+  struct Entry {
+    uint64_t bytes = 0;
+    std::weak_ptr<Room> held;
+  };
+
   Spool(Files& files, std::string folder, uint64_t bytes_max);
 
   std::string PathOf(const TransferId& transfer) const;
   Status TakeRoom(const TransferId& transfer, uint64_t bytes);
   void GiveBack(const TransferId& transfer);
+  void LetHold(SpoolFile& file);
   StatusOr<std::unique_ptr<SpoolFile>> MakeFile(const StreamLayout& layout,
                                                 std::string_view header);
   Status SpoolFull(uint64_t needed, uint64_t free, std::string_view where) const;
@@ -68,9 +83,9 @@ class Spool {
   Files& files_;
   const std::string folder_;
   const uint64_t bytes_max_;
-  mutable Mutex mutex_;
-  std::map<TransferId, uint64_t> bytes_ ABSL_GUARDED_BY(mutex_);  // of each transfer's file
-  uint64_t bytes_used_ ABSL_GUARDED_BY(mutex_) = 0;               // their sum
+  const std::shared_ptr<Usage> usage_ = std::make_shared<Usage>();
+  mutable Mutex mutex_;  // before that of usage_
+  std::map<TransferId, Entry> entries_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace sluice::transfer

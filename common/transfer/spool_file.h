@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/files.h"
@@ -45,6 +46,9 @@ class SpoolFile {
 
   const StreamLayout& layout() const { return layout_; }
 
+  // Goes when this file is closed.
+  void Hold(std::shared_ptr<const void> room) { room_ = std::move(room); }
+
   // The stream's header, "" before it was set. Its digest holds, but nobody has checked its
   // signature.
   std::string header() const;
@@ -81,6 +85,7 @@ class SpoolFile {
   Status LoadSlots(const ChunkVerifier& verify);
   Status WriteHeaderRecord(std::string_view header);
 
+  std::shared_ptr<const void> room_;  // first: the file is closed before it goes
   const std::unique_ptr<RandomAccessFile> file_;
   const StreamLayout layout_;
   std::vector<uint32_t> unsynced_;  // written since Sync(); the writing thread's
