@@ -78,7 +78,10 @@ void FellowLines::OnUnreachable(size_t line, absl::Duration now) { Close(line, n
 
 void FellowLines::Close(size_t line, absl::Duration now) {
   Fellow& fellow = fellows_[line];
-  if (fellow.open) fellow.gone_at = now;
+  if (fellow.open) {
+    fellow.gone_at = now;
+    fellow.met = true;
+  }
   fellow.connected = false;
   fellow.open = false;
   fellow.passed_over = false;
@@ -314,7 +317,8 @@ bool FellowLines::IsAsked(uint32_t index) const {
 }
 
 bool FellowLines::IsCounted(const Fellow& fellow, absl::Duration now) {
-  return !fellow.shunned && (fellow.open || now - fellow.gone_at < kAwaited);
+  const absl::Duration awaited = fellow.met ? kAwaitedAgain : kAwaitedFirst;
+  return !fellow.shunned && (fellow.open || now - fellow.gone_at < awaited);
 }
 
 std::vector<uint32_t> FellowLines::Counted(absl::Duration now) const {

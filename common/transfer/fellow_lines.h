@@ -21,8 +21,11 @@ namespace sluice::transfer {
 // for good; the transfer goes on without it. Not thread-safe.
 class FellowLines {
  public:
-  // A fellow to which there is no line, yet or any more, is counted upon for this long.
-  static constexpr absl::Duration kAwaited = absl::Seconds(10);
+  // For how long a fellow is counted upon to which there is no line: from the beginning, and after
+  // its line broke. Meanwhile the source gives nobody here what it gave that one, so where no line
+  // can be made, the first is lost time.
+  static constexpr absl::Duration kAwaitedFirst = absl::Seconds(2);
+  static constexpr absl::Duration kAwaitedAgain = absl::Seconds(5);
 
   struct Options {
     StreamLayout layout;
@@ -81,6 +84,7 @@ class FellowLines {
     uint32_t target_index;
     bool connected = false;
     bool open = false;  // what it has is known, over this connection
+    bool met = false;   // there was a line
     bool shunned = false;
     bool passed_over = false;  // did not give in time what it was asked for
     ChunkSet has;
