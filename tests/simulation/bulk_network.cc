@@ -168,6 +168,7 @@ void BulkNetwork::CheckStored(const std::string& from, const v1::BulkMessage& me
   if (message.has_credit()) {
     announced.insert(message.credit().stored().begin(), message.credit().stored().end());
   }
+  announced.insert(message.have().stored().begin(), message.have().stored().end());
   if (!message.has_open()) return;
   const auto have = transfer::ChunkSet::Decode(message.open().have(), chunk_count_);
   for (const uint32_t index : announced) {
@@ -179,13 +180,20 @@ void BulkNetwork::CheckStored(const std::string& from, const v1::BulkMessage& me
 }
 
 void BulkNetwork::Lie(const std::string& from, v1::BulkMessage& message, std::string& payload) {
-  if (from != source_ || !message.has_chunk()) return;
-  if (world_.faults.Happens(Fault::kBadChunk, 10, world_.random)) {
-    payload[world_.random.Below(payload.size())] ^= 0x10;
+  if (!message.has_chunk()) return;
+  bool bad_chunk = false;
+  bool bad_signature = false;
+  if (from == source_) {
+    bad_chunk = world_.faults.Happens(Fault::kBadChunk, 10, world_.random);
+    bad_signature = world_.faults.Happens(Fault::kBadSignature, 10, world_.random);
+  } else if (world_.faults.Happens(Fault::kLyingFellow, 4, world_.random)) {
+    bad_chunk = world_.random.Below(2) == 0;
+    bad_signature = !bad_chunk;
   }
-  if (world_.faults.Happens(Fault::kBadSignature, 10, world_.random)) {
-    std::string& signature = *message.mutable_chunk()->mutable_signature();
-    if (!signature.empty()) signature[world_.random.Below(signature.size())] ^= 0x10;
+  std::string& signature = *message.mutable_chunk()->mutable_signature();
+  if (bad_chunk) payload[world_.random.Below(payload.size())] ^= 0x10;
+  if (bad_signature && !signature.empty()) {
+    signature[world_.random.Below(signature.size())] ^= 0x10;
   }
 }
 

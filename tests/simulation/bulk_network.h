@@ -33,7 +33,8 @@ class BulkNetwork {
   }
   // A hundredth of that, until everything heals.
   void SetSlow(const std::string& agent) { slow_ = agent; }
-  // What leaves this agent is what it was told to lie about (kBadChunk, kBadSignature).
+  // Chunks that leave this agent are the source's (kBadChunk, kBadSignature), others are passed on
+  // by targets (kLyingFellow).
   void SetSource(const std::string& agent) { source_ = agent; }
   void SetChunkCount(uint32_t chunks) { chunk_count_ = chunks; }
 

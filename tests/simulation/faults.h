@@ -22,6 +22,7 @@ enum class Fault {
   kSlowPeer,              // a target at a hundredth of the rate
   kBadChunk,              // the source's agent sends another chunk than it signed
   kBadSignature,          // or another signature
+  kLyingFellow,           // targets pass on other chunks or signatures than they were sent
   kWrongBits,             // the source's blobstore gives other bytes than were published
   kLyingCloudController,  // a target's reports another checksum than that of what it stores
   kFailingJob,            // a target's job that processes the upload fails
@@ -32,23 +33,16 @@ enum class Fault {
 };
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
 
-inline constexpr std::array<std::string_view, kFaultCount> kFaultNames = {"lost-connection",
-                                                                          "long-delay",
-                                                                          "reorder",
-                                                                          "duplicate-request",
-                                                                          "coordinator-crash",
-                                                                          "source-crash",
-                                                                          "target-crash",
-                                                                          "full-disk",
-                                                                          "slow-peer",
-                                                                          "bad-chunk",
-                                                                          "bad-signature",
-                                                                          "wrong-bits",
-                                                                          "lying-cloud-controller",
-                                                                          "failing-job",
-                                                                          "foundation-away",
-                                                                          "lost-answer",
-                                                                          "cancel"};
+inline constexpr std::array<std::string_view, kFaultCount> kFaultNames = {
+    "lost-connection",   "long-delay",
+    "reorder",           "duplicate-request",
+    "coordinator-crash", "source-crash",
+    "target-crash",      "full-disk",
+    "slow-peer",         "bad-chunk",
+    "bad-signature",     "lying-fellow",
+    "wrong-bits",        "lying-cloud-controller",
+    "failing-job",       "foundation-away",
+    "lost-answer",       "cancel"};
 
 class Faults {
  public:
