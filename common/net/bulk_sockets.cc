@@ -1,5 +1,6 @@
 #include "common/net/bulk_sockets.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "common/net/listener.h"
 #include "common/net/network.h"
 #include "common/net/sockets.h"
+#include "common/net/tcp_connection.h"
+#include "common/net/unfinished_messages.h"
 #include "common/net/wire.h"
 #include "sluice/v1/bulk.pb.h"
 
@@ -39,6 +42,7 @@ class ZmqBulkSockets final : public BulkSockets {
       : network_(network), loop_(loop), events_(events) {}
 
   ~ZmqBulkSockets() override {
+    if (look_) loop_.timers().Cancel(*look_);
     while (!connections_.empty()) Hangup(connections_.begin()->first);
   }
 
@@ -91,6 +95,7 @@ class ZmqBulkSockets final : public BulkSockets {
     const auto found = connections_.find(id);
     if (found == connections_.end()) return;
     if (found->second.dialed) {
+      unfinished_.OnClosed(found->second.dialed->descriptor);
       loop_.UnwatchSocket(found->second.dialed->monitor.handle());
       loop_.UnwatchSocket(found->second.dialed->socket.handle());
       CloseDialer(*found->second.dialed);
@@ -138,6 +143,7 @@ class ZmqBulkSockets final : public BulkSockets {
       if (found == connections_.end()) return;
       auto received = Receive(found->second.dialed->socket, false);
       if (!received) return;
+      unfinished_.OnWhole(found->second.dialed->descriptor, "");
       const Peer peer = found->second.peer;
       Deliver(id, peer, std::move(received->frames));
     }
@@ -161,9 +167,11 @@ class ZmqBulkSockets final : public BulkSockets {
     while (true) {
       const auto found = connections_.find(id);
       if (found == connections_.end()) return;
-      const auto event = NextDialEvent(found->second.dialed->monitor);
+      const auto event = NextDialEvent(*found->second.dialed);
       if (!event) return;
       if (*event == DialEvent::kReady) {
+        unfinished_.OnOpened(found->second.dialed->descriptor);
+        if (!look_) LookLater();
         events_.OnConnectionReady(id);
       } else if (*event != DialEvent::kOther) {
         const std::string who = Described(found->second.peer);
@@ -184,6 +192,33 @@ class ZmqBulkSockets final : public BulkSockets {
     }
   }
 
+  void LookLater() {
+    look_ = loop_.timers().After(kLookForUnfinishedEvery, [this] { LookForUnfinished(); });
+  }
+
+  // Accepted connections are looked at by the listener.
+  void LookForUnfinished() {
+    look_.reset();
+    for (const auto& excess : unfinished_.Look()) {
+      const auto found =
+          std::find_if(connections_.begin(), connections_.end(), [&](const auto& connection) {
+            const auto& dialed = connection.second.dialed;
+            return dialed && dialed->descriptor == excess.descriptor;
+          });
+      if (found == connections_.end()) continue;  // what the one before led to has ended it
+      const ConnectionId id = found->first;
+      const Status why =
+          NamedError(StatusCode::kInvalidArgument, "endless-message",
+                     absl::StrCat(Described(found->second.peer), " has sent ", excess.bytes,
+                                  " bytes of a message that does not end"));
+      LogStatus(LogLevel::kWarning, "endless-message-refused", why,
+                {{"name", found->second.peer.name}});
+      Hangup(id);
+      events_.OnConnectionLost(id, why);
+    }
+    if (!unfinished_.empty()) LookLater();
+  }
+
   Network& network_;
   EventLoop& loop_;
   BulkEvents& events_;
@@ -191,6 +226,8 @@ class ZmqBulkSockets final : public BulkSockets {
   ConnectionId last_id_ = 0;
   std::map<ConnectionId, Connection> connections_;
   std::map<std::string, ConnectionId> accepted_;
+  UnfinishedMessages unfinished_{BytesTaken};  // over dialled connections
+  std::optional<Timers::Id> look_;             // while there are any
 };
 
 }  // namespace

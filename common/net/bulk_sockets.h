@@ -31,7 +31,8 @@ class BulkEvents {
   // how one hears of it.
   virtual void OnBulkMessage(ConnectionId connection, const Peer& peer,
                              const v1::BulkMessage& message, std::string payload) = 0;
-  // A dialled connection failed or broke, or either kind does not take what is sent. Nothing
+  // A dialled connection failed or broke, or its other end sends a message without end
+  // ("endless-message"), or either kind does not take what is sent. Nothing
   // follows for it. Accepted connections break silently: transfers notice by silence.
   virtual void OnConnectionLost(ConnectionId connection, const Status& why) = 0;
 };

@@ -109,7 +109,7 @@ class DealerControlClient final : public ControlClient {
 
   void ReadEvents() {
     while (dialed_) {
-      const auto event = NextDialEvent(dialed_->monitor);
+      const auto event = NextDialEvent(*dialed_);
       if (!event) return;
       if (*event == DialEvent::kReady) {
         SayHello();

@@ -12,9 +12,6 @@
 namespace sluice::net {
 namespace {
 
-// What comes in meanwhile is held beyond the limits: at a Gbit/s 6 MB.
-constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
-
 uint16_t PortOf(const std::string& endpoint) {
   uint32_t port = 0;
   const bool number = absl::SimpleAtoi(endpoint.substr(endpoint.rfind(':') + 1), &port);
@@ -65,7 +62,7 @@ Status Listener::Send(const std::string& route, Frames frames) {
 void Listener::ReadEvents() {
   while (const auto event = NextListenEvent(listening_.monitor)) TakeEvent(*event);
   if (!look_ && !unfinished_.empty()) {
-    look_ = loop_.timers().After(kLookEvery, [this] { LookForUnfinished(); });
+    look_ = loop_.timers().After(kLookForUnfinishedEvery, [this] { LookForUnfinished(); });
   }
 }
 
@@ -104,7 +101,7 @@ void Listener::LookForUnfinished() {
     EndConnection(excess.descriptor, port);
   }
   if (!unfinished_.empty()) {
-    look_ = loop_.timers().After(kLookEvery, [this] { LookForUnfinished(); });
+    look_ = loop_.timers().After(kLookForUnfinishedEvery, [this] { LookForUnfinished(); });
   }
 }
 

@@ -41,7 +41,7 @@ class ListenerTest : public testing::Test {
   void AwaitEvent(DialedSocket& dialed, DialEvent wanted) {
     bool seen = false;
     loop_.WatchSocket(dialed.monitor.handle(), [&] {
-      while (const auto event = NextDialEvent(dialed.monitor)) seen = seen || *event == wanted;
+      while (const auto event = NextDialEvent(dialed)) seen = seen || *event == wanted;
     });
     loop_.RunUntil([&] { return seen; });
     loop_.UnwatchSocket(dialed.monitor.handle());

@@ -147,7 +147,7 @@ Status SelfTest(CurveNetwork& network) {
   std::optional<DialEvent> event;
   while ((!event || event == DialEvent::kOther) &&
          zmq::poll(items, 1, std::chrono::seconds(5)) > 0) {
-    event = NextDialEvent(dialed.monitor);
+    event = NextDialEvent(dialed);
   }
   if (event == DialEvent::kRefused) result = absl::OkStatus();
   CloseDialer(dialed);

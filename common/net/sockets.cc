@@ -132,8 +132,9 @@ StatusOr<DialedSocket> MakeDialer(Network& network, const SocketLimits& limits,
     dialed.socket.set(zmq::sockopt::curve_serverkey, Bytes(server_key));
     dialed.socket.set(zmq::sockopt::curve_publickey, Bytes(network.identity().public_key));
     dialed.socket.set(zmq::sockopt::curve_secretkey, Bytes(network.identity().secret_key.Reveal()));
-    dialed.monitor = MakeMonitor(network, dialed.socket,
-                                 ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED | kHandshakeEvents);
+    dialed.monitor = MakeMonitor(
+        network, dialed.socket,
+        ZMQ_EVENT_CONNECTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED | kHandshakeEvents);
     dialed.socket.connect(endpoint);
     return dialed;
   } catch (const zmq::error_t& error) {
@@ -174,10 +175,13 @@ std::optional<ListenEvent> NextListenEvent(zmq::socket_t& monitor) {
   return std::nullopt;
 }
 
-std::optional<DialEvent> NextDialEvent(zmq::socket_t& monitor) {
-  const auto event = NextEvent(monitor);
+std::optional<DialEvent> NextDialEvent(DialedSocket& dialed) {
+  const auto event = NextEvent(dialed.monitor);
   if (!event) return std::nullopt;
   switch (event->number) {
+    case ZMQ_EVENT_CONNECTED:
+      dialed.descriptor = static_cast<int>(event->value);
+      return DialEvent::kOther;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       return DialEvent::kReady;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:

@@ -72,6 +72,7 @@ std::string BoundEndpoint(const zmq::socket_t& listener);
 struct DialedSocket {
   zmq::socket_t socket;
   zmq::socket_t monitor;
+  int descriptor = -1;  // of its TCP connection, once there is one
 };
 // InvalidArgument "bad-endpoint".
 StatusOr<DialedSocket> MakeDialer(Network& network, const SocketLimits& limits,
@@ -89,7 +90,7 @@ enum class DialEvent {
   kLost              // no connection, or no longer
 };
 // The next event, or nothing when there is none now.
-std::optional<DialEvent> NextDialEvent(zmq::socket_t& monitor);
+std::optional<DialEvent> NextDialEvent(DialedSocket& dialed);
 
 // All frames of one message, or nothing when none waits. More than kFramesMax frames are read and
 // dropped: the result is then empty frames.

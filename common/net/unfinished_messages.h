@@ -11,15 +11,21 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "absl/time/time.h"
 
 namespace sluice::net {
 
 // Of one connection. Above all that an honest peer may have under way while nobody reads: the
 // credit of one process (common/transfer, 16 MiB), and the messages around it.
 inline constexpr uint64_t kUnfinishedBytesMax = 20 << 20;
-// Of all connections of one listening socket: above what a relay lets through at once (48 MiB).
+// Of all connections of one listening socket, or all that were dialled: above what a relay lets
+// through at once (48 MiB).
 inline constexpr uint64_t kUnfinishedBytesOfAllMax = 64 << 20;
+// What comes in between two looks is held beyond the limits: at a Gbit/s 6 MB.
+inline constexpr absl::Duration kLookForUnfinishedEvery = absl::Milliseconds(50);
 
 class UnfinishedMessages {
  public:
@@ -40,8 +46,9 @@ class UnfinishedMessages {
   void OnWhole(int descriptor, const std::string& user_id);
   bool empty() const { return connections_.empty(); }
 
-  // To be called every few milliseconds, after what is whole was read. The connections that must
-  // end because they, or all together, hold too much: those with most first. They are forgotten.
+  // To be called every kLookForUnfinishedEvery, after what is whole was read. The connections that
+  // must end because they, or all together, hold too much: those with most first. They are
+  // forgotten.
   std::vector<Excess> Look();
 
  private:

@@ -66,7 +66,7 @@ class HostilePeer {
 
  private:
   void ReadEvents() {
-    while (const auto event = net::NextDialEvent(dialed_->monitor)) {
+    while (const auto event = net::NextDialEvent(*dialed_)) {
       if (*event == net::DialEvent::kReady && endless_) {
         SayWithoutEnd();
       } else if (*event != net::DialEvent::kReady && *event != net::DialEvent::kOther) {
