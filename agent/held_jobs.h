@@ -88,8 +88,10 @@ class HeldJobs {
     Forget(*job);
   }
 
+  // To a coordinator that may know nothing of what was sent to the one before.
   void ResendReports() const {
     for (const auto& [key, job] : jobs_) {
+      job->phase_shown.clear();
       if (!job->accepting && !job->stored.reported) SendReport(services_, job->stored);
     }
   }

@@ -105,6 +105,29 @@ TEST_F(SourceJobsTest, ProgressIsSentAtTheBeginningAndAsTheBytesMoveAndOnlyThen)
   EXPECT_THAT(sent_, IsEmpty());  // what is over has no progress
 }
 
+TEST_F(SourceJobsTest, ProgressIsShownAgainToACoordinatorThatIsBack) {
+  const auto shown = [this] {
+    sent_.clear();
+    clock_.Advance(absl::Seconds(1));
+    timers_.RunDue();
+    return sent_.size();
+  };
+  source_.in_send = [&](TransferMeter& meter) {
+    transfer::TransferFigures figures;
+    figures.bytes_total = 10;
+    figures.bytes_done = 4;
+    meter.Show([&figures] { return figures; });
+    EXPECT_EQ(shown(), 1u);
+    EXPECT_EQ(shown(), 0u) << "nothing has moved";
+    agent_->OnWelcome(v1::Welcome());
+    EXPECT_EQ(shown(), 1u);
+    meter.Hide();
+  };
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  Hear(Transfer());
+  EXPECT_EQ(source_.sending.order.promotion, PromotionId("promotion-1")) << "it was sent";
+}
+
 TEST_F(SourceJobsTest, FailedSendingIsReportedByItsCause) {
   source_.send = NamedError(StatusCode::kDataLoss, "download-truncated", "cut");
   Hear(Command(v1::JOB_STEP_ACCEPT));

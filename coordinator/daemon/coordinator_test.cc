@@ -330,9 +330,11 @@ TEST_F(CoordinatorTest, WhoeverAsksInMidTransferSeesWhatAgentsToldLast) {
   v1::JobProgress& told = *progress.mutable_job_progress();
   told.set_promotion("promotion-1");
   told.set_role(v1::JOB_ROLE_TARGET);
-  told.mutable_progress()->set_bytes_done(7);
   told.mutable_progress()->add_ways()->set_tries(2);
-  world_.Say(prod_, progress);
+  for (const uint64_t bytes : {6, 7}) {  // the second too soon to be passed on
+    told.mutable_progress()->set_bytes_done(bytes);
+    world_.Say(prod_, progress);
+  }
   EXPECT_EQ(Ask(get).promotion_detail().targets(0).progress().bytes_done(), 0u)
       << "it does not transfer yet";
   world_.Say(prod_, world_.TargetReport(2, v1::TARGET_STATE_TRANSFERRING));

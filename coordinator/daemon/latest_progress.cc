@@ -9,8 +9,9 @@ namespace sluice::coordinator {
 bool LatestProgress::Note(const std::string& promotion, std::optional<uint32_t> target_index,
                           TransferProgress told, absl::Duration now) {
   const auto [job, first] = told_[promotion].try_emplace(target_index, Told{{}, now});
+  job->second.progress = std::move(told);
   if (!first && now - job->second.at < kEvery) return false;
-  job->second = {std::move(told), now};
+  job->second.at = now;
   return true;
 }
 

@@ -14,10 +14,10 @@ namespace sluice::coordinator {
 // Belongs to the loop. At most one entry for each job of the promotions that have not ended.
 class LatestProgress {
  public:
-  // What is told of one job sooner after the last is neither kept nor worth passing on.
+  // What is told of one job sooner after what was passed on is kept only: it may be the last.
   static constexpr absl::Duration kEvery = absl::Milliseconds(100);
 
-  // False when it comes too soon. `target_index` is nothing for the source's job; the promotion has
+  // Whether it is to be passed on. `target_index` is nothing for the source's job; the promotion has
   // the job. `now` is monotonic.
   bool Note(const std::string& promotion, std::optional<uint32_t> target_index,
             TransferProgress told, absl::Duration now);

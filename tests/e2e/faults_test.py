@@ -138,6 +138,8 @@ class Faults(FaultsCase):
         promotion = self.federation.start_sluice("promote", self.source(self.app), self.target,
                                                  "--yes", "--id", "patient")
         self.federation.agents["prod"].process.wait_for("undo-waits")
+        watching = self.federation.start_sluice("watch", "patient")
+        watching.wait_for_text("undo waiting for foundation")
         self.assertNotEqual(self.prod.difference(before), "")
         self.prod.behave()
         self.assertEqual(promotion.wait_for_exit(60), 1)

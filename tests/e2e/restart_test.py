@@ -87,6 +87,18 @@ class Restart(FederationCase):
         self.assertEqual(len(self.prod.droplets("target-killed")), droplets + 1,
                          "the same droplet is uploaded")
 
+    def test_what_a_restarted_target_has_is_shown_although_nothing_moves(self):
+        self.push_big("spooled")
+        self.prod.misbehave("upload-slow", bytes_per_second=MIB)
+        self.addCleanup(self.prod.behave)
+        self.promote("spooled", "--detach", "--id", "spooled", "--no-activate")
+        self.wait_for_upload()
+        self.federation.agents["prod"].process.kill()
+        self.federation.start_agent("prod")
+        self.wait_for_upload()
+        self.federation.start_sluice("watch", "spooled").wait_for_text("100%")
+        self.sluice("cancel", "spooled")
+
     def test_both_agents_asked_to_end_in_mid_transfer_go_on_after_their_restart(self):
         self.push_big("both-stopped")
         self.dev.misbehave("download-slow", bytes_per_second=SLOW)
