@@ -18,7 +18,7 @@ constexpr size_t kPastMax = 256;
 constexpr uint64_t kTakenToldEvery = 512 << 10;
 // Several fit into the silence after which a relay forgets a connection.
 constexpr absl::Duration kRelaySignOfLife = absl::Seconds(8);
-// For a relay's other end that is to hear of a failure and has not come.
+// For an other end that is to hear of a failure and has not come, or is dialled once more for it.
 constexpr absl::Duration kFarewellMax = absl::Seconds(10);
 
 // The messages by which an end may come over a new connection.
@@ -342,6 +342,7 @@ void ExchangeLines::HangUp(LineRef ref, const Status& why) {
 void ExchangeLines::HangUpAll(LineRef ref, Line& line, const Status& why) {
   loop_.timers().Cancel(line.due);
   const bool untold = !why.ok() && !line.carrying;
+  if (!why.ok() && line.carrying) TellAgain(ref, line, *line.carrying, why);
   for (size_t way = 0; way < line.legs.size(); ++way) {
     Leg& leg = line.legs[way];
     if (!leg.connection || !untold) {
@@ -362,6 +363,17 @@ void ExchangeLines::HangUpAll(LineRef ref, Line& line, const Status& why) {
           loop_.timers().After(kFarewellMax, [this, connection] { EndFarewell(connection); });
     }
   }
+}
+
+void ExchangeLines::TellAgain(LineRef ref, const Line& line, size_t way, const Status& why) {
+  const Way& dialled = line.meeting.ways[way];
+  if (dialled.kind == WayKind::kAccepted) return;
+  const bool relay = dialled.kind == WayKind::kRelay;
+  const net::ConnectionId connection =
+      sockets_->Dial(dialled.endpoint, relay ? dialled.host : line.meeting.peer);
+  farewells_[connection] = {
+      ref.transfer, why, relay ? line.meeting.peer.name : "",
+      loop_.timers().After(kFarewellMax, [this, connection] { EndFarewell(connection); })};
 }
 
 void ExchangeLines::Leave(LineRef ref, const Status& why) {

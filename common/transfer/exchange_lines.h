@@ -151,6 +151,9 @@ class ExchangeLines final : public net::BulkEvents {
   void ForgetEarly(const EarlyKey& key);
   void TakeEarly(const TransferId& transfer, size_t peer);
   void HangUpAll(LineRef ref, Line& line, const Status& why);
+  // The word of a failure goes with the queue that is dropped when the other end is slow to read.
+  // One that dials comes again and is told; one that is dialled would wait for ever.
+  void TellAgain(LineRef ref, const Line& line, size_t way, const Status& why);
   // The connection may be the one over which somebody is told.
   void SayFarewell(net::ConnectionId connection);
   void EndFarewell(net::ConnectionId connection);
