@@ -89,6 +89,10 @@ class Peers(FederationCase):
                          {"transferring"}, "it was killed too late to show anything")
         self.assert_uploaded("killed", digest, "east", "north")
         self.assertEqual(self.targets("killed")["west"]["state"], "transferring")
+        # They had the droplet of each other for the most part, or the kill would show nothing.
+        passed_on = sum(target["transfer"]["bytes_by_path"]["peer"]
+                        for name, target in self.targets("killed").items() if name != "west")
+        self.assertGreater(passed_on, SIZE / 2)
         self.dev.behave()
         self.federation.start_agent("west")
         self.assert_uploaded("killed", digest, *TARGETS)
