@@ -1,6 +1,8 @@
 #include "tests/foundation/admin.h"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -13,6 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kBodyBytesMax = size_t{1} << 20;
+constexpr std::chrono::seconds kChangeWait{10};
 
 std::vector<std::string> Segments(const std::string& path) {
   std::vector<std::string> segments;
@@ -64,6 +67,17 @@ Json ClearMisbehaviours(const AdminRequest& request) {
   return Json::object();
 }
 
+// Answers when something has changed since the client has seen so many changes.
+Json AwaitChange(const AdminRequest& request) {
+  const std::string& text = request.segments.at(1);
+  uint64_t seen = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seen);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) {
+    throw AdminRefusal{400, text + " is no count of changes"};
+  }
+  return {{"changes", request.foundation.store.changes.Await(seen, kChangeWait)}};
+}
+
 }  // namespace
 
 Admin::Admin(Foundation& foundation, std::string about)
@@ -80,6 +94,7 @@ Json Admin::Answer(const AdminRequest& request) const {
       {"PATCH stacks", ChangeStack},
       {"GET state", ShowState},
       {"GET instances", ShowRunningInstances},
+      {"GET changes", AwaitChange},
       {"GET misbehaviours", ListMisbehaviours},
       {"PUT misbehaviours", SetMisbehaviour},
       {"DELETE misbehaviours", ClearMisbehaviours},

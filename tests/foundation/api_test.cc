@@ -193,7 +193,7 @@ TEST(Droplets, CopyBecomesStagedWithTheSameChecksum) {
   std::string source = seeded["droplet_guid"];
   Json copy = box.Call("POST", "/v3/droplets?source_guid=" + source, to_other).json;
   std::string path = "/v3/droplets/" + copy["guid"].get<std::string>();
-  EXPECT_TRUE(Eventually([&] { return box.Call("GET", path).json["state"] == "STAGED"; }));
+  EXPECT_TRUE(box.Eventually([&] { return box.Call("GET", path).json["state"] == "STAGED"; }));
   EXPECT_EQ(box.Call("GET", path).json["checksum"]["value"], Sha256Hex("bits"));
   EXPECT_EQ(box.Call("GET", path).json["stack"], "cflinuxfs4");
 }

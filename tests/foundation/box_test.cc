@@ -27,7 +27,7 @@ bool AllGone(const std::vector<pid_t>& pids) { return std::all_of(pids.begin(), 
 
 void StartApp(TestBox& box) {
   box.SeedApp("checkout", box.MakeDroplet("v1"), {{"host", "checkout"}, {"start", true}});
-  ASSERT_TRUE(Eventually([&] { return box.Route("checkout").status == 200; }));
+  ASSERT_TRUE(box.Eventually([&] { return box.Route("checkout").status == 200; }));
 }
 
 TEST(Box, EndsWithItsLifelineAndLeavesNoProcess) {
@@ -58,7 +58,7 @@ TEST(Box, KilledOneLeavesNothingRunningEither) {
   std::vector<pid_t> children = Children(box);
   kill(box.pid(), SIGKILL);
   box.WaitForEnd();
-  EXPECT_TRUE(Eventually([&] { return AllGone(children); }));
+  EXPECT_TRUE(std::all_of(children.begin(), children.end(), AwaitGone));
 }
 
 TEST(Box, ReadmeNamesEveryMisbehaviour) {

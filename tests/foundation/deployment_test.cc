@@ -61,7 +61,7 @@ class RunningApp : public testing::Test {
                                 {"instances", {{"web", 2}, {"worker", 1}}}});
     app_ = seeded["app_guid"];
     first_droplet_ = seeded["droplet_guid"];
-    EXPECT_TRUE(Eventually([this] { return RunningWebs() == 2; }));
+    EXPECT_TRUE(box_.Eventually([this] { return RunningWebs() == 2; }));
   }
 
   int RunningWebs() {
@@ -93,7 +93,7 @@ class RunningApp : public testing::Test {
   }
 
   bool Reaches(const std::string& deployment, const std::string& reason) {
-    return Eventually([&] { return Shown(deployment)["status"]["reason"] == reason; });
+    return box_.Eventually([&] { return Shown(deployment)["status"]["reason"] == reason; });
   }
 
   std::string CurrentDroplet() {
@@ -135,7 +135,7 @@ TEST_F(RunningApp, RestartInterruptsServiceUnlikeADeployment) {
             200);
   SteadyClient client(box_);
   box_.Call("POST", "/v3/apps/" + app_ + "/actions/restart");
-  EXPECT_TRUE(Eventually([this] { return Version() == "v2"; }));
+  EXPECT_TRUE(box_.Eventually([this] { return Version() == "v2"; }));
   client.Stop();
   EXPECT_GT(client.failed(), 0);
 }
@@ -147,7 +147,7 @@ TEST_F(RunningApp, CrashingDropletNeverServesAndCancelBringsTheOldOneBack) {
   std::string process = deployment["new_processes"][0]["guid"];
   EXPECT_EQ(CurrentDroplet(), droplet) << "CC sets the current droplet at once";
   Json events;
-  ASSERT_TRUE(Eventually([&] {  // again and again
+  ASSERT_TRUE(box_.Eventually([&] {  // again and again
     events = box_.Call("GET", "/v3/audit_events?types=audit.app.process.crash&target_guids=" + app_)
                  .json["resources"];
     return events.size() >= 4;
@@ -156,7 +156,7 @@ TEST_F(RunningApp, CrashingDropletNeverServesAndCancelBringsTheOldOneBack) {
   EXPECT_EQ(events[0]["actor"]["guid"], process);
   EXPECT_EQ(Shown(deployment["guid"])["status"]["value"], "ACTIVE") << "CC has no failure state";
   std::string details;
-  EXPECT_TRUE(Eventually([&] {
+  EXPECT_TRUE(box_.Eventually([&] {
     Json stats = box_.Call("GET", "/v3/processes/" + process + "/stats").json["resources"][0];
     details = stats["details"].is_string() ? stats["details"] : Json("");
     return stats["state"] == "CRASHED";
@@ -168,7 +168,7 @@ TEST_F(RunningApp, CrashingDropletNeverServesAndCancelBringsTheOldOneBack) {
             200);
   ASSERT_TRUE(Reaches(deployment["guid"], "CANCELED"));
   EXPECT_EQ(CurrentDroplet(), first_droplet_);
-  EXPECT_TRUE(Eventually([this] { return RunningWebs() == 2; }));
+  EXPECT_TRUE(box_.Eventually([this] { return RunningWebs() == 2; }));
   client.Stop();
   EXPECT_EQ(client.failed(), 0);
   EXPECT_EQ(client.last(), "v1");
@@ -198,7 +198,7 @@ TEST_F(RunningApp, LaterDeploymentSupersedesTheFirst) {
   EXPECT_EQ(Shown(first["guid"])["status"]["reason"], "SUPERSEDED");
   ASSERT_TRUE(Reaches(second["guid"], "DEPLOYED"));
   EXPECT_EQ(Version(), "v3");
-  EXPECT_TRUE(Eventually([this] { return RunningWebs() == 2; }));
+  EXPECT_TRUE(box_.Eventually([this] { return RunningWebs() == 2; }));
 }
 
 TEST_F(RunningApp, CurrentDropletCannotBeAssignedWhileADeploymentRuns) {
@@ -229,7 +229,7 @@ TEST_F(RunningApp, WorkersAreRestartedWithTheNewDropletAtTheEnd) {
   std::string before = worker()["version"];
   std::string droplet = box_.CreateDroplet(app_);
   ASSERT_EQ(box_.Upload(droplet, ReadWhole(box_.MakeDroplet("v2"))).status, 202);
-  ASSERT_TRUE(Eventually(
+  ASSERT_TRUE(box_.Eventually(
       [&] { return box_.Call("GET", "/v3/droplets/" + droplet).json["state"] == "STAGED"; }));
   ASSERT_TRUE(Reaches(Deploy(droplet).json["guid"], "DEPLOYED"));
   EXPECT_NE(worker()["version"], before);
@@ -237,11 +237,11 @@ TEST_F(RunningApp, WorkersAreRestartedWithTheNewDropletAtTheEnd) {
 
 TEST_F(RunningApp, StoppedAppIsStartedByADeploymentAtOnce) {
   box_.Call("POST", "/v3/apps/" + app_ + "/actions/stop");
-  EXPECT_TRUE(Eventually([this] { return box_.Route("checkout").status == 503; }));
+  EXPECT_TRUE(box_.Eventually([this] { return box_.Route("checkout").status == 503; }));
   std::string droplet = UploadVersion("v2");
   Json deployment = Deploy(droplet).json;
   EXPECT_EQ(deployment["status"]["reason"], "DEPLOYED");
-  EXPECT_TRUE(Eventually([this] { return Version() == "v2"; }));
+  EXPECT_TRUE(box_.Eventually([this] { return Version() == "v2"; }));
 }
 
 TEST_F(RunningApp, RollbackToARevisionDeploysItsDroplet) {

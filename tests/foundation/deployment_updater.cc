@@ -166,7 +166,9 @@ void DeploymentUpdater::StepAll() {
       StepForward(foundation_, deployment, app, *process);
     }
   }
-  if (!active.empty()) foundation_.runtime->Wake();
+  if (active.empty()) return;
+  foundation_.runtime->Wake();
+  foundation_.store.changes.Note();
 }
 
 }  // namespace sluice::box

@@ -127,6 +127,7 @@ void Runtime::Reconcile(const std::vector<DesiredProcess>& desired) {
     entry->second.since = Clock::now();
     leaving_.push_back(std::move(entry->second));
     entry = instances_.erase(entry);
+    foundation_.store.changes.Note();
   }
   for (const auto& [version, process] : by_version) {
     for (int64_t index = 0; index < process->instances; ++index) {
@@ -143,6 +144,7 @@ void Runtime::Become(Instance& instance, const std::string& state) {
   std::lock_guard lock(mutex_);
   instance.state = state;
   instance.since = Clock::now();
+  foundation_.store.changes.Note();
 }
 
 void Runtime::Advance(Instance& instance) {
@@ -214,6 +216,7 @@ void Runtime::Crash(Instance& instance, const std::string& why, int exit_status)
                                              static_cast<double>(1 << doublings));
   }
   instance.state = "CRASHED";
+  foundation_.store.changes.Note();
   instance.since = Clock::now();
   instance.restart_at = Clock::now() + Seconds(delay);
   instance.pid = -1;

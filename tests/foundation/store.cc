@@ -25,9 +25,13 @@ void Store::Stamp(Record& record) {
   if (record.guid.empty()) record.guid = RandomGuid();
   record.created_at = std::time(nullptr);
   record.updated_at = record.created_at;
+  changes.Note();
 }
 
-void Store::Touch(Record& record) { record.updated_at = std::time(nullptr); }
+void Store::Touch(Record& record) {
+  record.updated_at = std::time(nullptr);
+  changes.Note();
+}
 
 AuditEvent& Store::AddEvent(const std::string& type, const std::string& actor_guid, const App& app,
                             std::string detail) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/foundation/change_count.h"
 #include "tests/foundation/records.h"
 
 namespace sluice::box {
@@ -58,6 +59,7 @@ struct Store {
   Records<Job> jobs;
   Records<AuditEvent> events;
   std::map<std::string, Client> clients;  // by id
+  ChangeCount changes;                    // of records, and of instances that run
 
   // Puts the record into its place with a new guid (unless it has one), id and times.
   template <typename T>

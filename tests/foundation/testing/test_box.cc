@@ -1,17 +1,19 @@
 #include "tests/foundation/testing/test_box.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
-#include <thread>
 
 #include "tests/foundation/digests.h"
 
@@ -83,15 +85,6 @@ int Answer::code() const {
   return json["errors"].at(0).value("code", 0);
 }
 
-bool Eventually(const std::function<bool()>& condition) {
-  auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return true;
-}
-
 std::string ReadWhole(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -103,6 +96,16 @@ bool Gone(pid_t pid) {
   std::string stat = ReadWhole("/proc/" + std::to_string(pid) + "/stat");
   size_t name_end = stat.rfind(')');
   return name_end == std::string::npos || stat.substr(name_end + 2, 1) == "Z";
+}
+
+bool AwaitGone(pid_t pid) {
+  // Readable once it has ended. (glibc 2.36 declares pidfd_open for C only.)
+  int ended = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (ended < 0) return errno == ESRCH;
+  pollfd waiting{ended, POLLIN, 0};
+  bool gone = poll(&waiting, 1, std::chrono::milliseconds(kPatience).count()) == 1;
+  close(ended);
+  return gone;
 }
 
 TestBox::TestBox(const std::vector<std::string>& options) {
@@ -185,6 +188,20 @@ Json TestBox::Admin(const std::string& method, const std::string& path, const Js
   Answer answer = Ask(method, about_["admin_url"].get<std::string>() + path, body.dump());
   if (answer.status != 200) throw std::runtime_error(method + " " + path + ": " + answer.body);
   return answer.json;
+}
+
+bool TestBox::Eventually(const std::function<bool()>& condition) {
+  auto changes_after = [this](uint64_t seen) -> uint64_t {
+    return Admin("GET", "/changes/" + std::to_string(seen))["changes"];
+  };
+  auto deadline = std::chrono::steady_clock::now() + kPatience;
+  // Counted before the condition is asked: what changes meanwhile is not missed.
+  uint64_t seen = changes_after(0);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    seen = changes_after(seen);
+  }
+  return true;
 }
 
 Answer TestBox::TokenAnswer(const std::string& client, const std::string& secret) {

@@ -47,6 +47,10 @@ class TestBox {
   Answer TokenAnswer(const std::string& client, const std::string& secret);
   Answer Route(const std::string& host, const std::string& path = "/");
 
+  // Whether it comes to be true within 60 s. It is asked again whenever something has changed in
+  // the box, and has to follow from that alone.
+  bool Eventually(const std::function<bool()>& condition);
+
   // --- shortcuts over many requests ---
   void Misbehave(const std::string& name, const nlohmann::json& how = nlohmann::json::object());
   nlohmann::json SeedApp(const std::string& name, const std::string& droplet_file,
@@ -77,8 +81,8 @@ class TestBox {
 };
 
 std::string ReadWhole(const std::string& path);
-// Asks again and again until it is true, for at most 60 s.
-bool Eventually(const std::function<bool()>& condition);
 bool Gone(pid_t pid);
+// Waits for it, 60 s at most.
+bool AwaitGone(pid_t pid);
 
 }  // namespace sluice::box
