@@ -1,4 +1,4 @@
-"""Targets of one promotion pass its chunks on to each other, and the source sends about one copy."""
+"""Targets of one promotion pass its chunks on to each other: the source sends about one copy."""
 
 import itertools
 import unittest

@@ -31,7 +31,7 @@ class Peers(FederationCase):
         return cls.lab
 
     def promote_to(self, app, *names):
-        """Seconds until the last of them had verified the droplet, and bytes that left the source."""
+        """Seconds until the last one had verified the droplet, and bytes that left the source."""
         droplet = make_incompressible(self.droplet_folder, app, SIZE, next(self._seeds))
         self.dev.push(app, droplet, started=False)
         for name in names:

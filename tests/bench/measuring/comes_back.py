@@ -35,12 +35,12 @@ def comes_back():
                               "--id", "back")
             seconds_until_it_goes_on()
             lab.cut("prod")
-            time.sleep(OUTAGE_SECONDS)  # the outage itself
+            time.sleep(OUTAGE_SECONDS)  # pace: the outage itself
             lab.restore("prod")
             after_cut = seconds_until_it_goes_on()
             for name in ("dev", "prod"):
                 federation.agents[name].process.kill()
-            time.sleep(OUTAGE_SECONDS)
+            time.sleep(OUTAGE_SECONDS)  # pace: the outage itself
             for name in ("dev", "prod"):
                 federation.start_agent(name)
             after_kill = seconds_until_it_goes_on()

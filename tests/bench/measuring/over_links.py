@@ -1,7 +1,7 @@
 """Transfers over links that are narrow, long or both, beside a bare TCP stream on the same links.
 
-Seconds of a transfer are the target's agent's own: from its beginning until the droplet's digest was
-verified there. The upload to the Cloud Controller goes beside it and counts for nothing.
+Seconds of a transfer are the target's agent's own: from its beginning until the droplet's digest
+was verified there. The upload to the Cloud Controller goes beside it and counts for nothing.
 """
 
 import itertools

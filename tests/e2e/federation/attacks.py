@@ -117,7 +117,7 @@ class HugeFrame(RawConnections):
 
 
 def admit_hostile_agent(federation):
-    """A key that the trust document names like any agent's; its file. Before anything is started."""
+    """A key that the trust document names like any agent's; its file. Before any start."""
     key_file = federation.keys / f"{HOSTILE}.key"
     federation.command("sluice-agent", "keygen", "--foundation", HOSTILE, "--file", key_file)
     federation.command("sluice", "trust", "add-foundation", HOSTILE,
