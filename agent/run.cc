@@ -116,9 +116,10 @@ Status Program::OpenNetwork() {
       network_, net::Network::Start(
                     {.public_key = curve.public_key().bytes(), .secret_key = curve.secret_bytes()},
                     [this](std::string_view key) { return authority_->FindPeer(key); }));
-  SLUICE_ASSIGN_OR_RETURN(exchange_, transfer::BulkExchange::Start(
-                                         *network_, around_.clock, around_.entropy, around_.files,
-                                         *spool_, {.listen_endpoint = settings_.bulk_listen}));
+  SLUICE_ASSIGN_OR_RETURN(
+      exchange_, transfer::BulkExchange::Start(
+                     *network_, around_.clock, around_.entropy, around_.files, *spool_,
+                     {.listen_endpoint = settings_.bulk_listen, .rates = settings_.rates}));
   bulk_endpoint_ =
       settings_.bulk_advertise.empty() ? exchange_->endpoint() : settings_.bulk_advertise;
   return absl::OkStatus();
@@ -151,12 +152,14 @@ void Program::MakeAgent() {
   readers_ = std::make_unique<ThreadPool>("read", kReadThreads, kReadsQueuedMax);
   source_steps_ = std::make_unique<SourceSteps>(
       SourceSteps::Options{.outgoing_folder = settings_.OutgoingFolder(),
-                           .leaving = leaving_.get_token()},
+                           .leaving = leaving_.get_token(),
+                           .reading_max = settings_.downloads_max},
       cloud_controller, *exchange_, authority_->key().identity, around_.clock, around_.entropy,
       around_.files);
   target_steps_ = std::make_unique<TargetSteps>(
       TargetSteps::Options{.deployment_poll = settings_.deployment_poll,
-                           .upload_limits = settings_.upload_limits},
+                           .upload_limits = settings_.upload_limits,
+                           .arriving_max = settings_.uploads_max},
       cloud_controller, around_.clock, foundation_.waiter());
   reads_ = std::make_unique<Reads>(Reads::Options{.foundation = settings_.foundation,
                                                   .version = SLUICE_VERSION,

@@ -5,8 +5,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/foundation/cloud_controller.h"
+#include "agent/job_services.h"
 #include "agent/jobs/target_steps.h"
 #include "agent/reads.h"
+#include "common/trust/order.h"
 #include "common/trust/reference.h"
 
 namespace sluice::agent {
@@ -117,6 +119,27 @@ void ReadSpool(const ConfigReader& config, const Reader& reader, Settings& setti
   if (settings.spool_bytes_max == 0) config.Mistake("spool.bytes_max", "must be above zero");
 }
 
+transfer::Rate ReadRate(const ConfigReader& config, std::string_view key) {
+  if (!config.Has(key)) return std::nullopt;
+  const uint64_t rate = config.Size(key, trust::kBytesPerSecondMin);
+  if (rate < trust::kBytesPerSecondMin) {
+    config.Mistake(key, absl::StrCat("is in bytes a second, and must be ",
+                                     trust::kBytesPerSecondMin >> 10, "K at least"));
+  }
+  return rate;
+}
+
+void ReadLimits(const ConfigReader& config, Settings& settings) {
+  settings.rates = {.send = ReadRate(config, "limits.send_rate"),
+                    .receive = ReadRate(config, "limits.receive_rate")};
+  const auto places = [&config](std::string_view key) {
+    constexpr IntegerRange kRange = {.least = 1, .most = kOpenJobsMax};
+    return static_cast<size_t>(config.Integer(key, ParallelLimit::kPlacesDefault, kRange));
+  };
+  settings.downloads_max = places("limits.downloads");
+  settings.uploads_max = places("limits.uploads");
+}
+
 }  // namespace
 
 StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
@@ -152,6 +175,7 @@ StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
   }
   settings.data_dir = reader.RequiredPath("data_dir");
   ReadSpool(config, reader, settings);
+  ReadLimits(config, settings);
   const auto level =
       ParseLogLevel(config.Choice("log_level", {"debug", "info", "warning", "error"}, "info"));
   settings.log_level = level.value_or(LogLevel::kInfo);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "agent/jobs/parallel_limit.h"
 #include "agent/jobs/upload_start.h"
 #include "common/base/config.h"
 #include "common/base/files.h"
@@ -16,6 +17,7 @@
 #include "common/base/strong.h"
 #include "common/crypto/key_agreement.h"
 #include "common/crypto/signing_key.h"
+#include "common/transfer/transfer_pace.h"
 
 namespace sluice::agent {
 
@@ -41,6 +43,10 @@ struct Settings {
   std::string spool_folder;        // for what arrives, sealed, until its upload is done
   uint64_t spool_bytes_max = 0;
   crypto::SealSuite seal_suite = crypto::SealSuite::kX25519HkdfSha256Aes256Gcm;
+  transfer::Rates rates;  // of all transfers together
+  // Droplets that are read from Cloud Controller, and that arrive for it, at a time.
+  size_t downloads_max = ParallelLimit::kPlacesDefault;
+  size_t uploads_max = ParallelLimit::kPlacesDefault;
   std::string policy_file;  // empty: none
   std::string data_dir;
   LogLevel log_level = LogLevel::kInfo;

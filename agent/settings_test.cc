@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/testing/status_matchers.h"
 #include "common/trust/testing/test_trust.h"
 #include "gmock/gmock.h"
@@ -92,6 +93,36 @@ TEST_F(SettingsTest, SpoolAndTheFoundationsLimitsForUploadsAreReadAndJudged) {
   EXPECT_THAT(Load(Good() + "spool: {bytes_max: 0}\n").status(), HasErrorName("bad-configuration"));
   EXPECT_THAT(Load(Good(), {{"SLUICE_CLOUD_CONTROLLER_UPLOAD_IDLE_MAX", "0s"}}).status(),
               HasErrorName("bad-configuration"));
+}
+
+TEST_F(SettingsTest, RatesAreBytesASecondAndNoneWhereNothingIsSaid) {
+  EXPECT_EQ(Load(Good())->rates.send, std::nullopt);
+  EXPECT_EQ(Load(Good())->rates.receive, std::nullopt);
+  const auto settings =
+      Load(Good() + "limits: {send_rate: 10M}\n", {{"SLUICE_LIMITS_RECEIVE_RATE", "500K"}});
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_EQ(settings->rates.send, 10 << 20);
+  EXPECT_EQ(settings->rates.receive, 500 << 10);
+  for (const char* wrong : {"0", "16383", "fast", "10MB"}) {
+    const auto refused = Load(absl::StrCat(Good(), "limits: {send_rate: ", wrong, "}\n"));
+    EXPECT_THAT(refused, HasErrorName("bad-configuration")) << wrong;
+    EXPECT_THAT(std::string(refused.status().message()),
+                HasSubstr("agent.yaml:7: limits.send_rate"));
+  }
+}
+
+TEST_F(SettingsTest, DropletsAtATimeAreWithinWhatAnAgentWorksOn) {
+  EXPECT_EQ(Load(Good())->downloads_max, 8u);
+  EXPECT_EQ(Load(Good())->uploads_max, 8u);
+  const auto settings = Load(Good() + "limits: {downloads: 1, uploads: 16}\n");
+  ASSERT_THAT(settings, IsOk());
+  EXPECT_EQ(settings->downloads_max, 1u);
+  EXPECT_EQ(settings->uploads_max, 16u);
+  for (const char* wrong : {"downloads: 0", "uploads: 17", "uploads: many"}) {
+    EXPECT_THAT(Load(absl::StrCat(Good(), "limits: {", wrong, "}\n")),
+                HasErrorName("bad-configuration"))
+        << wrong;
+  }
 }
 
 TEST_F(SettingsTest, EnvironmentReplacesWhatTheFileSaysAndBringsTheSecret) {

@@ -38,6 +38,7 @@ struct TargetJobs::Job : HeldJob {
     if (record.state.phase != TargetPhase::kTransferring) return "";
     if (facts.waiting_for == kWaitingForPeer) return "waiting for peer";
     if (facts.waiting_for == kWaitingForRoom) return "waiting for room";
+    if (facts.waiting_for == kWaitingForLimit) return "waiting for limit";
     if (facts.uploads_begun > 1) return "upload again";
     return figures.bytes_done == figures.bytes_total ? "upload" : "transfer";
   }

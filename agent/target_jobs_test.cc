@@ -392,7 +392,7 @@ TEST_F(TargetJobsTest, WhatIsWaitedForAndEachRepeatedUploadIsReported) {
     };
     RunPosted();
     Reports();  // that it transfers
-    for (const char* waiting : {kWaitingForRoom, kWaitingForPeer, ""}) {
+    for (const char* waiting : {kWaitingForLimit, kWaitingForRoom, kWaitingForPeer, ""}) {
       facts.waiting_for = waiting;
       report();
     }
@@ -406,9 +406,9 @@ TEST_F(TargetJobsTest, WhatIsWaitedForAndEachRepeatedUploadIsReported) {
     EXPECT_EQ(report.target_state(), v1::TARGET_STATE_TRANSFERRING);
     waiting.push_back(report.waiting_for());
   }
-  EXPECT_THAT(waiting,
-              ElementsAre(v1::WAITING_FOR_ROOM, v1::WAITING_FOR_PEER, v1::WAITING_FOR_UNSPECIFIED,
-                          v1::WAITING_FOR_UNSPECIFIED, v1::WAITING_FOR_UNSPECIFIED))
+  EXPECT_THAT(waiting, ElementsAre(v1::WAITING_FOR_LIMIT, v1::WAITING_FOR_ROOM,
+                                   v1::WAITING_FOR_PEER, v1::WAITING_FOR_UNSPECIFIED,
+                                   v1::WAITING_FOR_UNSPECIFIED, v1::WAITING_FOR_UNSPECIFIED))
       << "two of the three uploads are repetitions";
   EXPECT_EQ(LastReport().waiting_for(), v1::WAITING_FOR_UNSPECIFIED);
 }

@@ -40,6 +40,7 @@ StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
   options.meeting.peer = PeerOf(source, agent);
   options.meeting.ways = terms.path->ways;
   options.fellows = FellowsOf(terms.order, terms.target_index, terms.fellow_paths, trust);
+  options.rate = RateOf(terms.order);
   return options;
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/logging.h"
 #include "common/http/message.h"
 
 namespace sluice::agent {
@@ -30,15 +31,24 @@ class TakingSink final : public http::ByteSink {
 }  // namespace
 
 DownloadedDroplet::DownloadedDroplet(foundation::CloudController& cloud_controller,
-                                     DropletGuid droplet, uint64_t droplet_bytes,
-                                     const Clock& clock, std::stop_token stop)
+                                     ParallelLimit& reading, DropletGuid droplet,
+                                     uint64_t droplet_bytes, const Clock& clock,
+                                     std::stop_token stop)
     : cloud_controller_(cloud_controller),
+      reading_(reading),
       clock_(clock),
       droplet_(std::move(droplet)),
       droplet_bytes_(droplet_bytes),
       stop_(std::move(stop)) {}
 
 Status DownloadedDroplet::Read(uint64_t offset, const Take& take) {
+  // Only while it is read: who has a place never waits for one at another agent, which may wait for
+  // one here.
+  ParallelLimit::Place place(reading_, droplet_bytes_);
+  if (!place.Take()) {
+    Log(LogLevel::kInfo, "download-waits-for-limit", {{"droplet", droplet_.value()}});
+    SLUICE_RETURN_IF_ERROR(place.Await(stop_));
+  }
   TakingSink sink(take, clock_, waited_nanoseconds_);
   return cloud_controller_.DownloadDroplet(droplet_, offset, droplet_bytes_, sink, stop_);
 }

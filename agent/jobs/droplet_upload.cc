@@ -14,6 +14,8 @@ using foundation::Droplet;
 
 // The spool's and the journal's disks are looked at so often while they are full.
 constexpr absl::Duration kRoomPoll = absl::Seconds(5);
+// So often somebody who waits looks whether it is its turn.
+constexpr absl::Duration kPlacePoll = absl::Milliseconds(200);
 // While the beginning is put off, rates are looked at so often at most and at least.
 constexpr absl::Duration kLookAgainFirst = absl::Milliseconds(20);
 constexpr absl::Duration kLookAgainMax = absl::Milliseconds(500);
@@ -41,20 +43,22 @@ bool MayPass(const Status& broken) {
 }  // namespace
 
 DropletUpload::DropletUpload(Terms terms, foundation::CloudController& cloud_controller,
-                             const Clock& clock, http::Waiter& waiter, TargetFacts& facts,
-                             const Checkpoint& checkpoint, std::stop_token stop)
+                             ParallelLimit& arriving, const Clock& clock, http::Waiter& waiter,
+                             TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop)
     : terms_(std::move(terms)),
       cloud_controller_(cloud_controller),
       clock_(clock),
       waiter_(waiter),
       facts_(facts),
       checkpoint_(checkpoint),
-      stop_(std::move(stop)) {}
+      stop_(std::move(stop)),
+      place_(arriving, terms_.droplet_bytes) {}
 
 Status DropletUpload::Run(const OpenIncoming& open_incoming) {
   if (!facts_.FromSource()) facts_.path = kDirectPath;
   SLUICE_ASSIGN_OR_RETURN(const bool stored, StoredAlready());
   if (stored) return absl::OkStatus();
+  SLUICE_RETURN_IF_ERROR(AwaitPlace());
   SLUICE_RETURN_IF_ERROR(OpenTransfer(open_incoming));
   const Status uploaded = UploadUntilStored(open_incoming);
   if (!incoming_) return uploaded;
@@ -100,6 +104,16 @@ Status DropletUpload::AwaitProcessed(Droplet& droplet) {
   return absl::OkStatus();
 }
 
+Status DropletUpload::AwaitPlace() {
+  while (!place_.Take()) {
+    SLUICE_RETURN_IF_ERROR(CheckExpiry(
+        NamedError(StatusCode::kUnavailable, "transfer-limit", "too many droplets arrive")));
+    SLUICE_RETURN_IF_ERROR(WaitFor(kWaitingForLimit));
+    SLUICE_RETURN_IF_ERROR(waiter_.Wait(kPlacePoll, stop_));
+  }
+  return WaitFor("");
+}
+
 Status DropletUpload::OpenTransfer(const OpenIncoming& open_incoming) {
   while (true) {
     auto incoming = open_incoming(stop_);
@@ -129,6 +143,7 @@ Status DropletUpload::UploadUntilStored(const OpenIncoming& open_incoming) {
   while (true) {
     SLUICE_RETURN_IF_ERROR(MakeDroplet());
     SLUICE_RETURN_IF_ERROR(AwaitStart(open_incoming));
+    SLUICE_RETURN_IF_ERROR(AwaitPlace());
     const Status uploaded = UploadOnce();
     if (uploaded.ok()) return uploaded;
     SLUICE_RETURN_IF_ERROR(Judge(uploaded));
@@ -166,6 +181,8 @@ Status DropletUpload::LookForPeer(absl::Duration now) {
   if (rate_.SilentFor(now) < kPeerSilence) return WaitFor("");
   SLUICE_RETURN_IF_ERROR(
       CheckExpiry(NamedError(StatusCode::kUnavailable, "peer-silent", "no byte comes")));
+  // Others may go on meanwhile.
+  place_.Leave();
   return WaitFor(kWaitingForPeer);
 }
 

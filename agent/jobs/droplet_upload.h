@@ -13,6 +13,7 @@
 #include "agent/foundation/cloud_controller.h"
 #include "agent/jobs/arrival_rate.h"
 #include "agent/jobs/incoming_droplet.h"
+#include "agent/jobs/parallel_limit.h"
 #include "agent/jobs/target_facts.h"
 #include "agent/jobs/upload_start.h"
 #include "common/base/clock.h"
@@ -34,9 +35,10 @@ class DropletUpload {
     // What waits for room or for its peer waits no longer than this.
     absl::Time expires_at;
   };
-  DropletUpload(Terms terms, foundation::CloudController& cloud_controller, const Clock& clock,
-                http::Waiter& waiter, TargetFacts& facts, const Checkpoint& checkpoint,
-                std::stop_token stop);
+  // `arriving` is of all droplets that arrive here.
+  DropletUpload(Terms terms, foundation::CloudController& cloud_controller, ParallelLimit& arriving,
+                const Clock& clock, http::Waiter& waiter, TargetFacts& facts,
+                const Checkpoint& checkpoint, std::stop_token stop);
 
   // OK when Cloud Controller has the droplet whole and stored. DeadlineExceeded "order-expired";
   // names of CloudController::UploadDroplet() and WaitForJob(), and of the transfer's failures.
@@ -45,6 +47,9 @@ class DropletUpload {
  private:
   StatusOr<bool> StoredAlready();
   Status AwaitProcessed(foundation::Droplet& droplet);
+  // A place among the droplets that arrive: had from the beginning on, but not while the peer is
+  // silent.
+  Status AwaitPlace();
   Status OpenTransfer(const OpenIncoming& open_incoming);
   Status MakeDroplet();
   Status UploadUntilStored(const OpenIncoming& open_incoming);
@@ -68,6 +73,7 @@ class DropletUpload {
   TargetFacts& facts_;
   const Checkpoint& checkpoint_;
   const std::stop_token stop_;
+  ParallelLimit::Place place_;
   std::unique_ptr<IncomingDroplet> incoming_;
   TargetFacts earlier_;  // as they were when the transfer was begun, or taken up
   ArrivalRate rate_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -122,6 +123,7 @@ class DropletUploadTest : public ::testing::Test {
       if (!kept_.empty() || !facts.waiting_for.empty()) {
         if (kept_.empty() || kept_.back() != facts.waiting_for) kept_.push_back(facts.waiting_for);
       }
+      if (facts.waiting_for == kWaitingForLimit && other_leaves_) other_.reset();
       if (journal_failures_ == 0) return absl::OkStatus();
       --journal_failures_;
       return NamedError(StatusCode::kResourceExhausted, "disk-full", "the journal's disk is full");
@@ -130,8 +132,8 @@ class DropletUploadTest : public ::testing::Test {
                           .droplet_bytes = link_.droplet_bytes,
                           .limits = limits_,
                           .expires_at = prod_.clock().Now() + absl::Hours(1)},
-                         prod_.client(), prod_.clock(), prod_.waiter(), facts_, checkpoint,
-                         stop_.get_token());
+                         prod_.client(), arriving_, prod_.clock(), prod_.waiter(), facts_,
+                         checkpoint, stop_.get_token());
     return upload.Run([this](std::stop_token) -> StatusOr<std::unique_ptr<IncomingDroplet>> {
       ++transfers_;
       if (no_room_ == 0) return std::make_unique<LinkedDroplet>(link_);
@@ -147,6 +149,10 @@ class DropletUploadTest : public ::testing::Test {
              .opened = {},
              .given_up = {}};
   UploadLimits limits_;
+  ParallelLimit arriving_{1};
+  // Another droplet that arrives; it may leave when somebody has said to wait for that.
+  std::optional<ParallelLimit::Place> other_;
+  bool other_leaves_ = true;
   TargetFacts facts_;
   std::vector<std::string> kept_;  // what the journal heard was waited for, changes only
   std::stop_source stop_;
@@ -298,6 +304,41 @@ TEST_F(DropletUploadTest, SilentPeerIsWaitedForUntilTheOrderExpires) {
   EXPECT_EQ(Uploads(), 0u);
   EXPECT_THAT(kept_, ElementsAre("peer"));
   EXPECT_THAT(link_.given_up, HasErrorName("order-expired"));
+}
+
+TEST_F(DropletUploadTest, PlaceAmongThoseThatArriveIsWaitedForAndReported) {
+  UploadGoesWell();
+  ASSERT_TRUE(other_.emplace(arriving_, link_.droplet_bytes).Take());
+  ASSERT_THAT(Run(), IsOk());
+  EXPECT_THAT(kept_, ElementsAre("limit", ""));
+  EXPECT_EQ(transfers_, 1);
+  EXPECT_TRUE(other_.emplace(arriving_, link_.droplet_bytes).Take()) << "it was given back";
+}
+
+TEST_F(DropletUploadTest, WaitingForAPlaceEndsWithTheOrder) {
+  ASSERT_TRUE(other_.emplace(arriving_, link_.droplet_bytes).Take());
+  other_leaves_ = false;
+  EXPECT_THAT(Run(), HasErrorName("order-expired"));
+  EXPECT_EQ(transfers_, 0);
+  EXPECT_EQ(prod_.Count("POST", "/v3/droplets"), 0u) << "nothing was made for it";
+}
+
+TEST_F(DropletUploadTest, WhoWaitsForItsPeerLetsOthersGoFirst) {
+  UploadGoesWell();
+  other_.emplace(arriving_, link_.droplet_bytes);
+  bool other_has_it = false;
+  // Nothing for a minute; then the other has the place until it is asked for again.
+  link_.come = [this, &other_has_it](absl::Duration at) {
+    if (at < absl::Minutes(1)) return uint64_t{0};
+    if (other_ && !std::exchange(other_has_it, true)) {
+      EXPECT_TRUE(other_->Take());
+    }
+    return Steady(2 * kMiB)(at - absl::Minutes(1));
+  };
+  ASSERT_THAT(Run(), IsOk());
+  EXPECT_TRUE(other_has_it);
+  EXPECT_THAT(kept_, ElementsAre("peer", "", "limit", ""));
+  EXPECT_EQ(Uploads(), 1u);
 }
 
 TEST_F(DropletUploadTest, JournalWithoutRoomIsWaitedForToo) {

@@ -79,6 +79,7 @@ v1::WaitingFor WaitingOf(const TargetRecord& record, const TargetFacts& facts,
   if (record.state.phase != TargetPhase::kTransferring) return v1::WAITING_FOR_UNSPECIFIED;
   if (facts.waiting_for == kWaitingForRoom) return v1::WAITING_FOR_ROOM;
   if (facts.waiting_for == kWaitingForPeer) return v1::WAITING_FOR_PEER;
+  if (facts.waiting_for == kWaitingForLimit) return v1::WAITING_FOR_LIMIT;
   return v1::WAITING_FOR_UNSPECIFIED;
 }
 

@@ -41,7 +41,8 @@ SourceSteps::SourceSteps(Options options, foundation::CloudController& cloud_con
       identity_(std::move(identity)),
       clock_(clock),
       entropy_(entropy),
-      files_(files) {}
+      files_(files),
+      reading_(options_.reading_max) {}
 
 StatusOr<std::string> SourceSteps::State(const trust::Order& order, const std::string& order_sha256,
                                          const trust::TrustDocument& trust, std::stop_token stop) {
@@ -163,7 +164,8 @@ Status SourceSteps::Send(const Sending& sending, const trust::TrustDocument& tru
   options.meetings = std::move(receivers.meetings);
   options.sign = Signer();
   options.digest_log_path = DigestLogPath(options.layout.transfer);
-  DownloadedDroplet droplet(cloud_controller_, sending.order.source.droplet_guid,
+  options.rate = RateOf(sending.order);
+  DownloadedDroplet droplet(cloud_controller_, reading_, sending.order.source.droplet_guid,
                             options.layout.droplet_bytes, clock_, stop);
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<transfer::OutgoingTransfer> transfer,
                           exchange_.Send(std::move(options)));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/foundation/cloud_controller.h"
+#include "agent/jobs/parallel_limit.h"
 #include "agent/jobs/transfer_meter.h"
 #include "agent/jobs/transfer_terms.h"
 #include "common/base/clock.h"
@@ -66,6 +67,8 @@ class SourceSteps final : public SourceWork {
     // Requested before a step is stopped because the process ends: its receivers then wait.
     std::stop_token leaving;
     uint32_t chunk_bytes = transfer::kChunkBytesDefault;  // the same at all agents
+    // Droplets that are read at a time.
+    size_t reading_max = ParallelLimit::kPlacesDefault;
   };
   // All borrowed but the options and the key.
   SourceSteps(Options options, foundation::CloudController& cloud_controller,
@@ -98,6 +101,7 @@ class SourceSteps final : public SourceWork {
   const Clock& clock_;
   Entropy& entropy_;
   Files& files_;
+  ParallelLimit reading_;
 };
 
 }  // namespace sluice::agent

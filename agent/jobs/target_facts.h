@@ -50,8 +50,9 @@ struct TargetFacts {
 };
 inline constexpr size_t kWarningsMax = 32;
 inline constexpr size_t kWaysMax = 8;
-inline constexpr char kWaitingForRoom[] = "room";              // in the spool or on its disk
-inline constexpr char kWaitingForPeer[] = "peer";              // no byte comes
+inline constexpr char kWaitingForRoom[] = "room";    // in the spool or on its disk
+inline constexpr char kWaitingForPeer[] = "peer";    // no byte comes
+inline constexpr char kWaitingForLimit[] = "limit";  // as many droplets arrive as may at a time
 inline constexpr char kWaitingForFoundation[] = "foundation";  // an undo, while it is unavailable
 // Which way most bytes came.
 inline constexpr char kDirectPath[] = "direct";

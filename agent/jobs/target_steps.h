@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "agent/foundation/cloud_controller.h"
 #include "agent/jobs/incoming_droplet.h"
+#include "agent/jobs/parallel_limit.h"
 #include "agent/jobs/target_facts.h"
 #include "agent/jobs/target_record.h"
 #include "agent/jobs/upload_start.h"
@@ -82,6 +83,8 @@ class TargetSteps final : public TargetWork {
     // Of its own STAGED droplets per app besides the current one and the one before.
     int keep_droplets = 3;
     UploadLimits upload_limits;  // of the foundation
+    // Droplets that arrive here at a time.
+    size_t arriving_max = ParallelLimit::kPlacesDefault;
   };
   // All borrowed.
   TargetSteps(Options options, foundation::CloudController& cloud_controller, const Clock& clock,
@@ -146,6 +149,7 @@ class TargetSteps final : public TargetWork {
   foundation::CloudController& cloud_controller_;
   const Clock& clock_;
   http::Waiter& waiter_;
+  ParallelLimit arriving_;
 };
 
 }  // namespace sluice::agent

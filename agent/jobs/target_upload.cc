@@ -44,7 +44,11 @@ bool SameDroplet(const Droplet& droplet, const trust::Order& order,
 
 TargetSteps::TargetSteps(Options options, foundation::CloudController& cloud_controller,
                          const Clock& clock, http::Waiter& waiter)
-    : options_(options), cloud_controller_(cloud_controller), clock_(clock), waiter_(waiter) {}
+    : options_(options),
+      cloud_controller_(cloud_controller),
+      clock_(clock),
+      waiter_(waiter),
+      arriving_(options.arriving_max) {}
 
 Status TargetSteps::CheckPlan(const TargetAssignment& assignment, std::stop_token stop) {
   const trust::OrderTarget& target = assignment.target();
@@ -85,7 +89,7 @@ StatusOr<bool> TargetSteps::Upload(const TargetAssignment& assignment,
          .droplet_bytes = static_cast<uint64_t>(assignment.order.artifact.size_bytes),
          .limits = options_.upload_limits,
          .expires_at = assignment.order.expires_at},
-        cloud_controller_, clock_, waiter_, facts, checkpoint, stop);
+        cloud_controller_, arriving_, clock_, waiter_, facts, checkpoint, stop);
     SLUICE_RETURN_IF_ERROR(upload.Run(open_incoming));
   }
   SLUICE_RETURN_IF_ERROR(ConfirmDroplet(assignment, facts, stop));

@@ -62,6 +62,11 @@ StatusOr<transfer::StreamLayout> LayoutOf(std::string_view order_sha256,
                                      chunk_bytes);
 }
 
+transfer::Rate RateOf(const trust::Order& order) {
+  if (!order.bytes_per_second_max) return std::nullopt;
+  return static_cast<uint64_t>(*order.bytes_per_second_max);
+}
+
 uint32_t ReceiverOf(const trust::Order& order, uint32_t target_index) {
   std::set<FoundationName> before;
   for (uint32_t i = 0; i < target_index; ++i) {

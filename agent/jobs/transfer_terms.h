@@ -29,6 +29,9 @@ StatusOr<transfer::TransferId> TransferIdOf(std::string_view order_sha256);
 StatusOr<transfer::StreamLayout> LayoutOf(std::string_view order_sha256,
                                           const trust::Artifact& artifact, uint32_t chunk_bytes);
 
+// How fast the order lets each of its agents send, and receive.
+transfer::Rate RateOf(const trust::Order& order);
+
 // A transfer has one receiver in each foundation, for the order's first target there: which of the
 // receivers that of this target is, counted from 0 in the order of their targets.
 uint32_t ReceiverOf(const trust::Order& order, uint32_t target_index);

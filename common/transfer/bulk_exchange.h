@@ -32,9 +32,11 @@
 #include "common/net/peer.h"
 #include "common/transfer/content_key.h"
 #include "common/transfer/line_ways.h"
+#include "common/transfer/rate_limit.h"
 #include "common/transfer/signature.h"
 #include "common/transfer/stream_layout.h"
 #include "common/transfer/transfer_id.h"
+#include "common/transfer/transfer_pace.h"
 
 namespace sluice::net {
 class Network;
@@ -126,6 +128,7 @@ struct OutgoingOptions {
   std::string digest_log_path;
   // A connection without a sign of life for this long is taken for broken.
   absl::Duration silence_max = absl::Seconds(6);
+  Rate rate = {};  // of this transfer, to all receivers together
 };
 
 // Where an outgoing transfer's bytes come from. Called on the thread that calls Run().
@@ -179,6 +182,7 @@ struct IncomingOptions {
   Meeting meeting;
   std::vector<Fellow> fellows;  // at most kFellowsMax
   absl::Duration silence_max = absl::Seconds(6);
+  Rate rate = {};  // of this transfer, in each direction
 };
 
 // The droplet of an incoming transfer from its first byte, opened, in order. One thread's.
@@ -226,6 +230,8 @@ class BulkExchange {
     std::string listen_endpoint;  // empty: this process only dials
     // What all transfers into this process may have under way together, in equal shares.
     uint64_t credit_bytes = uint64_t{16} << 20;
+    // Of all transfers together.
+    Rates rates = {};
   };
   // Starts the thread and listens. Unavailable "cannot-listen". All borrowed.
   static StatusOr<std::unique_ptr<BulkExchange>> Start(net::Network& network, const Clock& clock,

@@ -167,6 +167,49 @@ TEST_F(BulkExchangeTest, DropletArrivesByteForByteWhicheverEndDialsAndWhicheverB
   }
 }
 
+// A rate so low that after the first chunk nothing may go for hours.
+class PacedExchangeTest : public BulkExchangeTest {
+ protected:
+  static constexpr uint64_t kLow = 1;
+  struct Rated {
+    Rate source;
+    Rate target;
+  };
+  // Both ends cancelled, and their causes; after that not a byte more than a chunk has gone.
+  void CancelWhileWaiting(const StreamFixture& stream, const Rated& rated) {
+    OutgoingOptions send = stream.Outgoing();
+    send.meetings = {OfSource(Dials::kSource)};
+    send.digest_log_path = LogPath(stream);
+    send.rate = rated.source;
+    IncomingOptions receive = stream.Incoming();
+    receive.meeting = OfTarget(Dials::kSource);
+    receive.rate = rated.target;
+    auto incoming = target_.exchange->Receive(std::move(receive));
+    auto outgoing = source_.exchange->Send(std::move(send));
+    ASSERT_THAT(incoming, IsOk());
+    ASSERT_THAT(outgoing, IsOk());
+    Running<Status> sent([&] { return SendAll(**outgoing, stream.droplet); });
+    // The first chunk has come, and the rest waits.
+    const auto came = (*incoming)->Open()->AwaitBytes(absl::Minutes(1));
+    ASSERT_THAT(came, IsOk());
+    ASSERT_TRUE(*came);
+    (*outgoing)->Cancel(NamedError(StatusCode::kCancelled, "by-hand", "cancelled by hand"));
+    EXPECT_THAT(sent.Get(), HasErrorName("by-hand"));
+    EXPECT_THAT((*incoming)->AwaitVerified(), HasErrorName("by-hand"));
+    EXPECT_EQ((*incoming)->figures().bytes_done, stream.layout.chunk_bytes);
+    EXPECT_EQ((*outgoing)->figures().bytes_sent,
+              stream.Header().size() + stream.layout.SealedBytes(0));
+  }
+};
+
+TEST_F(PacedExchangeTest, CancelEndsTheWaitForASourcesRate) {
+  CancelWhileWaiting(StreamFixture(8 * kChunkBytesMin), {.source = kLow, .target = {}});
+}
+
+TEST_F(PacedExchangeTest, CancelEndsTheWaitForATargetsRate) {
+  CancelWhileWaiting(StreamFixture(8 * kChunkBytesMin), {.source = {}, .target = kLow});
+}
+
 TEST_F(BulkExchangeTest, DropletOfAnySizeArrivesByteForByte) {
   constexpr uint64_t kChunk = kChunkBytesMin;
   uint64_t seed = 100;

@@ -50,11 +50,12 @@ StatusOr<std::unique_ptr<OutgoingTransfer>> CalledExchange::Send(OutgoingOptions
       clock_);
   const std::vector<Meeting> meetings = options.meetings;
   const absl::Duration silence_max = options.silence_max;
+  const Rate rate = options.rate;
   const Secret sealing_key = SealingKey(options.seed.content_key, options.layout.transfer);
   SLUICE_ASSIGN_OR_RETURN(auto transfer, MakeSealingTransfer(std::move(options), sealing_key,
                                                              carriage, calls_, files_));
-  SLUICE_RETURN_IF_ERROR(
-      CallAndWait([&](ExchangeLoop& loop) { return loop.Begin(carriage, meetings, silence_max); }));
+  SLUICE_RETURN_IF_ERROR(CallAndWait(
+      [&](ExchangeLoop& loop) { return loop.Begin(carriage, meetings, silence_max, rate); }));
   return transfer;
 }
 
@@ -77,7 +78,7 @@ StatusOr<std::unique_ptr<IncomingTransfer>> CalledExchange::Receive(IncomingOpti
   SLUICE_RETURN_IF_ERROR(CallAndWait([&](ExchangeLoop& loop) {
     carriage =
         std::make_shared<IncomingCarriage>(options, file, loop.credit(), serving, calls_, clock_);
-    return loop.Begin(carriage, meetings, options.silence_max);
+    return loop.Begin(carriage, meetings, options.silence_max, options.rate);
   }));
   return std::make_unique<SpoolingTransfer>(std::move(options), std::move(file),
                                             std::move(carriage), calls_);

@@ -27,6 +27,11 @@ TransferFigures Carriage::figures() const {
   return figures;
 }
 
+Allowance Carriage::AllowanceOfPace() {
+  return {.may_go = [this](uint64_t bytes) { return pace().MaySend(id(), bytes); },
+          .goes = [this](uint64_t bytes) { pace().SendAnyway(id(), bytes); }};
+}
+
 void Carriage::NoteWays(std::vector<WayFigures> ways) {
   MutexLock lock(ways_mutex_);
   ways_ = std::move(ways);

@@ -12,6 +12,7 @@
 #include "common/base/mutex.h"
 #include "common/transfer/bulk_exchange.h"
 #include "common/transfer/stream_machine.h"
+#include "common/transfer/transfer_pace.h"
 
 namespace sluice::transfer {
 
@@ -35,6 +36,9 @@ class Carriage {
   // Carries out an effect that is no message. Gives what the machine says to that.
   virtual Effects Perform(Effect effect) = 0;
 
+  // Before the machine hears of anything. The pace is the loop's.
+  void SetPace(TransferPace& pace) { pace_ = &pace; }
+
   // What was verified is passed on to nobody any more.
   virtual Effects StopServing() { return {}; }
   // A header or chunk has gone, or come.
@@ -56,6 +60,9 @@ class Carriage {
   TransferFigures figures() const;
 
  protected:
+  TransferPace& pace() { return *pace_; }
+  // What the machine may send is for the pace to say.
+  Allowance AllowanceOfPace();
   // What figures() calls sent, of this from fellows, and served.
   void CountPayload(size_t bytes) { payload_bytes_ += bytes; }
   void CountOfFellow(size_t bytes) { fellow_bytes_ += bytes; }
@@ -68,6 +75,7 @@ class Carriage {
   const StreamLayout layout_;
   const Clock& clock_;
   const absl::Duration started_;
+  TransferPace* pace_ = nullptr;
   std::atomic<uint64_t> payload_bytes_{0};
   std::atomic<uint64_t> fellow_bytes_{0};
   std::atomic<uint64_t> served_bytes_{0};

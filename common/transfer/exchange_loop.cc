@@ -18,7 +18,7 @@ StatusOr<std::unique_ptr<ExchangeLoop>> ExchangeLoop::Open(const OpenSockets& op
                                                            net::EventLoop& loop, const Clock& clock,
                                                            Random& random,
                                                            const BulkExchange::Options& options) {
-  std::unique_ptr<ExchangeLoop> exchange(new ExchangeLoop(loop, clock, options.credit_bytes));
+  std::unique_ptr<ExchangeLoop> exchange(new ExchangeLoop(loop, clock, options));
   SLUICE_ASSIGN_OR_RETURN(exchange->lines_,
                           ExchangeLines::Open(open, loop, clock, random, *exchange));
   return exchange;
@@ -52,7 +52,7 @@ void ExchangeLoop::StopServingAll() {
 }
 
 Status ExchangeLoop::Begin(std::shared_ptr<Carriage> carriage, std::vector<Meeting> meetings,
-                           absl::Duration silence_max) {
+                           absl::Duration silence_max, Rate own_rate) {
   const TransferId transfer = carriage->id();
   if (carried_.count(transfer) > 0) {
     return NamedError(StatusCode::kFailedPrecondition, "transfer-exists",
@@ -60,6 +60,8 @@ Status ExchangeLoop::Begin(std::shared_ptr<Carriage> carriage, std::vector<Meeti
   }
   Carried& carried = carried_[transfer];
   carried.carriage = carriage;
+  carriage->SetPace(pace_);
+  pace_.Join(transfer, own_rate);
   carried.tick_every = std::min(kTickMax, silence_max / kTicksPerSilence);
   carried.tick = loop_.timers().After(carried.tick_every, [this, transfer] { Tick(transfer); });
   lines_->Begin(transfer, std::move(meetings));
@@ -134,8 +136,14 @@ void ExchangeLoop::Tick(const TransferId& transfer) {
   if (found == carried_.end()) return;
   Carried& carried = found->second;
   carried.tick = loop_.timers().After(carried.tick_every, [this, transfer] { Tick(transfer); });
-  const std::shared_ptr<Carriage> carriage = carried.carriage;
-  carriage->NoteWays(lines_->Figures(transfer));
+  carried.carriage->NoteWays(lines_->Figures(transfer));
+  Look(transfer);
+}
+
+void ExchangeLoop::Look(const TransferId& transfer) {
+  const auto found = carried_.find(transfer);
+  if (found == carried_.end()) return;
+  const std::shared_ptr<Carriage> carriage = found->second.carriage;
   Perform(*carriage, carriage->machine().OnTime(clock_.Monotonic()));
 }
 
@@ -145,6 +153,7 @@ void ExchangeLoop::Drop(const TransferId& transfer) {
   loop_.timers().Cancel(found->second.tick);
   carried_.erase(found);
   credit_.Leave(transfer);
+  pace_.Leave(transfer);
 }
 
 }  // namespace sluice::transfer

@@ -15,6 +15,7 @@
 #include "common/transfer/carriage.h"
 #include "common/transfer/credit_budget.h"
 #include "common/transfer/exchange_lines.h"
+#include "common/transfer/transfer_pace.h"
 
 namespace sluice::transfer {
 
@@ -32,9 +33,10 @@ class ExchangeLoop final : public LineEvents {
   std::string endpoint() const { return lines_->endpoint(); }
   CreditBudget& credit() { return credit_; }
 
-  // FailedPrecondition "transfer-exists". One meeting for each of the machine's peers.
+  // FailedPrecondition "transfer-exists". One meeting for each of the machine's peers. `own_rate`
+  // bounds the transfer besides the process's rates.
   Status Begin(std::shared_ptr<Carriage> carriage, std::vector<Meeting> meetings,
-               absl::Duration silence_max);
+               absl::Duration silence_max, Rate own_rate);
   // Carries out what the carriage's machine just said.
   void Perform(Carriage& carriage, Effects effects);
   // Those that are verified serve their fellows no longer.
@@ -50,8 +52,12 @@ class ExchangeLoop final : public LineEvents {
     Timers::Id tick = 0;
   };
 
-  ExchangeLoop(net::EventLoop& loop, const Clock& clock, uint64_t credit_bytes)
-      : loop_(loop), clock_(clock), credit_(credit_bytes) {}
+  ExchangeLoop(net::EventLoop& loop, const Clock& clock, const BulkExchange::Options& options)
+      : loop_(loop),
+        clock_(clock),
+        credit_(options.credit_bytes),
+        pace_(loop.timers(), clock, options.rates,
+              [this](const TransferId& transfer) { Look(transfer); }) {}
 
   void OnLineReady(LineRef line) override;
   void OnLineMessage(LineRef line, const v1::BulkMessage& message, std::string payload) override;
@@ -59,12 +65,15 @@ class ExchangeLoop final : public LineEvents {
 
   void SendOut(Carriage& carriage, MessageOut out);
   void Tick(const TransferId& transfer);
+  // Has the machine see what it may do by now.
+  void Look(const TransferId& transfer);
   // Nothing of the transfer is carried any more.
   void Drop(const TransferId& transfer);
 
   net::EventLoop& loop_;
   const Clock& clock_;
   CreditBudget credit_;
+  TransferPace pace_;
   std::unique_ptr<ExchangeLines> lines_;
   std::map<TransferId, Carried> carried_;
 };

@@ -193,7 +193,10 @@ Effects FellowLines::OnFetch(size_t line, const v1::BulkFetch& fetch, absl::Dura
 
 Effects FellowLines::Serve(absl::Duration) {
   Effects effects;
-  for (const FellowServer::Reading& reading : server_.Next()) {
+  const auto may_go = [this](uint32_t index) {
+    return options_.allowance.may_go(options_.layout.SealedBytes(index));
+  };
+  for (const FellowServer::Reading& reading : server_.Next(may_go)) {
     effects.emplace_back(ChunkToRead{PeerOf(reading.fellow), reading.index});
   }
   return effects;

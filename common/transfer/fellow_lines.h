@@ -32,6 +32,7 @@ class FellowLines {
     uint32_t target_index = 0;             // our own
     std::vector<uint32_t> fellow_indexes;  // the fellow's place among the recipients, by line
     absl::Duration silence_max;
+    Allowance allowance = {};  // for what is passed on
   };
   // `stored` is the machine's, and outlives this: what may be passed on.
   FellowLines(Options options, const ChunkSet& stored, absl::Duration now);

@@ -52,7 +52,7 @@ bool FellowServer::MayHaveMore(const Fellow& fellow) const {
   return fellow.reading.size() + fellow.sent.size() < std::max(kUnderWayMin, share);
 }
 
-std::vector<FellowServer::Reading> FellowServer::Next() {
+std::vector<FellowServer::Reading> FellowServer::Next(const MayGo& may_go) {
   std::vector<Reading> next;
   for (size_t passed = 0; passed < fellows_.size();) {
     const size_t number = first_in_turn_ % fellows_.size();
@@ -64,6 +64,10 @@ std::vector<FellowServer::Reading> FellowServer::Next() {
     }
     passed = 0;
     const uint32_t index = fellow.asked.front();
+    if (!fellow.reading.contains(index) && !may_go(index)) {
+      first_in_turn_ = number;
+      return next;
+    }
     fellow.asked.pop_front();
     if (!fellow.reading.insert(index).second) continue;
     ++reading_;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -35,8 +36,9 @@ class FellowServer {
     size_t fellow = 0;
     uint32_t index = 0;
   };
-  // What is to be read now, and then given to OnRead().
-  std::vector<Reading> Next();
+  // What is to be read now, and then given to OnRead(): as far as `may_go` allows it to be sent.
+  using MayGo = std::function<bool(uint32_t index)>;
+  std::vector<Reading> Next(const MayGo& may_go = [](uint32_t) { return true; });
   // Whether it is still wanted, so that it is sent. `found` is false when it could not be read.
   bool OnRead(const Reading& reading, bool found, absl::Duration now);
 

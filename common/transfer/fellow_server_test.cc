@@ -54,6 +54,21 @@ TEST_F(FellowServerTest, FellowsAreServedInTurnAndFewAreReadAtATime) {
   EXPECT_THAT(Next(0), ElementsAre(7));
 }
 
+TEST_F(FellowServerTest, WhatTheRateDoesNotAllowIsReadWhenItDoesByWhoseTurnItWas) {
+  ASSERT_TRUE(server_.OnAsked(0, {5, 6}));
+  ASSERT_TRUE(server_.OnAsked(1, {8}));
+  int allowed = 1;
+  const FellowServer::MayGo may_go = [&allowed](uint32_t) { return allowed-- > 0; };
+  std::vector<uint32_t> read;
+  for (int i = 0; i < 3; ++i) {
+    allowed = 1;
+    const auto next = server_.Next(may_go);
+    ASSERT_EQ(next.size(), 1u);
+    read.push_back(next[0].index);
+  }
+  EXPECT_THAT(read, ElementsAre(5, 8, 6));
+}
+
 TEST_F(FellowServerTest, WhatFellowsHaveNotStoredIsBoundedForAllTogether) {
   ASSERT_TRUE(server_.OnAsked(0, Range(kCreditChunksMax)));
   EXPECT_EQ(Send(0), kUnderWayMax);

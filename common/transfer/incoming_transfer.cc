@@ -26,30 +26,39 @@ IncomingCarriage::IncomingCarriage(const IncomingOptions& options, std::shared_p
       credit_(credit),
       serving_(serving),
       loop_(std::move(loop)),
-      machine_(
-          ReceiverMachine::Options{.layout = options.layout,
-                                   .target_index = options.target_index,
-                                   .silence_max = options.silence_max,
-                                   .credit =
-                                       [this](uint32_t outstanding, uint32_t more) {
-                                         const uint64_t chunk_bytes = layout().chunk_bytes;
-                                         credit_.Hold(id(), chunk_bytes * outstanding);
-                                         const uint32_t window =
-                                             credit_.Window(id(), layout().chunk_bytes);
-                                         more =
-                                             std::min(more, window - std::min(window, outstanding));
-                                         credit_.Hold(id(), chunk_bytes * (outstanding + more));
-                                         return more;
-                                       },
-                                   .header = file_->header(),
-                                   .stored = file_->stored(),
-                                   .fellows = PlacesOf(options.fellows)},
-          clock.Monotonic()) {}
+      machine_(ReceiverMachine::Options{
+                   .layout = options.layout,
+                   .target_index = options.target_index,
+                   .silence_max = options.silence_max,
+                   .credit =
+                       [this](uint32_t outstanding, uint32_t more) {
+                         const uint64_t chunk_bytes = layout().chunk_bytes;
+                         credit_.Hold(id(), chunk_bytes * outstanding);
+                         const uint32_t window = credit_.Window(id(), layout().chunk_bytes);
+                         more = std::min(more, window - std::min(window, outstanding));
+                         more = pace().MayReceive(id(), PacedBytes(), more);
+                         credit_.Hold(id(), chunk_bytes * (outstanding + more));
+                         return more;
+                       },
+                   .give_back =
+                       [this](uint32_t chunks) {
+                         pace().GiveBackReceiving(id(), chunks * PacedBytes());
+                       },
+                   .header = file_->header(),
+                   .stored = file_->stored(),
+                   .fellows = PlacesOf(options.fellows),
+                   .allowance = AllowanceOfPace()},
+               clock.Monotonic()) {}
 
 void IncomingCarriage::CountReceived(size_t peer, size_t bytes) {
   // In this order, so that no path is ever seen with more than all.
   CountPayload(bytes);
   if (peer > 0) CountOfFellow(bytes);
+}
+
+// A droplet of less than a chunk is charged for itself alone.
+uint64_t IncomingCarriage::PacedBytes() const {
+  return std::min<uint64_t>(layout().chunk_bytes, layout().droplet_bytes) + kSealBytes;
 }
 
 Effects IncomingCarriage::BeginReading() {

@@ -70,6 +70,8 @@ class IncomingCarriage final : public Carriage,
  private:
   // Has the chunk read on another thread; what it says when that cannot be begun.
   Effects Serve(const ChunkToRead& reading);
+  // What a chunk that comes counts for the rates.
+  uint64_t PacedBytes() const;
   bool Readable(uint32_t index) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const ChunkVerifier verify_;

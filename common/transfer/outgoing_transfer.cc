@@ -202,6 +202,14 @@ class SealingTransfer final : public OutgoingTransfer {
 
 }  // namespace
 
+OutgoingCarriage::OutgoingCarriage(SenderMachine::Options options, const Clock& clock)
+    : Carriage(options.layout, clock), machine_(Paced(std::move(options)), clock.Monotonic()) {}
+
+SenderMachine::Options OutgoingCarriage::Paced(SenderMachine::Options options) {
+  options.allowance = AllowanceOfPace();
+  return options;
+}
+
 Effects OutgoingCarriage::Perform(Effect effect) {
   if (const auto* wanted = std::get_if<ChunksWanted>(&effect)) {
     MutexLock lock(mutex_);

@@ -18,8 +18,7 @@ namespace sluice::transfer {
 
 class OutgoingCarriage final : public Carriage {
  public:
-  OutgoingCarriage(SenderMachine::Options options, const Clock& clock)
-      : Carriage(options.layout, clock), machine_(std::move(options), clock.Monotonic()) {}
+  OutgoingCarriage(SenderMachine::Options options, const Clock& clock);
 
   SenderMachine& machine() override { return machine_; }
   Effects Perform(Effect effect) override;
@@ -38,6 +37,9 @@ class OutgoingCarriage final : public Carriage {
   void CountSealed(uint64_t droplet_bytes) { CountDone(droplet_bytes); }
 
  private:
+  // With what the loop's pace allows.
+  SenderMachine::Options Paced(SenderMachine::Options options);
+
   SenderMachine machine_;
   mutable Mutex mutex_;
   ConditionVariable changed_;

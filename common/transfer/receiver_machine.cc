@@ -50,7 +50,8 @@ ReceiverMachine::ReceiverMachine(Options options, absl::Duration now)
       fellows_({.layout = options_.layout,
                 .target_index = options_.target_index,
                 .fellow_indexes = options_.fellows,
-                .silence_max = options_.silence_max},
+                .silence_max = options_.silence_max,
+                .allowance = options_.allowance},
                stored_, now),
       gained_at_(now) {}
 
@@ -161,6 +162,8 @@ Effects ReceiverMachine::AskForMore(absl::Duration now) {
            Say(CreditMessage(options_.layout.transfer, credit, std::exchange(not_told_, {})), now));
   }
   // What was not used is given back.
+  const uint32_t used = outstanding() - out;
+  if (used < room) options_.give_back(room - used);
   options_.credit(outstanding(), 0);
   return effects;
 }

@@ -35,10 +35,13 @@ class ReceiverMachine final : public StreamMachine {
     // How many of `more` chunks this transfer may have under way besides the `outstanding` that it
     // has: the process's credit. Zero while others hold it all.
     std::function<uint32_t(uint32_t outstanding, uint32_t more)> credit;
+    // Of these, so many were not used.
+    std::function<void(uint32_t chunks)> give_back = [](uint32_t) {};
     // What an earlier process has left in the spool.
     std::string header;
     ChunkSet stored;
     std::vector<uint32_t> fellows = {};  // their places among the source's recipients
+    Allowance allowance = {};            // for what is passed on to them
   };
   ReceiverMachine(Options options, absl::Duration now);
 

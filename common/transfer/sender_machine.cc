@@ -225,6 +225,11 @@ Effects SenderMachine::HandOut(absl::Duration now) {
       if (!receiver.open || receiver.verified || receiver.credit == 0) continue;
       const auto index = choice_.Hand(peer);
       if (!index) continue;
+      if (!options_.allowance.may_go(options_.layout.SealedBytes(*index))) {
+        choice_.TakeBack(peer, *index);
+        more = false;
+        break;
+      }
       --receiver.credit;
       Give(peer, *index, now, effects, wanted);
       first_in_turn_ = peer + 1;
@@ -269,6 +274,7 @@ Effects SenderMachine::OnFetch(size_t peer, const v1::BulkFetch& fetch, absl::Du
           Refuse(StatusCode::kAborted, "credit-exceeded",
                  absl::StrFormat("asks for more than %d chunks at once", kCreditChunksMax)));
     }
+    options_.allowance.goes(options_.layout.SealedBytes(index));
     Give(peer, index, now, effects, wanted);
   }
   if (!wanted.indexes.empty()) effects.push_back(std::move(wanted));

@@ -36,6 +36,7 @@ class SenderMachine final : public StreamMachine {
     size_t receivers = 1;
     crypto::Sha256Digest droplet_sha256;
     absl::Duration silence_max;
+    Allowance allowance = {};
   };
   SenderMachine(Options options, absl::Duration now);
 
@@ -74,7 +75,7 @@ class SenderMachine final : public StreamMachine {
   Effects OnFetch(size_t peer, const v1::BulkFetch& fetch, absl::Duration now);
   Effects OnFellows(size_t peer, const v1::BulkFellows& fellows, absl::Duration now);
   Effects OnVerified(size_t peer, const v1::BulkVerified& verified, absl::Duration now);
-  // Uses what credit there is, a chunk for each receiver in turn.
+  // Uses what credit there is, a chunk for each receiver in turn, as far as the allowance goes.
   Effects HandOut(absl::Duration now);
   // To be sent to `peer` now, or when it has been sealed.
   void Give(size_t peer, uint32_t index, absl::Duration now, Effects& effects,

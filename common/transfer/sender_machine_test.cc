@@ -380,6 +380,71 @@ TEST_F(SmallSenderMachineTest, VerifiedOfOtherBytesIsRefused) {
   refused(short_digest);
 }
 
+// Of a rate that the test sets, a chunk at a time.
+class PacedSenderMachineTest : public SenderMachineTest {
+ protected:
+  SenderMachine Opened(size_t receivers) {
+    SenderMachine machine({.layout = stream_.layout,
+                           .header = "header",
+                           .receivers = receivers,
+                           .droplet_sha256 = stream_.droplet_sha256,
+                           .silence_max = kSilenceMax,
+                           .allowance = {.may_go =
+                                             [this](uint64_t bytes) {
+                                               if (allowed_ < bytes) return false;
+                                               allowed_ -= bytes;
+                                               return true;
+                                             },
+                                         .goes = [this](uint64_t bytes) { owed_ += bytes; }}},
+                          now_);
+    for (uint32_t peer = 0; peer < receivers; ++peer) {
+      machine.OnConnected(peer, now_);
+      Say(machine, OpenMessage(id_, peer, None()), peer);
+    }
+    return machine;
+  }
+
+  const uint64_t chunk_ = stream_.layout.SealedBytes(0);
+  uint64_t allowed_ = 0;
+  uint64_t owed_ = 0;
+};
+
+TEST_F(PacedSenderMachineTest, HandsOutWhatTheRateAllowsAndTheRestWhenItDoes) {
+  SenderMachine machine = Opened(1);
+  allowed_ = 2 * chunk_;
+  EXPECT_THAT(Wanted(Say(machine, Credit(5))), ElementsAre(0, 1));
+  EXPECT_THAT(Wanted(machine.OnTime(now_)), IsEmpty());
+  allowed_ = 10 * chunk_;
+  EXPECT_THAT(Wanted(machine.OnTime(now_)), ElementsAre(2, 3, 4));
+  EXPECT_EQ(allowed_, 7 * chunk_) << "credit is used up, and nothing more is taken";
+}
+
+TEST_F(PacedSenderMachineTest, WhatOneIsNotHandedForWantOfARateAnotherMayHave) {
+  SenderMachine machine = Opened(2);
+  Say(machine, Credit(1), 0);
+  allowed_ = chunk_;
+  EXPECT_THAT(Wanted(Say(machine, Credit(1), 1)), ElementsAre(0));
+  allowed_ = chunk_;
+  machine.OnTime(now_);
+  const Effects sealed = machine.OnChunkSealed(Chunk(0), now_);
+  EXPECT_THAT(AllOf<MessageOut>(sealed), SizeIs(2)) << "each has had its one chunk";
+}
+
+TEST_F(PacedSenderMachineTest, ChunkThatIsAskedForByNameGoesAndIsWaitedForAfterwards) {
+  SenderMachine machine = Opened(1);
+  EXPECT_THAT(Wanted(Say(machine, FetchMessage(id_, {7}))), ElementsAre(7));
+  EXPECT_EQ(owed_, chunk_);
+}
+
+TEST_F(PacedSenderMachineTest, WaitingForTheRateIsEndedByACancelAtOnce) {
+  SenderMachine machine = Opened(1);
+  EXPECT_THAT(Wanted(Say(machine, Credit(5))), IsEmpty());
+  ExpectRefused(machine.GiveUp(NamedError(StatusCode::kCancelled, "cancelled", "by hand")),
+                "cancelled");
+  allowed_ = 10 * chunk_;
+  EXPECT_THAT(machine.OnTime(now_), IsEmpty());
+}
+
 TEST_F(SenderMachineTest, NothingHappensAfterTheEnd) {
   SenderMachine machine = Opened();
   const Status why = NamedError(StatusCode::kCancelled, "cancelled", "by hand");

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -68,6 +69,14 @@ struct Ended {
 using Effect = std::variant<MessageOut, ChunksWanted, HeaderArrived, ChunkArrived, ChunkToRead,
                             HungUp, LineOver, Ended>;
 using Effects = std::vector<Effect>;
+
+// What may be sent of what others take: as much as the rates allow.
+struct Allowance {
+  // Whether so many bytes may go now: they are then spent. If not, OnTime() comes when they may.
+  std::function<bool(uint64_t bytes)> may_go = [](uint64_t) { return true; };
+  // These go in any case: later ones wait for them.
+  std::function<void(uint64_t bytes)> goes = [](uint64_t) {};
+};
 
 class StreamMachine {
  public:

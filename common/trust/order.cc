@@ -161,6 +161,12 @@ StatusOr<Order> ParseOrder(std::string_view payload) {
       root.Integer("startup_timeout_seconds", 1, kStartupTimeoutSecondsMax);
   order.on_failure = ParseOnFailure(root.OneOf("on_failure", {"rollback", "stop", "continue"}))
                          .value_or(OnFailure{});
+  if (root.Has("bytes_per_second_max")) {
+    order.bytes_per_second_max = root.Integer("bytes_per_second_max", kBytesPerSecondMin);
+    if (order.action != Action::kPromote) {
+      root.Mistake("bytes_per_second_max", "belongs into a promote order only");
+    }
+  }
   order.manifest_sha256 = root.OptionalHex("manifest_sha256", kSha256Bytes);
   order.reason = root.OptionalLine("reason", kReasonBytesMax);
   order.original_order_sha256 = root.OptionalHex("original_order_sha256", kSha256Bytes);
@@ -198,6 +204,9 @@ StatusOr<std::string> FormatOrder(const Order& order) {
                           {"original_order_sha256", order.original_order_sha256}};
   if (order.activate_before.has_value()) {
     value["activate_before"] = sluice::FormatTime(*order.activate_before);
+  }
+  if (order.bytes_per_second_max.has_value()) {
+    value["bytes_per_second_max"] = *order.bytes_per_second_max;
   }
   std::string payload = FormatJson(value);
   SLUICE_RETURN_IF_ERROR(ParseOrder(payload).status());

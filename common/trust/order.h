@@ -21,6 +21,8 @@ namespace sluice::trust {
 inline constexpr absl::Duration kOrderLifeMax = absl::Hours(24);
 inline constexpr size_t kOrderTargetsMax = 64;
 inline constexpr size_t kReasonBytesMax = 1024;
+// Below it a single chunk would take half a minute, and look like a broken line.
+inline constexpr int64_t kBytesPerSecondMin = 16 << 10;
 
 enum class Strategy { kRolling, kCanary, kRestart };
 std::string_view StrategyName(Strategy strategy);
@@ -78,6 +80,8 @@ struct Order {
   bool activate = true;
   int64_t startup_timeout_seconds = 180;
   OnFailure on_failure = OnFailure::kRollback;
+  // How fast each agent may send its droplet, and receive it; promote orders only.
+  std::optional<int64_t> bytes_per_second_max;
   std::string manifest_sha256;  // of the manifest as sealed to the targets; "" without one
   std::string reason;
   std::string original_order_sha256;  // activate, cancel, rollback: of the promote order's envelope

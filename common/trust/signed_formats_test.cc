@@ -158,6 +158,7 @@ TEST_F(SignedFormatsTest, OrdersKeepTheirBytesAndComeBackAsTheyWere) {
   EXPECT_EQ(ParseOrder(FormatOrder(order).value()).value(), order);
   order.activate_before = kTestNow + absl::Hours(5);
   order.manifest_sha256 = std::string(64, 'c');
+  order.bytes_per_second_max = 10 << 20;
   order.targets[0].create = true;
   order.targets[0].app_guid = AppGuid();
   order.targets[0].reference.app = "check out/ü";
@@ -206,6 +207,13 @@ TEST_F(SignedFormatsTest, AnOrderThatContradictsItselfCannotBeSignedOrRead) {
       [](Order& o) { o.original_order_sha256 = std::string(64, 'a'); },
       [](Order& o) { o.action = Action::kCancel; },
       [](Order& o) { o.startup_timeout_seconds = 0; },
+      [](Order& o) { o.bytes_per_second_max = kBytesPerSecondMin - 1; },
+      [](Order& o) {
+        o.action = Action::kActivate;
+        o.original_order_sha256 = std::string(64, 'a');
+        o.targets[0].counter = 0;
+        o.bytes_per_second_max = 10 << 20;
+      },
       [](Order& o) { o.reason = "one\ntwo"; },
       [](Order& o) { o.reason = std::string(kReasonBytesMax + 1, 'x'); },
       [](Order& o) { o.trust_version = 0; }};

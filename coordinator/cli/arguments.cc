@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/units.h"
+#include "common/trust/order.h"
 #include "common/trust/reference.h"
 #include "coordinator/cli/command_table.h"
 #include "coordinator/cli/command_words.h"
@@ -42,6 +43,19 @@ StatusOr<absl::Duration> DurationOf(const CommandWords& words, std::string_view 
                      absl::FormatDuration(most)));
   }
   return *duration;
+}
+
+StatusOr<std::optional<int64_t>> RateOf(const CommandWords& words, std::string_view flag) {
+  std::optional<int64_t> rate;
+  if (!words.Has(flag)) return rate;
+  const StatusOr<uint64_t> bytes = ParseSize(words.One(flag));
+  if (!bytes.ok() || *bytes < trust::kBytesPerSecondMin || *bytes > trust::kJsonIntegerMax) {
+    return BadArguments("bad-rate",
+                        absl::StrCat(ToAbsl(flag), " is bytes a second such as 500K or 10M, from ",
+                                     trust::kBytesPerSecondMin >> 10, "K on"));
+  }
+  rate = static_cast<int64_t>(*bytes);
+  return rate;
 }
 
 bool IsPromotionId(std::string_view id) {
@@ -130,6 +144,7 @@ StatusOr<Command> PromoteOf(const CommandWords& words) {
   SLUICE_ASSIGN_OR_RETURN(
       promote.startup_timeout,
       DurationOf(words, "--startup-timeout", promote.startup_timeout, kStartupTimeoutMax));
+  SLUICE_ASSIGN_OR_RETURN(promote.bytes_per_second_max, RateOf(words, "--limit-rate"));
   SLUICE_ASSIGN_OR_RETURN(promote.wait, WaitOf(words));
   return promote;
 }

@@ -106,6 +106,20 @@ struct Mistake {
   std::string says;
 };
 
+TEST(ArgumentsTest, ARateIsBytesASecondAndAnythingElseIsToldByItsName) {
+  EXPECT_EQ(Parsed<PromoteArguments>({"promote", kSource, kTarget}).bytes_per_second_max,
+            std::nullopt);
+  EXPECT_EQ(Parsed<PromoteArguments>({"promote", kSource, kTarget, "--limit-rate", "10M"})
+                .bytes_per_second_max,
+            10 << 20);
+  for (const std::string wrong : {"fast", "10MB", "-1M", "0", "16383", "9999999T", ""}) {
+    const StatusOr<Arguments> refused =
+        ParseArguments({"promote", kSource, kTarget, "--limit-rate", wrong});
+    EXPECT_THAT(refused, HasErrorName("bad-rate")) << wrong;
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("500K or 10M, from 16K on"));
+  }
+}
+
 TEST(ArgumentsTest, EveryMistakeIsToldByItsNameOnOneLine) {
   const std::string long_id(65, 'x');
   const std::vector<Mistake> mistakes = {

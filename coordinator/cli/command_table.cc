@@ -44,6 +44,9 @@ CommandDescription Promote() {
             {"--no-activate", "", "Stop when uploaded; 'sluice activate ID' does the rest"},
             {"--strategy", "S", "How a running app gets the droplet", {"rolling", "restart"}},
             {"--startup-timeout", "T", "How long the app may take to get healthy (default: 5m)"},
+            {"--limit-rate", "RATE",
+             "Bytes a second, as in 10M, at which each agent sends and receives the droplet at "
+             "most"},
             {"--id", "ID", "Your key for this promotion: the same again watches the same one"},
             {"--reason", "TEXT", kReasonHelp},
             {"--dry-run", "", "Show the plan and end"},

@@ -75,6 +75,7 @@ trust::Order StepOrder(const RecordedOrder& recorded, trust::Action action,
   order.original_order_sha256 = recorded.sha256;
   order.reason = reason;
   order.activate_before.reset();
+  order.bytes_per_second_max.reset();
   for (trust::OrderTarget& target : order.targets) target.counter = 0;
   return order;
 }

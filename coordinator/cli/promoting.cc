@@ -88,6 +88,7 @@ StatusOr<trust::Order> MakeOrder(World& world, const Session& session,
   SLUICE_ASSIGN_OR_RETURN(order.strategy, trust::ParseStrategy(arguments.strategy));
   order.activate = arguments.activate;
   order.startup_timeout_seconds = absl::ToInt64Seconds(arguments.startup_timeout);
+  order.bytes_per_second_max = arguments.bytes_per_second_max;
   order.reason = arguments.reason;
   return order;
 }
@@ -119,6 +120,7 @@ Status CheckSameContent(const PromoteArguments& arguments, const Route& route,
   if (order.startup_timeout_seconds != absl::ToInt64Seconds(arguments.startup_timeout)) {
     differing = "startup timeout";
   }
+  if (order.bytes_per_second_max != arguments.bytes_per_second_max) differing = "--limit-rate";
   if (order.reason != arguments.reason) differing = "reason";
   const bool creates = std::any_of(order.targets.begin(), order.targets.end(),
                                    [](const trust::OrderTarget& target) { return target.create; });

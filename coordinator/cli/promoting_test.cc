@@ -213,7 +213,7 @@ TEST_F(PromotingTest, ADryRunSendsNoOrderAndPrintsThePlanAsData) {
                                    HasSubstr("STARTED, 2 instances")));
   EXPECT_EQ(Promote({"--dry-run", "--output", "json"}), 0);
   EXPECT_EQ(Out(), json::parse(R"({"plan": {
-    "activate": true, "strategy": "rolling",
+    "activate": true, "bytes_per_second_max": null, "strategy": "rolling",
     "source": {"app": "dev:acme/payments/checkout",
                "app_guid": "11111111-0000-4000-8000-000000000001",
                "droplet_guid": "11111111-0000-4000-8000-000000000002",
@@ -258,6 +258,7 @@ TEST_F(PromotingTest, TheSameIdWithAnotherContentIsRefused) {
       {"--no-activate"},
       {"--reason", "another"},
       {"--startup-timeout", "1m"},
+      {"--limit-rate", "10M"},
       {"--droplet", "sha256:" + std::string(64, 'c')},
       {"--droplet", "33333333-0000-4000-8000-000000000002"}};
   for (std::vector<std::string> other : others) {

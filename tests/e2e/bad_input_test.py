@@ -62,6 +62,8 @@ class BadInput(FederationCase):
             (2, (*promote, APP, SPACE, "--strategy", "hope"), ["--strategy", "rolling"]),
             (2, (*promote, APP, SPACE, "--unheard"), ["--unheard"]),
             (2, (*promote, APP, SPACE, "--timeout", "soon"), ["--timeout", "90s"]),
+            (2, (*promote, APP, SPACE, "--limit-rate", "10MB"), ["--limit-rate", "10M"]),
+            (2, (*promote, APP, SPACE, "--limit-rate", "0"), ["--limit-rate", "16K"]),
             (2, ("promote", APP, SPACE), ["--yes"]),
             (2, ("promote", APP), ["TARGET"]),
             (2, ("promot",), ["promot"]),

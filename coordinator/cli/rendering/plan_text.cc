@@ -155,6 +155,10 @@ std::string RenderPlan(const PromotionPlan& plan, const PromoteArguments& argume
                    Field("stack", source.stack), Field("buildpacks", Buildpacks(source)),
                    Field("processes", ProcessTypes(source)));
   if (!source.origin.empty()) absl::StrAppend(&out, Field("origin", source.origin));
+  if (const auto rate = arguments.bytes_per_second_max) {
+    absl::StrAppend(&out, Field("rate", absl::StrCat(FormatRate(static_cast<double>(*rate)),
+                                                     " at most, at each agent")));
+  }
   for (const std::string& warning : source.warnings) {
     absl::StrAppend(&out, Field("warning", warning));
   }
@@ -170,7 +174,9 @@ json PlanJson(const PromotionPlan& plan, const PromoteArguments& arguments) {
   return {{"source", SourceJson(plan.source)},
           {"targets", targets},
           {"strategy", arguments.strategy},
-          {"activate", arguments.activate}};
+          {"activate", arguments.activate},
+          {"bytes_per_second_max",
+           arguments.bytes_per_second_max ? json(*arguments.bytes_per_second_max) : json(nullptr)}};
 }
 
 std::string RenderRollbackPlan(const RollbackPlan& plan) {

@@ -6,6 +6,7 @@ from measuring import over_links
 from measuring.comes_back import comes_back
 from measuring.engine import engine, sizes
 from measuring.fan_out import fan_out
+from measuring.limits import cancel, small_amid_big
 from measuring.memory import memory_1gib, memory_8
 from measuring.reconnection import reconnect_500
 from measuring.result import Result
@@ -81,6 +82,8 @@ CASES = {
     over_links.LONG_AND_WIDE.case: over_links.long_and_wide,
     "fan-out": fan_out,
     "comes-back": comes_back,
+    "cancel": cancel,
+    "small-amid-big": small_amid_big,
     "reconnect-500": reconnect_500,
     "under-attack": under_attack,
 }
