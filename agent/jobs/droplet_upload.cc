@@ -60,11 +60,20 @@ Status DropletUpload::Run(const OpenIncoming& open_incoming) {
   if (stored) return absl::OkStatus();
   SLUICE_RETURN_IF_ERROR(AwaitPlace());
   SLUICE_RETURN_IF_ERROR(OpenTransfer(open_incoming));
-  const Status uploaded = UploadUntilStored(open_incoming);
+  Status uploaded = UploadUntilStored(open_incoming);
   if (!incoming_) return uploaded;
+  if (absl::IsCancelled(uploaded)) uploaded = OwnFailure(uploaded);
   NoteFigures();
   if (!uploaded.ok()) incoming_->GiveUp(uploaded);
   return uploaded;
+}
+
+// Whoever stops this may have heard of the transfer's failure from the other end before it was
+// noticed here: then the failure is the cause. (What the other end told of its own is UNKNOWN.)
+Status DropletUpload::OwnFailure(const Status& stopped) const {
+  const Status failure = incoming_->failure();
+  const bool own = !failure.ok() && !absl::IsCancelled(failure) && !absl::IsUnknown(failure);
+  return own ? failure : stopped;
 }
 
 // What became of the droplet resource that there is. When it takes no upload any more it is

@@ -46,6 +46,7 @@ class DropletUpload {
 
  private:
   StatusOr<bool> StoredAlready();
+  Status OwnFailure(const Status& stopped) const;
   Status AwaitProcessed(foundation::Droplet& droplet);
   // A place among the droplets that arrive: had from the beginning on, but not while the peer is
   // silent.
