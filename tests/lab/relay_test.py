@@ -163,10 +163,10 @@ class DirectLost(RelayCase):
         print(f"direct {self.direct()}, by the relay {self.relayed()}, again {again} bytes",
               flush=True)
         self.assertLessEqual(again, 2 * SENT_AGAIN_MAX, "for two moves")
-        ways = {way["path"]: way for way in target["ways"] if way["bytes"] > 0}
-        self.assertEqual(set(ways), {"direct", "relay"})
-        self.assertGreater(ways["direct"]["times_ready"], 1, "it was lost and came back")
-        self.assertIsNotNone(ways["direct"]["lost_by"])
+        carried = [way for way in target["ways"] if way["bytes"] > 0]
+        self.assertEqual({way["path"] for way in carried}, {"direct", "relay"}, target["ways"])
+        direct = [way["times_ready"] for way in carried if way["path"] == "direct"]
+        self.assertGreater(max(direct), 1, "it was lost and came back")
 
 
 if __name__ == "__main__":
