@@ -1,7 +1,6 @@
 #include "common/transfer/fellow_lines.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <utility>
 
@@ -12,8 +11,6 @@
 namespace sluice::transfer {
 namespace {
 
-constexpr absl::Duration kRepeatEveryMax = absl::Seconds(1);
-constexpr int kSignsOfLifePerSilence = 6;
 // A chunk that takes this many times the usual is asked of another, too.
 constexpr int kPatience = 4;
 constexpr absl::Duration kPatienceMin = absl::Seconds(2);
@@ -31,10 +28,6 @@ size_t PeerOf(size_t line) { return line + 1; }
 
 Status Refuse(std::string_view name, const std::string& message) {
   return NamedError(StatusCode::kAborted, name, "a fellow target " + message);
-}
-
-void Append(Effects& effects, Effects more) {
-  std::move(more.begin(), more.end(), std::back_inserter(effects));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "common/transfer/receiver_machine.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -11,10 +10,6 @@
 namespace sluice::transfer {
 namespace {
 
-// A message that is lost with a broken connection is said again after this long.
-constexpr absl::Duration kRepeatEveryMax = absl::Seconds(1);
-// Several signs of life fit into the silence that the other side allows.
-constexpr int kSignsOfLifePerSilence = 6;
 // A chunk shows only when it is whole. On a line that needs long for each, silence is measured by
 // how long chunks take; the first of a connection has this time, beside the source's own reading.
 constexpr int kChunkTimesPerSilence = 4;
@@ -24,10 +19,6 @@ constexpr absl::Duration kVerifiedRepeatedFor = absl::Minutes(10);
 
 // So long a target among fellows waits for any chunk before it asks the source for one by name.
 constexpr absl::Duration kStarvingMin = absl::Seconds(10);
-
-void Append(Effects& effects, Effects more) {
-  std::move(more.begin(), more.end(), std::back_inserter(effects));
-}
 
 Status RefuseChunk(std::string_view name, uint32_t index, std::string_view message) {
   return NamedError(StatusCode::kDataLoss, name,

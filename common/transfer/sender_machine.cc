@@ -1,7 +1,6 @@
 #include "common/transfer/sender_machine.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,10 +10,6 @@
 
 namespace sluice::transfer {
 namespace {
-
-void Append(Effects& effects, Effects more) {
-  std::move(more.begin(), more.end(), std::back_inserter(effects));
-}
 
 Status Refuse(StatusCode code, std::string_view name, std::string_view message) {
   return NamedError(code, name, absl::StrCat("a receiver of the droplet ", ToAbsl(message)));

@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -23,6 +25,11 @@ namespace sluice::transfer {
 // one: libzmq tells it of messages that were taken only once per half of the limit. So this many
 // chunks and the messages between them never meet it.
 inline constexpr uint32_t kCreditChunksMax = 128;
+
+// A message that is lost with a broken connection is said again after this long.
+inline constexpr absl::Duration kRepeatEveryMax = absl::Seconds(1);
+// Several signs of life fit into the silence that the other side allows.
+inline constexpr int kSignsOfLifePerSilence = 6;
 
 // To the other end number `peer`.
 struct MessageOut {
@@ -69,6 +76,9 @@ struct Ended {
 using Effect = std::variant<MessageOut, ChunksWanted, HeaderArrived, ChunkArrived, ChunkToRead,
                             HungUp, LineOver, Ended>;
 using Effects = std::vector<Effect>;
+inline void Append(Effects& effects, Effects more) {
+  std::move(more.begin(), more.end(), std::back_inserter(effects));
+}
 
 // What may be sent of what others take: as much as the rates allow.
 struct Allowance {
