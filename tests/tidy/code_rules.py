@@ -42,7 +42,9 @@ FORBIDDEN_CALLS = [
               # libzmq draws from rand(), which it never seeds (libzmq issue 4633): network.cc does.
               "Random (common/base/random.h)", ("common/base/random.", "common/net/network.cc")),
     Forbidden(r"\bRAND_\w*bytes\b|\bgetrandom\s*\(|\bgetentropy\s*\(",
+              # The launcher stands alone, and asks for a guid, not for a secret.
               "Entropy (common/base/entropy.h)", ("common/crypto/system_entropy.cc",
+                                                  "common/image/launcher/main.cc",
                                                   "common/base/random.cc", _BOX)),
     Forbidden(r"\bstd::(?:thread|jthread|async)\b|\bpthread_create\b",
               "Thread or Executor (common/base)", ("common/base/", _BOX)),

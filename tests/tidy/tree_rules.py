@@ -18,6 +18,10 @@ MAY_INCLUDE = {
     "crypto": {"base"},
     "store": {"base"},
     "http": {"base"},
+    # Linked with nothing else of Sluice: it runs inside an exported image.
+    "launcher": set(),
+    # A droplet as a runnable image: no network.
+    "image": _GROUND | {"registry", "archive", "launcher"},
     "proto": set(),
     "net": _GROUND | {"proto"},
     "trust": _GROUND,
@@ -31,7 +35,7 @@ MAY_INCLUDE = {
     "cli": _GROUND | {"store", "proto", "net", "trust"},
     # A second opinion: it shares no line with the client it judges.
     "foundation-box": _GROUND,
-    "tests": _GROUND | {"store", "http", "proto", "net", "trust", "transfer", "foundation",
+    "tests": _GROUND | {"store", "http", "image", "proto", "net", "trust", "transfer", "foundation",
                         "agent", "coordinator", "cli"},
 }
 
@@ -41,6 +45,9 @@ def room_of(path: str) -> str | None:
     parts = path.split("/")
     if path.startswith("sluice/v1/") or parts[0] == "proto":
         return "proto"
+    if path.startswith("common/image/launcher/"):
+        # Its tests are a room's as any other.
+        return "image" if is_test_part(path) else "launcher"
     if parts[0] == "common" and len(parts) > 2:
         return parts[1]
     if parts[0] == "agent":
