@@ -40,6 +40,23 @@ Status CheckPart(const trust::Order& order, const FoundationName& own, const Job
       absl::StrCat("the part that the coordinator asks for is not that of ", own.value()));
 }
 
+// What an order asks and this agent cannot do is refused, never left out or done in another way.
+Status CheckSupported(const trust::Order& order) {
+  if (order.strategy == trust::Strategy::kCanary) {
+    return NamedError(StatusCode::kInvalidArgument, "strategy-not-supported",
+                      "this agent knows the strategies rolling and restart");
+  }
+  if (!order.manifest_sha256.empty()) {
+    return NamedError(StatusCode::kInvalidArgument, "manifest-not-supported",
+                      "this agent applies no manifests");
+  }
+  if (order.on_failure != trust::OnFailure::kRollback) {
+    return NamedError(StatusCode::kInvalidArgument, "on-failure-not-supported",
+                      "this agent knows only on_failure \"rollback\"");
+  }
+  return absl::OkStatus();
+}
+
 // The other part of an order that was accepted: nobody may have promoted there in between.
 Status CheckCountersUnchanged(Journal& journal, const std::vector<CounterUse>& counters) {
   for (const CounterUse& use : counters) {
@@ -77,6 +94,7 @@ StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& jou
                                         std::string_view envelope, const JobKey& key) {
   SLUICE_ASSIGN_OR_RETURN(JudgedOrder judged, AcceptOnce(authority, journal, envelope));
   SLUICE_RETURN_IF_ERROR(CheckPart(judged.order, authority.foundation(), key));
+  SLUICE_RETURN_IF_ERROR(CheckSupported(judged.order));
   return judged;
 }
 

@@ -24,6 +24,11 @@ Status BadArguments(std::string_view what) {
                     absl::StrCat("read request: ", ToAbsl(what)));
 }
 
+// Texts of a stranger's, such as headers in an error, may hold bytes that are no UTF-8: replaced.
+std::string AnswerText(const json& answer) {
+  return answer.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 json OrNull(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 
 json FormatDroplet(const Droplet& droplet, const std::optional<DropletGuid>& current,
@@ -154,7 +159,7 @@ StatusOr<std::string> Reads::AnswerFoundation(const Question& question) {
                        {"latency_milliseconds", absl::ToInt64Milliseconds(facts.latency)},
                        {"problems", problems},
                        {"agent_version", options_.version}};
-  return result.dump();
+  return AnswerText(result);
 }
 
 StatusOr<std::string> Reads::AnswerApps(const Question& question) {
@@ -192,7 +197,7 @@ StatusOr<std::string> Reads::AnswerApps(const Question& question) {
                     {"stack", place.app.stack},
                     {"droplet", droplet}});
   }
-  return json({{"apps", apps}}).dump();
+  return AnswerText({{"apps", apps}});
 }
 
 StatusOr<std::string> Reads::AnswerDroplets(const Question& question) {
@@ -206,12 +211,10 @@ StatusOr<std::string> Reads::AnswerDroplets(const Question& question) {
   for (const Droplet& droplet : listed) {
     droplets.push_back(FormatDroplet(droplet, place.app.current_droplet_guid, question.trust));
   }
-  return json({{"app",
-                {{"guid", place.app.guid.value()},
-                 {"name", place.app.name},
-                 {"state", place.app.state}}},
-               {"droplets", droplets}})
-      .dump();
+  return AnswerText(
+      {{"app",
+        {{"guid", place.app.guid.value()}, {"name", place.app.name}, {"state", place.app.state}}},
+       {"droplets", droplets}});
 }
 
 StatusOr<std::string> Reads::PlanSource(const Question& question) {
@@ -243,23 +246,22 @@ StatusOr<std::string> Reads::PlanSource(const Question& question) {
   for (const trust::Buildpack& buildpack : found.buildpacks) {
     buildpacks.push_back({{"name", buildpack.name}, {"version", buildpack.version}});
   }
-  return json({{"organization_guid", place.organization.guid.value()},
-               {"space_guid", place.space.guid.value()},
-               {"app_guid", place.app.guid.value()},
-               {"droplet_guid", found.droplet.guid.value()},
-               {"sha256", found.sha256},
-               {"size_bytes", size_bytes},
-               {"stack", found.stack},
-               {"lifecycle", found.droplet.lifecycle_type},
-               {"buildpacks", buildpacks},
-               {"process_types", found.droplet.process_types},
-               {"created_at", sluice::FormatTime(found.droplet.created_at)},
-               {"origin",
-                {{"foundation", found.origin.reference.foundation.value()},
-                 {"app", found.origin.reference.text()},
-                 {"droplet_guid", found.origin.droplet_guid.value()}}},
-               {"warnings", warnings}})
-      .dump();
+  return AnswerText({{"organization_guid", place.organization.guid.value()},
+                     {"space_guid", place.space.guid.value()},
+                     {"app_guid", place.app.guid.value()},
+                     {"droplet_guid", found.droplet.guid.value()},
+                     {"sha256", found.sha256},
+                     {"size_bytes", size_bytes},
+                     {"stack", found.stack},
+                     {"lifecycle", found.droplet.lifecycle_type},
+                     {"buildpacks", buildpacks},
+                     {"process_types", found.droplet.process_types},
+                     {"created_at", sluice::FormatTime(found.droplet.created_at)},
+                     {"origin",
+                      {{"foundation", found.origin.reference.foundation.value()},
+                       {"app", found.origin.reference.text()},
+                       {"droplet_guid", found.origin.droplet_guid.value()}}},
+                     {"warnings", warnings}});
 }
 
 StatusOr<std::string> Reads::PlanTarget(const Question& question) {
@@ -285,24 +287,23 @@ StatusOr<std::string> Reads::PlanTarget(const Question& question) {
   SLUICE_ASSIGN_OR_RETURN(const TargetPlan plan,
                           PlanForTarget(cloud_controller_, asked, question.stop));
   SLUICE_ASSIGN_OR_RETURN(const int64_t used, journal_.LastCounter(reference.text()));
-  return json({{"organization_guid", plan.organization_guid.value()},
-               {"space_guid", plan.space_guid.value()},
-               {"app_guid", plan.app_guid.value()},
-               {"counter", used + 1},
-               {"exists", !plan.app_guid.empty()},
-               {"state", plan.state},
-               {"instances", plan.instances},
-               {"current_droplet_guid", plan.current_droplet_guid.value()},
-               {"current_sha256", plan.current_sha256},
-               {"already", plan.already},
-               {"upload", plan.upload},
-               {"upload_why", plan.upload_why},
-               {"changes", plan.changes},
-               {"warnings", plan.warnings},
-               {"undo", plan.undo},
-               {"estimated_seconds",
-                plan.estimated_seconds ? json(*plan.estimated_seconds) : json(nullptr)}})
-      .dump();
+  return AnswerText({{"organization_guid", plan.organization_guid.value()},
+                     {"space_guid", plan.space_guid.value()},
+                     {"app_guid", plan.app_guid.value()},
+                     {"counter", used + 1},
+                     {"exists", !plan.app_guid.empty()},
+                     {"state", plan.state},
+                     {"instances", plan.instances},
+                     {"current_droplet_guid", plan.current_droplet_guid.value()},
+                     {"current_sha256", plan.current_sha256},
+                     {"already", plan.already},
+                     {"upload", plan.upload},
+                     {"upload_why", plan.upload_why},
+                     {"changes", plan.changes},
+                     {"warnings", plan.warnings},
+                     {"undo", plan.undo},
+                     {"estimated_seconds",
+                      plan.estimated_seconds ? json(*plan.estimated_seconds) : json(nullptr)}});
 }
 
 StatusOr<std::string> Reads::PlanRollback(const Question& question) {
@@ -312,18 +313,17 @@ StatusOr<std::string> Reads::PlanRollback(const Question& question) {
       const RollbackPlan plan,
       PlanForRollback(cloud_controller_, journal_, reference, promotion, question.stop));
   SLUICE_ASSIGN_OR_RETURN(const int64_t used, journal_.LastCounter(reference.text()));
-  return json({{"organization_guid", plan.organization_guid.value()},
-               {"space_guid", plan.space_guid.value()},
-               {"app_guid", plan.app_guid.value()},
-               {"counter", used + 1},
-               {"droplet_guid", plan.droplet_guid.value()},
-               {"sha256", plan.sha256},
-               {"current_droplet_guid", plan.current_droplet_guid.value()},
-               {"current_sha256", plan.current_sha256},
-               {"pushed_since", plan.pushed_since},
-               {"deletes_app", plan.deletes_app},
-               {"warnings", plan.warnings}})
-      .dump();
+  return AnswerText({{"organization_guid", plan.organization_guid.value()},
+                     {"space_guid", plan.space_guid.value()},
+                     {"app_guid", plan.app_guid.value()},
+                     {"counter", used + 1},
+                     {"droplet_guid", plan.droplet_guid.value()},
+                     {"sha256", plan.sha256},
+                     {"current_droplet_guid", plan.current_droplet_guid.value()},
+                     {"current_sha256", plan.current_sha256},
+                     {"pushed_since", plan.pushed_since},
+                     {"deletes_app", plan.deletes_app},
+                     {"warnings", plan.warnings}});
 }
 
 }  // namespace sluice::agent

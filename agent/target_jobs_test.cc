@@ -324,6 +324,24 @@ TEST_F(TargetJobsTest, StepOrderAboutAnotherPromotionOrDropletIsRefused) {
   EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload"));
 }
 
+TEST_F(TargetJobsTest, OrderThatAsksForWhatThisAgentCannotDoIsRefusedByName) {
+  trust::Order canary = order_;
+  canary.strategy = trust::Strategy::kCanary;
+  ExpectRefused(trust_.Signed(canary), "strategy-not-supported");
+}
+
+TEST_F(TargetJobsTest, OrderWithAManifestIsRefusedByName) {
+  trust::Order with_manifest = order_;
+  with_manifest.manifest_sha256 = std::string(64, 'a');
+  ExpectRefused(trust_.Signed(with_manifest), "manifest-not-supported");
+}
+
+TEST_F(TargetJobsTest, OrderThatWouldStopOnAFailureIsRefusedByName) {
+  trust::Order stops = order_;
+  stops.on_failure = trust::OnFailure::kStop;
+  ExpectRefused(trust_.Signed(stops), "on-failure-not-supported");
+}
+
 TEST_F(TargetJobsTest, RollbackOrderPutsBackWhatRanAndIsObeyedOnce) {
   Promote();
   Record(LastReport());

@@ -231,6 +231,16 @@ TEST_F(TargetStepsTest, UploadBringsTheDropletAndMarksItAsOurs) {
   EXPECT_TRUE(journal_.back().droplet_staged);
 }
 
+TEST_F(TargetStepsTest, AppThatSomebodyPushedBetweenAcceptanceAndTransferIsLeftAlone) {
+  ExpectStartedApp({}, {});
+  assignment_.order.targets[0].expected_current_droplet_guid = DropletGuid("older");
+  facts_.previous_droplet_guid = DropletGuid("older");  // as an earlier process saw it
+  EXPECT_THAT(Upload(), HasErrorName("changed-since-plan"));
+  EXPECT_EQ(facts_.previous_droplet_guid, DropletGuid("older"));
+  EXPECT_EQ(opened_, 0);
+  EXPECT_THAT(Changes(), IsEmpty());
+}
+
 TEST_F(TargetStepsTest, WhatTheAppHoldsAlreadyIsNeitherTransferredNorChanged) {
   ExpectStartedApp({DropletJson("stored", "STAGED", kSha256)}, {});
   On("GET", "/v3/droplets/stored", ADroplet("stored", "STAGED", kSha256));
@@ -440,6 +450,18 @@ TEST_F(TargetStepsTest, UndoTouchesNothingWhenSomebodyPushedAfterTheActivation) 
   facts_.previous_droplet_guid = DropletGuid(kBefore);
   facts_.droplet_guid = DropletGuid("new");
   facts_.app_was_started = facts_.activation_begun = true;
+  On("GET", kAppPath, App(kApp, "pushed"));
+  On("GET", "/v3/deployments", PageReply({}));
+  const Status undone = Undo();
+  EXPECT_THAT(undone, HasErrorName("needs-hands"));
+  EXPECT_THAT(std::string(undone.message()), HasSubstr("pushed-since"));
+  EXPECT_THAT(Changes(), IsEmpty());
+}
+
+TEST_F(TargetStepsTest, UndoDoesNotDeleteTheAppThatItMadeWhenSomebodyPushedToItSince) {
+  facts_.app_guid = AppGuid(kApp);
+  facts_.app_created = facts_.activation_begun = true;
+  facts_.droplet_guid = DropletGuid("new");
   On("GET", kAppPath, App(kApp, "pushed"));
   On("GET", "/v3/deployments", PageReply({}));
   const Status undone = Undo();

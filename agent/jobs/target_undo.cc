@@ -88,7 +88,6 @@ Status TargetSteps::UndoActivation(const TargetAssignment& assignment, TargetFac
   if (absl::IsNotFound(found.status())) return absl::OkStatus();
   if (!found.ok()) return found.status();
   SLUICE_RETURN_IF_ERROR(EndDeployment(facts, stop));
-  if (facts.app_created) return absl::OkStatus();  // the app itself goes, see RemoveMade()
 
   SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(facts.app_guid, stop));
   const DropletGuid back =
@@ -101,6 +100,7 @@ Status TargetSteps::UndoActivation(const TargetAssignment& assignment, TargetFac
                       absl::StrCat("the app has droplet ", current.value(),
                                    " meanwhile, which this promotion knows nothing of"));
   }
+  if (facts.app_created) return absl::OkStatus();  // the app itself goes, see RemoveMade()
   if (back.empty()) {
     // CC cannot take an app's droplet away again; stopped is what it was.
     return app.state == "STARTED" ? cloud_controller_.StopApp(app.guid, stop).status()

@@ -25,6 +25,13 @@ Status ChangedSincePlan(std::string_view what) {
                     absl::StrCat(ToAbsl(what), "; plan again"));
 }
 
+Status ExpectDropletOfPlan(const App& app, const trust::OrderTarget& target) {
+  if (app.current_droplet_guid.value_or(DropletGuid()) != target.expected_current_droplet_guid) {
+    return ChangedSincePlan("somebody has pushed or promoted meanwhile");
+  }
+  return absl::OkStatus();
+}
+
 // The droplet there, or nothing when the app has none.
 StatusOr<std::optional<Droplet>> CurrentDroplet(foundation::CloudController& cloud_controller,
                                                 const AppGuid& app, std::stop_token stop) {
@@ -61,11 +68,7 @@ Status TargetSteps::CheckPlan(const TargetAssignment& assignment, std::stop_toke
   if (app.space_guid != target.space_guid || app.name != target.reference.app) {
     return ChangedSincePlan("the app was renamed or moved");
   }
-  const DropletGuid current = app.current_droplet_guid.value_or(DropletGuid());
-  if (current != target.expected_current_droplet_guid) {
-    return ChangedSincePlan("somebody has pushed or promoted meanwhile");
-  }
-  return absl::OkStatus();
+  return ExpectDropletOfPlan(app, target);
 }
 
 StatusOr<bool> TargetSteps::Upload(const TargetAssignment& assignment,
@@ -116,9 +119,11 @@ Status TargetSteps::FindOrCreateApp(const TargetAssignment& assignment,
     return CreateApp(assignment, statement, facts, checkpoint, stop);
   }
   SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(target.app_guid, stop));
+  // Compared here again: between acceptance and this, or while the agent was away, time may pass.
+  SLUICE_RETURN_IF_ERROR(ExpectDropletOfPlan(app, target));
   facts.app_guid = app.guid;
   facts.app_was_started = app.state == "STARTED";
-  facts.previous_droplet_guid = app.current_droplet_guid.value_or(DropletGuid());
+  facts.previous_droplet_guid = target.expected_current_droplet_guid;
   return checkpoint(facts);
 }
 
