@@ -8,7 +8,7 @@ from federation.attacks import (HOSTILE, Garbage, HalfOpen, HostilePeer, HugeFra
                                 admit_hostile_agent, listening)
 from federation.case import FederationCase
 from federation.droplet import make_incompressible
-from federation.programs import eventually
+from federation.programs import PATIENCE, eventually
 
 MIB = 1024 * 1024
 # Above idle, of each process: 32 MiB for one transfer, and what strangers cost.
@@ -51,7 +51,8 @@ class Attacked(FederationCase):
         self.assert_uploaded(app)
         for name, process in processes.items():
             self.assertIsNone(process.exit_code, process.last_lines())
-            self.assertLess(process.peak_resident_bytes() - idle[name], grown_max, name)
+            # A sanitizer keeps for a while what was freed.
+            self.assertLess(process.peak_resident_bytes() - idle[name], grown_max * PATIENCE, name)
         self.sluice("cancel", app)
         after = f"{app}-after"
         self.dev.push(after, self.small(), started=False)
