@@ -50,6 +50,8 @@ class Faults {
   explicit Faults(Random& random) {
     const bool calm = random.Below(12) == 0;
     for (bool& on : on_) on = !calm && random.Below(7) == 0;
+    // Few histories let a target serve another at all: in most of those it may lie.
+    on_[Index(Fault::kLyingFellow)] |= !calm && random.Below(2) == 0;
   }
 
   // Whether it may happen now.
