@@ -105,6 +105,7 @@ StatusOr<App> ReadApp(const json& value) {
           .space_guid = SpaceGuid(fields.Text("relationships.space.data.guid")),
           .current_droplet_guid =
               OptionalGuid<DropletGuid>(fields, "relationships.current_droplet.data.guid"),
+          .updated_at = fields.Time("updated_at"),
           .metadata = ReadMetadata(fields)};
   return Finish(std::move(app), fields);
 }

@@ -57,6 +57,7 @@ struct App {
   std::vector<std::string> buildpacks;
   SpaceGuid space_guid;
   std::optional<DropletGuid> current_droplet_guid;
+  std::optional<absl::Time> updated_at;  // by Cloud Controller's clock, whole seconds
   Metadata metadata;
 };
 

@@ -127,14 +127,15 @@ Status TargetSteps::AwaitDeployment(const DeploymentGuid& guid, const AppGuid& a
 
 Status TargetSteps::StartWith(const AppGuid& app, const DropletGuid& droplet, bool running,
                               absl::Duration startup_timeout, std::stop_token stop) {
-  const absl::Time since = clock_.Now();
   if (running) SLUICE_RETURN_IF_ERROR(cloud_controller_.StopApp(app, stop).status());
   SLUICE_RETURN_IF_ERROR(cloud_controller_.SetCurrentDroplet(app, droplet, stop));
-  SLUICE_RETURN_IF_ERROR(cloud_controller_.StartApp(app, stop).status());
-  return AwaitInstances(app, since, startup_timeout, stop);
+  SLUICE_ASSIGN_OR_RETURN(const App started, cloud_controller_.StartApp(app, stop));
+  // The start is what changed the app last, so this is its time by the clock that crashes are
+  // dated by too. A repeated start changes nothing (cloud_controller_ng, AppStart).
+  return AwaitInstances(app, started.updated_at, startup_timeout, stop);
 }
 
-Status TargetSteps::AwaitInstances(const AppGuid& app, absl::Time since,
+Status TargetSteps::AwaitInstances(const AppGuid& app, std::optional<absl::Time> since,
                                    absl::Duration startup_timeout, std::stop_token stop) {
   const absl::Duration begun_at = clock_.Monotonic();
   while (true) {
@@ -145,7 +146,7 @@ Status TargetSteps::AwaitInstances(const AppGuid& app, absl::Time since,
     // Diego may be away for a moment (503): the deadline below bounds how long that is believed.
     if (stats.ok() && stats->CountInState("RUNNING") >= web->instances) return absl::OkStatus();
     if (!stats.ok() && !absl::IsUnavailable(stats.status())) return stats.status();
-    SLUICE_RETURN_IF_ERROR(CrashStatus(app, web->guid, since, stop));
+    if (since) SLUICE_RETURN_IF_ERROR(CrashStatus(app, web->guid, *since, stop));
     if (clock_.Monotonic() - begun_at > startup_timeout) {
       return NamedError(StatusCode::kFailedPrecondition, "startup-timeout",
                         absl::StrCat("not all instances were running within ",

@@ -126,8 +126,10 @@ class TargetSteps final : public TargetWork {
                          absl::Duration startup_timeout, std::stop_token stop);
   Status StartWith(const AppGuid& app, const DropletGuid& droplet, bool running,
                    absl::Duration startup_timeout, std::stop_token stop);
-  Status AwaitInstances(const AppGuid& app, absl::Time since, absl::Duration startup_timeout,
-                        std::stop_token stop);
+  // `since`: when it was started, by the foundation's clock; without it crashes are not counted and
+  // the startup timeout decides.
+  Status AwaitInstances(const AppGuid& app, std::optional<absl::Time> since,
+                        absl::Duration startup_timeout, std::stop_token stop);
   Status VerifyRunning(const AppGuid& app, const DropletGuid& droplet, const std::string& sha256,
                        std::stop_token stop);
   Status CrashStatus(const AppGuid& app, const ProcessGuid& web, absl::Time since,

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "agent/foundation/testing/scripted_foundation.h"
 #include "agent/jobs/annotations.h"
 #include "common/base/testing/status_matchers.h"
@@ -164,6 +166,31 @@ class TargetStepsTest : public testing::Test {
     On("GET", kAppPath + "/droplets", PageReply({}));
     On("GET", "/v3/deployments", PageReply({}));
     On("POST", "/v3/deployments", Deployment("ACTIVE", "DEPLOYING"));
+  }
+
+  // The uploaded droplet, about to be activated in a stopped app by a start whose one instance ends
+  // up in `state`.
+  void ExpectStartOfStoppedApp(std::string_view started_at, std::string_view state) {
+    facts_.app_guid = AppGuid(kApp);
+    facts_.previous_droplet_guid = DropletGuid(kBefore);
+    facts_.droplet_guid = DropletGuid("new");
+    const json web = {{"guid", "p"}, {"type", "web"}, {"command", "run"}, {"instances", 1}};
+    json started = AppJson(kApp, "checkout", "22222222-0000-4000-8000-000000000002");
+    started["state"] = "STARTED";
+    started["updated_at"] = started_at;
+    On("GET", "/v3/droplets/new", ADroplet("new", "STAGED", kSha256));
+    On("GET", kAppPath, App(kApp, kBefore, "STOPPED"));
+    On("GET", kAppPath, App(kApp, "new", "STARTED"));
+    On("PATCH", kAppPath + "/relationships/current_droplet",
+       JsonReply(200, {{"data", {{"guid", "new"}}}}));
+    On("POST", kAppPath + "/actions/start", JsonReply(200, started));
+    On("GET", kAppPath + "/processes", PageReply({web}));
+    On("GET", "/v3/processes/p", JsonReply(200, web));
+    On("GET", "/v3/processes/p/stats",
+       JsonReply(200, {{"resources", {{{"type", "web"}, {"index", 0}, {"state", state}}}}}));
+    On("GET", kAppPath + "/droplets/current", ADroplet("new", "STAGED", kSha256));
+    On("GET", kAppPath + "/revisions/deployed", PageReply({}));
+    On("GET", kAppPath + "/droplets", PageReply({}));
   }
 
   // A droplet that was made here and whose upload failed: an undo deletes it.
@@ -415,24 +442,9 @@ TEST_F(TargetStepsTest, AppThatSomebodyPushedSinceIsNotActivated) {
 }
 
 TEST_F(TargetStepsTest, StoppedAppIsStartedWithTheDropletAndAnUndoStopsItAgain) {
-  facts_.app_guid = AppGuid(kApp);
-  facts_.previous_droplet_guid = DropletGuid(kBefore);
-  facts_.droplet_guid = DropletGuid("new");
-  const json web = {{"guid", "p"}, {"type", "web"}, {"command", "run"}, {"instances", 1}};
   const std::string set_droplet = kAppPath + "/relationships/current_droplet";
-  On("GET", "/v3/droplets/new", ADroplet("new", "STAGED", kSha256));
-  On("GET", kAppPath, App(kApp, kBefore, "STOPPED"));
-  On("GET", kAppPath, App(kApp, "new", "STARTED"));
-  On("PATCH", set_droplet, JsonReply(200, {{"data", {{"guid", "new"}}}}));
-  On("POST", kAppPath + "/actions/start", App(kApp, "new", "STARTED"));
+  ExpectStartOfStoppedApp("2026-01-01T00:00:00Z", "RUNNING");
   On("POST", kAppPath + "/actions/stop", App(kApp, "new", "STOPPED"));
-  On("GET", kAppPath + "/processes", PageReply({web}));
-  On("GET", "/v3/processes/p", JsonReply(200, web));
-  On("GET", "/v3/processes/p/stats",
-     JsonReply(200, {{"resources", {{{"type", "web"}, {"index", 0}, {"state", "RUNNING"}}}}}));
-  On("GET", kAppPath + "/droplets/current", ADroplet("new", "STAGED", kSha256));
-  On("GET", kAppPath + "/revisions/deployed", PageReply({}));
-  On("GET", kAppPath + "/droplets", PageReply({}));
   On("GET", "/v3/deployments", PageReply({}));
   ASSERT_THAT(Activate(), IsOk());
   EXPECT_THAT(Changes(),
@@ -443,6 +455,31 @@ TEST_F(TargetStepsTest, StoppedAppIsStartedWithTheDropletAndAnUndoStopsItAgain) 
   EXPECT_EQ(changes[2], "POST " + kAppPath + "/actions/stop");
   EXPECT_EQ(changes[3], "PATCH " + set_droplet);
   EXPECT_THAT(prod_->transport().Seen("PATCH", set_droplet).back().body, HasSubstr(kBefore));
+}
+
+// The agent's clock stands at 00:00, the foundation's is an hour behind it, or ahead.
+TEST_F(TargetStepsTest, CrashesAfterAStartAreCountedByTheFoundationsClock) {
+  struct Case {
+    const char* started_at_second;
+    const char* error;  // the crashes are of second 05
+  };
+  for (const Case& each : {Case{"04Z", "app-crashes"}, Case{"06Z", "startup-timeout"}}) {
+    for (const std::string hour : {"2025-12-31T23:00:", "2026-01-01T01:00:"}) {
+      SCOPED_TRACE(absl::StrCat(hour, each.started_at_second));
+      ResetFoundation();
+      ExpectStartOfStoppedApp(hour + each.started_at_second, "CRASHED");
+      // Cloud Controller shows the events that are as new as it is asked for.
+      prod_->on_request = [&](const http::SeenRequest& request) {
+        const std::string asked = absl::StrReplaceAll(request.url, {{"%3A", ":"}, {"%3D", "="}});
+        const size_t gte = asked.find("gte");
+        if (gte == std::string::npos) return;
+        const std::string since = asked.substr(asked.find('=', gte) + 1, hour.size() + 3);
+        On("GET", "/v3/audit_events",
+           PageReply(std::vector<json>(since <= hour + "05Z" ? 3 : 0, Crash("p"))));
+      };
+      EXPECT_THAT(Activate(), HasErrorName(each.error));
+    }
+  }
 }
 
 TEST_F(TargetStepsTest, UndoTouchesNothingWhenSomebodyPushedAfterTheActivation) {
