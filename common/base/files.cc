@@ -229,7 +229,8 @@ Status SystemFiles::Create(const std::string& path, std::string_view content, Fi
 StatusOr<std::unique_ptr<RandomAccessFile>> SystemFiles::OpenRandomAccess(const std::string& path,
                                                                           FileOpening opening) {
   // O_NONBLOCK: opening a pipe must not wait; regular files do not mind.
-  const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  const int access = opening == FileOpening::kReadOnly ? O_RDONLY : O_RDWR | O_NOFOLLOW;
+  const int flags = access | O_CLOEXEC | O_NONBLOCK;
   const bool may_exist = opening != FileOpening::kNew;
   int descriptor = may_exist ? open(path.c_str(), flags) : -1;
   const bool create = !may_exist || (descriptor < 0 && errno == ENOENT &&  //

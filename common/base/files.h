@@ -20,7 +20,8 @@ namespace sluice {
 // Who may read a file that is written: a key (0600) or anybody (0644).
 enum class FileAccess { kOwnerOnly, kEveryone };
 
-enum class FileOpening { kNew, kExisting, kEither };
+// kReadOnly: an existing file that somebody else wrote and may have protected; nothing is written.
+enum class FileOpening { kNew, kExisting, kEither, kReadOnly };
 
 struct FileFacts {
   uint64_t bytes = 0;
@@ -74,7 +75,7 @@ class Files {
 
   // A file of mode 0600, whose name is durable when this returns; closed with what it returns.
   // AlreadyExists "file-exists", NotFound "no-file"; PermissionDenied "file-too-open" for a
-  // symbolic link and whatever else is no regular file.
+  // symbolic link (which kReadOnly follows) and whatever else is no regular file.
   virtual StatusOr<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path,
                                                                        FileOpening opening) = 0;
 

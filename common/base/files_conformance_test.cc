@@ -111,6 +111,17 @@ TEST_P(FilesConformanceTest, FileIsOpenedNewOrExistingOrEither) {
               AllOf(StatusIs(StatusCode::kPermissionDenied), HasErrorName("file-too-open")));
 }
 
+TEST_P(FilesConformanceTest, AFileOpenedForReadingIsReadAndNeverWritten) {
+  EXPECT_THAT(files().OpenRandomAccess(path_, FileOpening::kReadOnly), HasErrorName("no-file"));
+  ASSERT_THAT(files().Create(path_, "kept", FileAccess::kOwnerOnly), IsOk());
+  const auto file = Open(FileOpening::kReadOnly);
+  ASSERT_NE(file, nullptr);
+  EXPECT_EQ(ReadAt(*file, 1, 9), "ept");
+  EXPECT_THAT(file->Write(0, "lost"), HasErrorName("disk-failed"));
+  EXPECT_THAT(file->Allocate(1 << 20), HasErrorName("disk-failed"));
+  EXPECT_EQ(*files().Read(path_, kPlenty), "kept");
+}
+
 TEST_P(FilesConformanceTest, BytesAreReadWhereTheyWereWritten) {
   const auto file = Open(FileOpening::kNew);
   EXPECT_THAT(file->Write(5000, "world"), IsOk());

@@ -166,6 +166,8 @@ TEST_F(FilesTest, OnlyARegularFileIsOpenedForRandomAccess) {
     EXPECT_THAT(open(path, FileOpening::kNew), HasErrorName("file-exists")) << path;
   }
   EXPECT_FALSE(std::filesystem::exists(folder_ + "/elsewhere"));
+  EXPECT_THAT(open(alias, FileOpening::kReadOnly), IsOk()) << "it cannot harm what it points to";
+  EXPECT_THAT(open(pipe, FileOpening::kReadOnly), HasErrorName("file-too-open"));
 }
 
 TEST_F(FilesTest, MoreThanAFileCanHaveCannotBeAllocated) {

@@ -38,8 +38,8 @@ void ForEachPage(uint64_t offset, uint64_t bytes, Part part) {
 
 class FakeFiles::OpenFile final : public RandomAccessFile {
  public:
-  OpenFile(FakeFiles& files, std::shared_ptr<Inode> inode, uint64_t start)
-      : files_(files), inode_(std::move(inode)), start_(start) {}
+  OpenFile(FakeFiles& files, std::shared_ptr<Inode> inode, bool writable, uint64_t start)
+      : files_(files), inode_(std::move(inode)), writable_(writable), start_(start) {}
 
   StatusOr<size_t> Read(uint64_t offset, std::span<char> bytes) const override {
     MutexLock lock(files_.mutex_);
@@ -49,11 +49,13 @@ class FakeFiles::OpenFile final : public RandomAccessFile {
   Status Write(uint64_t offset, std::string_view bytes) override {
     MutexLock lock(files_.mutex_);
     SLUICE_RETURN_IF_ERROR(Usable());
+    if (!writable_) return DiskFailed("was opened for reading");
     return files_.WriteLocked(*inode_, offset, bytes);
   }
   Status Allocate(uint64_t bytes) override {
     MutexLock lock(files_.mutex_);
     SLUICE_RETURN_IF_ERROR(Usable());
+    if (!writable_) return DiskFailed("was opened for reading");
     return files_.AllocateLocked(*inode_, bytes);
   }
   Status Sync() override {
@@ -75,6 +77,7 @@ class FakeFiles::OpenFile final : public RandomAccessFile {
 
   FakeFiles& files_;
   const std::shared_ptr<Inode> inode_;
+  const bool writable_;
   const uint64_t start_;
 };
 
@@ -369,13 +372,15 @@ StatusOr<std::unique_ptr<RandomAccessFile>> FakeFiles::OpenRandomAccess(const st
     return NamedError(StatusCode::kAlreadyExists, "file-exists", absl::StrCat(path, " exists"));
   }
   if (!found.ok()) {
-    if (opening == FileOpening::kExisting) return found.status();
+    if (opening == FileOpening::kExisting || opening == FileOpening::kReadOnly) {
+      return found.status();
+    }
     found = std::make_shared<Inode>();
     (*found)->modified = now_;
     SLUICE_RETURN_IF_ERROR(ChangeNamesLocked({FolderOf(path), {{path, *found}}}));
     SLUICE_RETURN_IF_ERROR(SyncFolderLocked(FolderOf(path)));
   }
-  return std::make_unique<OpenFile>(*this, *found, starts_);
+  return std::make_unique<OpenFile>(*this, *found, opening != FileOpening::kReadOnly, starts_);
 }
 
 Status FakeFiles::Rename(const std::string& from, const std::string& to) {
