@@ -93,6 +93,10 @@ void Agent::OnWelcome(const v1::Welcome& welcome) {
        {"name", welcome.name()},
        {"version", welcome.version()}});
   was_admitted_ = true;
+  ResendReports();
+}
+
+void Agent::ResendReports() {
   source_jobs_.ResendReports();
   target_jobs_.ResendReports();
 }

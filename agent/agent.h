@@ -47,6 +47,8 @@ class Agent {
   void OnWelcome(const v1::Welcome& welcome);
   void OnMessage(const v1::ControlMessage& message);
   void OnLost(const Status& why);
+  // What the coordinator's ledger does not have yet.
+  void ResendReports();
   // Tells every running step and read to stop; afterwards nothing more is sent.
   void Stop();
 

@@ -6,7 +6,15 @@
 #include "absl/strings/str_cat.h"
 
 namespace sluice::agent {
-namespace {
+
+StatusOr<trust::AgentKey> LoadOwnKey(const Files& files, const std::string& key_file,
+                                     const FoundationName& foundation) {
+  SLUICE_ASSIGN_OR_RETURN(trust::AgentKey key, trust::LoadAgentKey(files, key_file));
+  if (key.foundation == foundation) return key;
+  return NamedError(StatusCode::kInvalidArgument, "wrong-key-file",
+                    absl::StrCat(key_file, " is the key of foundation ", key.foundation.value(),
+                                 ", the configuration is of ", foundation.value()));
+}
 
 Status CheckNamesUs(const trust::TrustDocument& trust, const trust::AgentKey& key) {
   if (!trust.content().coordinator_curve) {
@@ -23,8 +31,6 @@ Status CheckNamesUs(const trust::TrustDocument& trust, const trust::AgentKey& ke
                                  key.identity.Public().id(), ") for foundation ",
                                  key.foundation.value(), ": sluice trust add-foundation"));
 }
-
-}  // namespace
 
 StatusOr<std::unique_ptr<Authority>> Authority::Open(const Files& files, Sources sources,
                                                      trust::AgentKey key, Journal& journal,

@@ -22,6 +22,16 @@
 
 namespace sluice::agent {
 
+// The key in that file. Names of trust::LoadAgentKey(); InvalidArgument "wrong-key-file" when it is
+// another foundation's.
+StatusOr<trust::AgentKey> LoadOwnKey(const Files& files, const std::string& key_file,
+                                     const FoundationName& foundation);
+
+// Whether an agent with that key can work by that document. FailedPrecondition
+// "not-in-trust-document" when it does not name this agent's keys, "no-coordinator" when it names
+// no coordinator.
+Status CheckNamesUs(const trust::TrustDocument& trust, const trust::AgentKey& key);
+
 // Thread-safe. A question is judged by the trust document and policy in force when it is asked.
 class Authority {
  public:
@@ -30,9 +40,8 @@ class Authority {
     std::vector<crypto::VerifyingKey> trust_roots;
     std::string policy_file;  // empty: the trust document's grants alone decide
   };
-  // Reads the documents. Names of TrustDocument::Load() and Policy::Load(); "trust-document-older",
-  // "not-in-trust-document" (FailedPrecondition) when the document does not name this agent's keys,
-  // "no-coordinator" when it names no coordinator. All borrowed but sources and key.
+  // Reads the documents. Names of TrustDocument::Load(), Policy::Load() and CheckNamesUs();
+  // FailedPrecondition "trust-document-older". All borrowed but sources and key.
   static StatusOr<std::unique_ptr<Authority>> Open(const Files& files, Sources sources,
                                                    trust::AgentKey key, Journal& journal,
                                                    const Clock& clock);

@@ -6,11 +6,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/authority.h"
 #include "agent/foundation/grants.h"
 #include "agent/own_foundation.h"
 #include "common/base/logging.h"
 #include "common/trust/acceptance.h"
-#include "common/trust/key_file.h"
 #include "common/trust/policy.h"
 #include "common/trust/trust_document.h"
 
@@ -21,17 +21,6 @@ Status NoScope(std::string_view verb, const foundation::ProbeFacts& facts) {
   return NamedError(StatusCode::kPermissionDenied, absl::StrCat("no-", ToAbsl(verb), "-scope"),
                     absl::StrCat("the UAA client ", facts.client_id, " has no scope that lets it ",
                                  ToAbsl(verb), "; run sluice-agent doctor --grants"));
-}
-
-Finding ClockFinding(absl::Duration skew) {
-  Finding finding{"clock", absl::OkStatus(),
-                  absl::StrCat("differs by ", absl::FormatDuration(skew))};
-  if (absl::AbsDuration(skew) > trust::kClockSkewMax) {
-    finding.status = NamedError(StatusCode::kFailedPrecondition, "clock-skew",
-                                absl::StrCat("the agent's clock and the foundation's differ by ",
-                                             absl::FormatDuration(skew), "; set the clocks"));
-  }
-  return finding;
 }
 
 void Note(std::vector<std::string>& mistakes, const Status& status) {
@@ -56,13 +45,23 @@ std::vector<trust::ListingReference> SpacesOf(const trust::TrustDocument& trust,
 
 }  // namespace
 
+Status CheckClockSkew(absl::Duration skew) {
+  if (absl::AbsDuration(skew) <= trust::kClockSkewMax) return absl::OkStatus();
+  return NamedError(StatusCode::kFailedPrecondition, "clock-skew",
+                    absl::StrCat("the agent's clock and the foundation's differ by ",
+                                 absl::FormatDuration(skew), ": set the clocks"));
+}
+
 std::vector<Finding> FindingsOf(const foundation::ProbeFacts& facts) {
   std::vector<Finding> findings = {
       {"foundation", facts.discovery,
        absl::StrCat("Cloud Controller ", facts.api_version, ", answers in ",
                     absl::FormatDuration(facts.latency))}};
   if (!facts.discovery.ok()) return findings;
-  if (facts.clock_skew) findings.push_back(ClockFinding(*facts.clock_skew));
+  if (facts.clock_skew) {
+    findings.push_back({"clock", CheckClockSkew(*facts.clock_skew),
+                        absl::StrCat("differs by ", absl::FormatDuration(*facts.clock_skew))});
+  }
   findings.push_back({"login", facts.login, absl::StrCat("as UAA client ", facts.client_id)});
   if (!facts.login.ok()) return findings;
   const std::string scopes = absl::StrCat("scopes ", absl::StrJoin(facts.scopes, " "));
@@ -114,20 +113,12 @@ void LogFindings(const std::vector<Finding>& findings, const std::string& founda
 
 Status CheckFiles(const Settings& settings, const Files& files) {
   std::vector<std::string> mistakes;
-  const auto key = trust::LoadAgentKey(files, settings.key_file);
+  const auto key = LoadOwnKey(files, settings.key_file, settings.foundation);
   Note(mistakes, key.status());
-  if (key.ok() && key->foundation != settings.foundation) {
-    mistakes.push_back(absl::StrCat(settings.key_file, " is the key of foundation ",
-                                    key->foundation.value(), ", the configuration is of ",
-                                    settings.foundation.value()));
-  }
   const auto trust =
       trust::TrustDocument::Load(files, settings.trust_document, settings.trust_roots);
   Note(mistakes, trust.status());
-  if (key.ok() && trust.ok() && !trust->FindAgent(key->identity.Public())) {
-    mistakes.push_back(absl::StrCat(settings.trust_document, " does not name this agent (key id ",
-                                    key->identity.Public().id(), "): sluice trust add-foundation"));
-  }
+  if (key.ok() && trust.ok()) Note(mistakes, CheckNamesUs(*trust, *key));
   if (!settings.policy_file.empty()) {
     Note(mistakes, trust::Policy::Load(files, settings.policy_file).status());
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "agent/foundation/cloud_controller.h"
 #include "agent/foundation/probe.h"
 #include "agent/settings.h"
@@ -20,6 +21,10 @@ struct Finding {
   Status status;
   std::string detail;  // when it works
 };
+
+// FailedPrecondition "clock-skew" when this agent's clock and the foundation's differ by more than
+// orders may (trust::kClockSkewMax).
+Status CheckClockSkew(absl::Duration skew);
 
 std::vector<Finding> FindingsOf(const foundation::ProbeFacts& facts);
 // The first that does not work, or OK.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/doctor.h"
 #include "agent/jobs/annotations.h"
 #include "agent/jobs/source_droplet.h"
 #include "agent/plan_target.h"
@@ -127,13 +128,9 @@ StatusOr<std::string> Reads::AnswerFoundation(const Question& question) {
                                                 "the UAA client has no scope that lets it read"),
                                      "run sluice-agent doctor --grants"));
   }
-  if (facts.clock_skew && absl::AbsDuration(*facts.clock_skew) > trust::kClockSkewMax) {
-    problems.push_back(
-        FormatProblem(NamedError(StatusCode::kFailedPrecondition, "clock-skew",
-                                 absl::StrCat("the agent's clock and the foundation's differ by ",
-                                              absl::FormatDuration(*facts.clock_skew))),
-                      "set the clocks"));
-  }
+  const Status clock = CheckClockSkew(facts.clock_skew.value_or(absl::ZeroDuration()));
+  if (!clock.ok())
+    problems.push_back(FormatProblem(clock, "let both follow the same time servers"));
   const auto may_read = [&](const std::string& organization, const std::string& space) {
     return question.trust.Permits(question.operator_name, trust::Action::kRead, options_.foundation,
                                   organization, space);

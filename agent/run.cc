@@ -6,14 +6,13 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "agent/agent.h"
+#include "agent/coordinator_link.h"
 #include "agent/doctor.h"
 #include "agent/own_foundation.h"
 #include "common/base/executor.h"
 #include "common/base/logging.h"
 #include "common/base/random.h"
-#include "common/net/control_client.h"
 #include "common/net/event_loop.h"
 #include "common/net/network.h"
 #include "common/transfer/bulk_exchange.h"
@@ -47,7 +46,7 @@ class Program {
   Status OpenFiles();
   Status OpenNetwork();
   void MakeAgent();
-  void Dial();
+  void MakeLink();
   void Probe();
   void OnSignals();
   JobServices Services();
@@ -69,7 +68,7 @@ class Program {
   std::stop_source probing_;
   std::stop_source leaving_;
   std::unique_ptr<Agent> agent_;
-  std::unique_ptr<net::ControlClient> client_;
+  std::unique_ptr<CoordinatorLink> link_;
   std::unique_ptr<ThreadPool> steps_;
   std::unique_ptr<ThreadPool> readers_;
   Status ended_;
@@ -86,13 +85,7 @@ StatusOr<std::unique_ptr<Program>> Program::Assemble(const Settings& settings,
 
 Status Program::OpenFiles() {
   SLUICE_ASSIGN_OR_RETURN(trust::AgentKey key,
-                          trust::LoadAgentKey(around_.files, settings_.key_file));
-  if (key.foundation != settings_.foundation) {
-    return NamedError(
-        StatusCode::kInvalidArgument, "wrong-key-file",
-        absl::StrCat(settings_.key_file, " is the key of foundation ", key.foundation.value(),
-                     ", the configuration is of ", settings_.foundation.value()));
-  }
+                          LoadOwnKey(around_.files, settings_.key_file, settings_.foundation));
   SLUICE_RETURN_IF_ERROR(around_.files.MakeFolder(settings_.data_dir));
   SLUICE_RETURN_IF_ERROR(around_.files.MakeFolder(settings_.OutgoingFolder()));
   SLUICE_ASSIGN_OR_RETURN(spool_, transfer::Spool::Open(around_.files, settings_.spool_folder,
@@ -133,8 +126,8 @@ JobServices Program::Services() {
           .post = [this](std::function<void()> call) { return loop_.Post(std::move(call)); },
           .send =
               [this](v1::ControlMessage message) {
-                if (!client_) return;
-                const Status sent = client_->Send(std::move(message));
+                if (!link_) return;
+                const Status sent = link_->Send(std::move(message));
                 if (!sent.ok()) LogStatus(LogLevel::kDebug, "message-not-sent", sent);
               },
           .coordinator_endpoint = settings_.coordinator_endpoint,
@@ -179,17 +172,22 @@ void Program::MakeAgent() {
                    .timers = loop_.timers()});
 }
 
-void Program::Dial() {
-  net::ControlClientOptions options;
-  options.endpoint = settings_.coordinator_endpoint;
-  options.coordinator_key = authority_->coordinator_curve();
-  options.version = SLUICE_VERSION;
-  options.bulk_endpoint = bulk_endpoint_;
-  client_ = net::ControlClient::Dial(
-      *network_, loop_, around_.clock, around_.entropy, random_, std::move(options),
-      {.on_welcome = [this](const v1::Welcome& welcome) { agent_->OnWelcome(welcome); },
-       .on_message = [this](const v1::ControlMessage& message) { agent_->OnMessage(message); },
-       .on_lost = [this](const Status& why) { agent_->OnLost(why); }});
+void Program::MakeLink() {
+  link_ = std::make_unique<CoordinatorLink>(
+      CoordinatorLink::Options{.endpoint = settings_.coordinator_endpoint,
+                               .version = SLUICE_VERSION,
+                               .bulk_endpoint = bulk_endpoint_},
+      CoordinatorLink::Parts{.authority = *authority_,
+                             .network = *network_,
+                             .loop = loop_,
+                             .clock = around_.clock,
+                             .entropy = around_.entropy,
+                             .random = random_},
+      CoordinatorLink::Events{
+          .on_welcome = [this](const v1::Welcome& welcome) { agent_->OnWelcome(welcome); },
+          .on_message = [this](const v1::ControlMessage& message) { agent_->OnMessage(message); },
+          .on_lost = [this](const Status& why) { agent_->OnLost(why); },
+          .on_room = [this] { agent_->ResendReports(); }});
 }
 
 // What does not work is logged; the agent serves all the same, and says so when it is asked.
@@ -211,6 +209,7 @@ void Program::OnSignals() {
     const Status reloaded = authority_->Reload();
     if (reloaded.ok()) {
       Log(LogLevel::kInfo, "reloaded", {{"version", authority_->trust()->version()}});
+      link_->Follow();
       Probe();
     } else {
       LogStatus(LogLevel::kError, "not-reloaded", reloaded);
@@ -221,7 +220,8 @@ void Program::OnSignals() {
 Status Program::Serve() {
   loop_.WatchDescriptor(around_.signals.descriptor(), [this] { OnSignals(); });
   SLUICE_RETURN_IF_ERROR(agent_->Start());
-  Dial();
+  MakeLink();
+  link_->Follow();
   Probe();
   loop_.Run();
   // From here on nothing that a step says is heard; the journal has what is needed to go on.
@@ -230,7 +230,7 @@ Status Program::Serve() {
   agent_->Stop();
   probing_.request_stop();
   loop_.UnwatchDescriptor(around_.signals.descriptor());
-  client_.reset();
+  link_.reset();
   readers_.reset();
   steps_.reset();
   return ended_;

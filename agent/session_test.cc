@@ -2,8 +2,8 @@
 // arrive, reports come back, and come again when the coordinator did not record them. Method: a
 // real server and client on one loop; the agent's steps are scripted. Each test runs the loop until
 // what it waits for has happened (CTest's time limit ends it else).
+#include "agent/coordinator_link.h"
 #include "agent/testing/agent_fixture.h"
-#include "common/net/control_client.h"
 #include "common/net/control_server.h"
 #include "common/net/event_loop.h"
 #include "common/net/network.h"
@@ -37,32 +37,38 @@ class SessionTest : public AgentFixture {
     StartCoordinator();
     network_ = *net::Network::Start(IdentityOf(authority_->key().curve),
                                     [this](auto key) { return authority_->FindPeer(key); });
-    client_ =
-        net::ControlClient::Dial(*network_, loop_, system_clock_, entropy_, random_,
-                                 {.endpoint = endpoint_,
-                                  .coordinator_key = authority_->coordinator_curve(),
-                                  .features = {},
-                                  .version = "test",
-                                  .bulk_endpoint = ""},
-                                 {.on_welcome =
-                                      [this](const v1::Welcome& welcome) {
-                                        agent_->OnWelcome(welcome);
-                                        PassOn();
-                                      },
-                                  .on_message =
-                                      [this](const v1::ControlMessage& message) {
-                                        agent_->OnMessage(message);
-                                        RunSteps();
-                                        PassOn();
-                                      },
-                                  .on_lost = [this](const Status& why) { agent_->OnLost(why); }});
+    link_ = std::make_unique<CoordinatorLink>(
+        CoordinatorLink::Options{.endpoint = endpoint_, .version = "test", .bulk_endpoint = ""},
+        CoordinatorLink::Parts{.authority = *authority_,
+                               .network = *network_,
+                               .loop = loop_,
+                               .clock = system_clock_,
+                               .entropy = entropy_,
+                               .random = random_},
+        CoordinatorLink::Events{.on_welcome =
+                                    [this](const v1::Welcome& welcome) {
+                                      agent_->OnWelcome(welcome);
+                                      PassOn();
+                                    },
+                                .on_message =
+                                    [this](const v1::ControlMessage& message) {
+                                      agent_->OnMessage(message);
+                                      RunSteps();
+                                      PassOn();
+                                    },
+                                .on_lost = [this](const Status& why) { agent_->OnLost(why); },
+                                .on_room =
+                                    [this] {
+                                      agent_->ResendReports();
+                                      PassOn();
+                                    }});
+    link_->Follow();
   }
 
   void StartCoordinator() {
     const auto trust = trust_.shared_document();
     coordinator_network_ = *net::Network::Start(
-        IdentityOf(trust_.coordinator().curve),
-        [trust](std::string_view key) -> std::optional<net::Peer> {
+        IdentityOf(coordinator_curve_), [trust](std::string_view key) -> std::optional<net::Peer> {
           const auto holder = trust->CurveRole(*crypto::CurvePublicKey::FromBytes(key));
           if (!holder) return std::nullopt;
           return net::Peer{net::PeerRole::kAgent, holder->name, std::string(key)};
@@ -80,8 +86,7 @@ class SessionTest : public AgentFixture {
 
   void PassOn() {
     for (v1::ControlMessage& message : sent_) {
-      const Status sent = client_->Send(std::move(message));
-      EXPECT_THAT(sent, IsOk());
+      EXPECT_THAT(link_->Send(std::move(message)), IsOk());
     }
     sent_.clear();
   }
@@ -106,12 +111,13 @@ class SessionTest : public AgentFixture {
   SystemClock system_clock_;  // of the sockets; orders are judged by the fixture's clock
   net::EventLoop loop_{system_clock_};
   SeededRandom random_{1};
+  crypto::CurveKeyPair coordinator_curve_ = trust_.coordinator().curve;
   Heard heard_;
   std::string endpoint_ = "tcp://127.0.0.1:*";
   std::unique_ptr<net::Network> coordinator_network_;
   std::unique_ptr<net::ControlServer> server_;
   std::unique_ptr<net::Network> network_;
-  std::unique_ptr<net::ControlClient> client_;
+  std::unique_ptr<CoordinatorLink> link_;
 };
 
 TEST_F(SessionTest, AgentIsAdmittedUnderItsFoundationsNameAndAnswersACommandByAReport) {
@@ -151,6 +157,60 @@ TEST_F(SessionTest, RecordedReportDoesNotComeAgain) {
   SendAccept();
   WaitForReports(2);
   EXPECT_EQ(heard_.reports.size(), 2u);
+}
+
+// The coordinator is busy with something else and takes nothing, until the link has no room left.
+TEST_F(SessionTest, ReportThatTheLinkHadNoRoomForComesWhenThereIsRoomAgain) {
+  WaitForSession(1);
+  SendAccept();
+  WaitForReports(1);
+  v1::ControlMessage filling;
+  filling.mutable_read_answer()->set_envelope(std::string(size_t{16} << 10, 'x'));
+  v1::ControlMessage report;
+  *report.mutable_job_report() = heard_.reports[0];
+  // ZeroMQ's and the kernel's buffers fill up behind the loop's back: a report that finds room has
+  // only come again, and the next one is tried.
+  size_t expected = 2;
+  while (true) {
+    while (link_->Send(filling).ok()) {
+    }
+    const Status sent = link_->Send(report);
+    if (ErrorName(sent) == "link-full") break;
+    ASSERT_THAT(sent, IsOk());
+    ++expected;
+  }
+  bool given_up = false;
+  loop_.timers().After(absl::Seconds(20), [&] { given_up = true; });
+  loop_.RunUntil([&] { return given_up || heard_.reports.size() >= expected; });
+  EXPECT_EQ(heard_.reports.size(), expected);
+  EXPECT_EQ(heard_.sessions.size(), 1u);
+}
+
+TEST_F(SessionTest, NewerTrustDocumentWithAnotherCoordinatorKeyIsFollowedToThatCoordinator) {
+  WaitForSession(1);
+  coordinator_curve_ = crypto::CurveKeyPair::Generate(entropy_);
+  StopCoordinator();
+  StartCoordinator();
+  trust::TrustContent content = trust_.content();
+  content.version += 1;
+  content.coordinator_curve = coordinator_curve_.public_key();
+  trust_.Use(content);
+  WriteTrust();
+  ASSERT_THAT(authority_->Reload(), IsOk());
+  link_->Follow();
+  bool given_up = false;
+  loop_.timers().After(absl::Seconds(20), [&] { given_up = true; });
+  loop_.RunUntil([&] { return given_up || heard_.sessions.size() >= 2; });
+  EXPECT_EQ(heard_.sessions.size(), 2u);
+}
+
+TEST_F(SessionTest, TrustDocumentWithTheSameCoordinatorKeyLeavesTheSessionAlone) {
+  WaitForSession(1);
+  ASSERT_THAT(authority_->Reload(), IsOk());
+  link_->Follow();
+  SendAccept();
+  WaitForReports(1);
+  EXPECT_EQ(heard_.sessions.size(), 1u);
 }
 
 }  // namespace
