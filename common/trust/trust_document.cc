@@ -111,6 +111,18 @@ std::vector<VerifyingKey> TrustDocument::OperatorKeys() const {
   return keys;
 }
 
+std::map<VerifyingKey, std::string> TrustDocument::OperatorKeysOfAllTime() const {
+  std::map<VerifyingKey, std::string> keys;
+  for (const auto& [name, trusted] : content_.operators) {
+    for (const VerifyingKey& key : trusted.keys) keys.emplace(key, name);
+  }
+  for (const std::string& text : content_.revoked_keys) {  // keys of every kind
+    const StatusOr<VerifyingKey> key = VerifyingKey::Parse(crypto::KeyKind::kOperator, text);
+    if (key.ok()) keys.emplace(*key, "");
+  }
+  return keys;
+}
+
 bool TrustDocument::RevokedKeyId(std::string_view key_id) const {
   return revoked_key_ids_.contains(std::string(key_id));
 }

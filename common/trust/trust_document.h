@@ -121,6 +121,9 @@ class TrustDocument {
   std::optional<std::string> OperatorByKey(const crypto::VerifyingKey& key) const;
   // All operators' keys that are not revoked: what may sign orders.
   std::vector<crypto::VerifyingKey> OperatorKeys() const;
+  // Those that are revoked too, each with its operator's name, which is "" once the operator was
+  // taken out: what was signed before a revocation stays valid as history, and gives no right.
+  std::map<crypto::VerifyingKey, std::string> OperatorKeysOfAllTime() const;
   // By key id, which is what an envelope tells. Ids are hints: for the choice of message only.
   bool RevokedKeyId(std::string_view key_id) const;
 

@@ -12,6 +12,7 @@
 #include "common/base/testing/status_matchers.h"
 #include "common/trust/envelope.h"
 #include "common/trust/testing/test_trust.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
@@ -22,6 +23,8 @@ using crypto::KeyKind;
 using crypto::SigningKey;
 using crypto::VerifyingKey;
 using nlohmann::json;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
 
 class TrustDocumentTest : public ::testing::Test {
  protected:
@@ -156,6 +159,9 @@ TEST_F(TrustDocumentTest, ARevokedKeyIsNobodysAndNeverComesBack) {
   const TrustDocument& document = trust_.document();
   EXPECT_EQ(document.OperatorByKey(bob.signing.Public()), std::nullopt);
   EXPECT_TRUE(document.RevokedKeyId(bob.signing.Public().id()));
+  EXPECT_THAT(document.OperatorKeysOfAllTime(),
+              UnorderedElementsAre(Pair(trust_.alice().signing.Public(), "alice"),
+                                   Pair(bob.signing.Public(), "")));
   EXPECT_TRUE(document.AgentsOf(FoundationName("dev")).empty());
   EXPECT_EQ(document.FindAgent(trust_.agent("dev").identity.Public()), std::nullopt);
   // ZAP lets in neither of them.

@@ -26,6 +26,21 @@ Status ReceiptDiffers(const std::string& target, std::string_view what) {
                                  ToAbsl(what), " differs; look at the app there"));
 }
 
+StatusOr<trust::VerifiedPayload> VerifyRecordedOrder(const trust::Envelope& envelope,
+                                                     const trust::TrustDocument& trust) {
+  std::vector<crypto::VerifyingKey> keys;
+  for (const auto& [key, name] : trust.OperatorKeysOfAllTime()) keys.push_back(key);
+  return trust::VerifyEnvelope(envelope, trust::kOrderType, keys, 1);
+}
+
+std::optional<std::string> RevokedKeyOf(const trust::VerifiedPayload& verified,
+                                        const trust::TrustDocument& trust) {
+  for (const crypto::VerifyingKey& signer : verified.signers) {
+    if (trust.OperatorByKey(signer).has_value()) return std::nullopt;
+  }
+  return verified.signers.front().id();
+}
+
 Status CheckReceipt(const RecordedOrder& recorded, const trust::OrderTarget& target,
                     const v1::TargetDetail& detail, const trust::TrustDocument& trust) {
   const std::string name = target.reference.text();
@@ -61,18 +76,24 @@ StatusOr<RecordedOrder> FindOrder(const v1::PromotionDetail& detail,
   for (const v1::LedgerEntry& entry : detail.entries()) {
     if (entry.kind() != kOrderEntry) continue;
     SLUICE_ASSIGN_OR_RETURN(trust::Envelope envelope, trust::ParseEnvelope(entry.body()));
-    const std::vector<crypto::VerifyingKey> operators = trust.OperatorKeys();
-    StatusOr<trust::VerifiedPayload> verified =
-        trust::VerifyEnvelope(envelope, trust::kOrderType, operators, 1);
+    StatusOr<trust::VerifiedPayload> verified = VerifyRecordedOrder(envelope, trust);
     if (!verified.ok()) return WithContext(verified.status(), "the recorded order");
     SLUICE_ASSIGN_OR_RETURN(trust::Order order, trust::ParseOrder(verified->payload));
-    RecordedOrder recorded{std::move(order), trust::OrderSha256(entry.body())};
+    RecordedOrder recorded{std::move(order), trust::OrderSha256(entry.body()),
+                           RevokedKeyOf(*verified, trust)};
     SLUICE_RETURN_IF_ERROR(CheckRecord(recorded, detail));
     return recorded;
   }
   return NamedError(StatusCode::kDataLoss, "no-recorded-order",
                     absl::StrCat("the coordinator shows no order for the promotion ",
                                  detail.summary().id(), "; do not rely on it"));
+}
+
+std::string RevokedKeyNote(const RecordedOrder& recorded) {
+  if (!recorded.revoked_key.has_value()) return "";
+  return absl::StrCat("warning: the order of promotion ", recorded.order.promotion.value(),
+                      " was signed with the key ", *recorded.revoked_key,
+                      ", which is revoked since\n");
 }
 
 Status CheckRecord(const RecordedOrder& recorded, const v1::PromotionDetail& detail) {

@@ -14,9 +14,11 @@
 namespace sluice::cli {
 namespace {
 
+using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::SizeIs;
 
 class EvidenceTest : public CliTest {
  protected:
@@ -111,6 +113,61 @@ TEST_F(EvidenceTest, AnOrderThatNoOperatorSignedIsNoOrder) {
   LieInDetails([](auto& detail) { detail.clear_entries(); });
   EXPECT_EQ(Run({"promotion", "promotion-1"}), 1);
   EXPECT_THAT(terminal_.notes, HasSubstr("[no-recorded-order]"));
+}
+
+TEST_F(EvidenceTest, WhatARevokedOperatorBeganIsEndedAndUndoneByAnotherAndShownAsSuch) {
+  const std::string key = trust_.alice().signing.Public().id();
+  federation_.Answer("prod", "plan-rollback",
+                     json({{"organization_guid", "22222222-0000-4000-8000-000000000001"},
+                           {"space_guid", "22222222-0000-4000-8000-000000000002"},
+                           {"app_guid", "22222222-0000-4000-8000-000000000003"},
+                           {"counter", 5},
+                           {"droplet_guid", "22222222-0000-4000-8000-000000000004"},
+                           {"sha256", std::string(64, 'b')},
+                           {"current_droplet_guid", "22222222-0000-4000-8000-000000000009"},
+                           {"current_sha256", std::string(64, 'a')},
+                           {"pushed_since", false},
+                           {"deletes_app", false},
+                           {"warnings", json::array()}})
+                         .dump());
+  const auto undone = [](v1::PromotionState state, v1::TargetState target) {
+    return [=](v1::PromotionDetail& detail) {
+      detail.mutable_summary()->set_state(state);
+      detail.mutable_targets(0)->set_state(target);
+    };
+  };
+  for (const bool still_named : {true, false}) {
+    SCOPED_TRACE(still_named);
+    trust::Order order = trust_.PromoteOrder();
+    order.promotion = PromotionId(still_named ? "CHG-1" : "CHG-2");
+    order.order_id = std::string(32, still_named ? '1' : '2');
+    const std::string id = order.promotion.value();
+    federation_.Record(order);
+    trust::TrustContent content = trust_.content();
+    content.revoked_keys = {trust_.alice().signing.Public().text()};
+    if (!still_named) content.operators.erase("alice");
+    ++content.version;
+    UseTrust(content);
+    const size_t orders = federation_.orders.size();
+
+    EXPECT_EQ(Run({"promotion", id, "--output", "json"}), 0) << terminal_.notes;
+    EXPECT_EQ(Out().at("revoked_key"), key);
+    EXPECT_THAT(terminal_.notes, HasSubstr(key + ", which is revoked since"));
+    EXPECT_EQ(Run({"activate", id, "--yes"}), 3);
+    EXPECT_THAT(terminal_.notes, HasSubstr("[key-revoked]"));
+    ASSERT_THAT(federation_.orders, SizeIs(orders));
+
+    federation_.moments = {
+        {.change = undone(v1::PROMOTION_STATE_CANCELLED, v1::TARGET_STATE_CANCELLED)}};
+    EXPECT_EQ(Run({"cancel", id}), 0) << terminal_.notes;
+    EXPECT_THAT(terminal_.notes, HasSubstr(key + ", which is revoked since"));
+    federation_.promotion(id).mutable_summary()->set_state(v1::PROMOTION_STATE_DONE);
+    federation_.moments = {
+        {.change = undone(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK)}};
+    EXPECT_EQ(Run({"rollback", id, "--yes"}), 0) << terminal_.notes;
+    ASSERT_THAT(federation_.orders, SizeIs(orders + 2));
+    EXPECT_EQ(federation_.orders.back().action, trust::Action::kRollback);
+  }
 }
 
 TEST_F(EvidenceTest, DoneCountsByTheTargetsReceiptAlone) {

@@ -80,8 +80,11 @@ Status RunPromotion(World& world, const GlobalArguments& global,
                     const PromotionArguments& arguments) {
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open(world, global));
   SLUICE_ASSIGN_OR_RETURN(v1::PromotionDetail detail, GetPromotion(*session, arguments.id));
-  SLUICE_RETURN_IF_ERROR(FindOrder(detail, session->trust()).status());
-  Show(world, global, RenderPromotion(detail, arguments.explain), PromotionJson(detail, true));
+  SLUICE_ASSIGN_OR_RETURN(const RecordedOrder recorded, FindOrder(detail, session->trust()));
+  world.terminal.Note(RevokedKeyNote(recorded));
+  json shown = PromotionJson(detail, true);
+  shown["revoked_key"] = recorded.revoked_key ? json(*recorded.revoked_key) : json(nullptr);
+  Show(world, global, RenderPromotion(detail, arguments.explain), shown);
   return absl::OkStatus();
 }
 

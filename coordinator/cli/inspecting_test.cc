@@ -196,8 +196,8 @@ TEST_F(InspectingTest, APromotionsJsonHoldsItsEvidence) {
   for (const auto& [field, value] : shown.items()) fields.push_back(field);
   EXPECT_THAT(fields,
               ElementsAre("activate", "changed_at", "created_at", "entries", "entries_left_out",
-                          "id", "operator", "reason", "sha256", "size_bytes", "source",
-                          "source_state", "state", "strategy", "targets"));
+                          "id", "operator", "reason", "revoked_key", "sha256", "size_bytes",
+                          "source", "source_state", "state", "strategy", "targets"));
   fields.clear();
   for (const auto& [field, value] : target.items()) fields.push_back(field);
   EXPECT_THAT(fields, ElementsAre("droplet_guid", "error", "path", "previous_droplet_guid",

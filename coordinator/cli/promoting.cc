@@ -164,7 +164,7 @@ StatusOr<RecordedOrder> SubmitNew(World& world, Session& session, const Route& r
                                   const PromoteArguments& arguments, const PromotionPlan& plan) {
   SLUICE_ASSIGN_OR_RETURN(trust::Order order, MakeOrder(world, session, arguments, plan));
   StatusOr<std::string> envelope = Submit(session, order);
-  if (envelope.ok()) return RecordedOrder{std::move(order), trust::OrderSha256(*envelope)};
+  if (envelope.ok()) return RecordedOrder{std::move(order), trust::OrderSha256(*envelope), {}};
   if (ErrorName(envelope.status()) != "promotion-exists") return envelope.status();
   // Somebody was faster with the same id.
   SLUICE_ASSIGN_OR_RETURN(std::optional<RecordedOrder> recorded,
@@ -181,6 +181,7 @@ Status RunPromote(World& world, const GlobalArguments& global, const PromoteArgu
   SLUICE_ASSIGN_OR_RETURN(std::optional<RecordedOrder> recorded,
                           FindRecorded(*session, route, arguments));
   if (recorded.has_value() && !arguments.dry_run) {
+    world.terminal.Note(RevokedKeyNote(*recorded));
     world.terminal.Note(absl::StrCat("promotion ", arguments.id, " is recorded already\n"));
     return FollowToEnd(world, *session, global, arguments.wait, *recorded, Aim::kDone);
   }

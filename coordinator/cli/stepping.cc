@@ -35,10 +35,20 @@ struct Subject {
 };
 
 // The rest of it, through its session.
-Status ReadSubject(const std::string& id, Subject& subject) {
+Status ReadSubject(World& world, const std::string& id, Subject& subject) {
   SLUICE_ASSIGN_OR_RETURN(subject.detail, GetPromotion(*subject.session, id));
   SLUICE_ASSIGN_OR_RETURN(subject.recorded, FindOrder(subject.detail, subject.session->trust()));
+  world.terminal.Note(RevokedKeyNote(subject.recorded));
   return absl::OkStatus();
+}
+
+// To end or undo what a revoked key began is one thing, to bring it on is another.
+Status CheckKeyInForce(const RecordedOrder& recorded) {
+  if (!recorded.revoked_key.has_value()) return absl::OkStatus();
+  return NamedError(StatusCode::kPermissionDenied, "key-revoked",
+                    absl::StrCat("promotion ", recorded.order.promotion.value(),
+                                 " was ordered with a key that is revoked since, and is not "
+                                 "activated; promote again under a key of your own"));
 }
 
 // Of a list, newest first: the first that is done at that target, when it was the only one.
@@ -77,7 +87,7 @@ StatusOr<std::string> PromotionToRollBack(Session& session, const std::string& t
 StatusOr<Subject> OpenSubject(World& world, const GlobalArguments& global, const std::string& id) {
   Subject subject;
   SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global));
-  SLUICE_RETURN_IF_ERROR(ReadSubject(id, subject));
+  SLUICE_RETURN_IF_ERROR(ReadSubject(world, id, subject));
   return subject;
 }
 
@@ -187,6 +197,7 @@ Status RunActivate(World& world, const GlobalArguments& global,
                    const ActivateArguments& arguments) {
   SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
   SLUICE_RETURN_IF_ERROR(CheckNotEnded(subject.detail));
+  SLUICE_RETURN_IF_ERROR(CheckKeyInForce(subject.recorded));
   world.terminal.Note(absl::StrCat(RenderSummary(subject.detail), "\n"));
   SLUICE_RETURN_IF_ERROR(
       Confirm(world, arguments.yes,
@@ -209,7 +220,7 @@ Status RunRollback(World& world, const GlobalArguments& global,
   SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global));
   SLUICE_ASSIGN_OR_RETURN(const std::string id,
                           PromotionToRollBack(*subject.session, arguments.id));
-  SLUICE_RETURN_IF_ERROR(ReadSubject(id, subject));
+  SLUICE_RETURN_IF_ERROR(ReadSubject(world, id, subject));
   SLUICE_RETURN_IF_ERROR(CheckDone(subject.detail));
   SLUICE_ASSIGN_OR_RETURN(const std::vector<trust::OrderTarget> targets,
                           ChooseTargets(subject, arguments.targets));
