@@ -1,0 +1,232 @@
+#include "common/image/base_archive.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/image/bounded_json.h"
+#include "common/image/launcher_layer.h"
+
+namespace sluice::image {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kOciIndex[] = "application/vnd.oci.image.index.v1+json";
+constexpr char kDockerList[] = "application/vnd.docker.distribution.manifest.list.v2+json";
+constexpr char kTagAnnotation[] = "org.opencontainers.image.ref.name";
+// containerd's and docker's own exports keep the whole name here.
+constexpr char kNameAnnotation[] = "io.containerd.image.name";
+constexpr size_t kImagesMax = 256;  // of one archive
+constexpr int kIndexDepthMax = 2;   // layout, then platforms
+
+Status RefusedBase(std::string_view name, std::string_view message) {
+  return NamedError(StatusCode::kFailedPrecondition, name, message);
+}
+
+// Layers whose compression this room reads (OCI image-spec, layer.md; docker's by content).
+bool IsLayerType(const std::string& type) {
+  static const auto* const kTypes = new std::set<std::string>{
+      "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip",
+      "application/vnd.docker.image.rootfs.diff.tar",
+      "application/vnd.docker.image.rootfs.diff.tar.gzip"};
+  return kTypes->contains(type);
+}
+
+std::string BlobPath(const crypto::Sha256Digest& digest) { return "blobs/sha256/" + digest.hex(); }
+
+bool IsCalled(std::string_view name, std::string_view tag) {
+  if (name == tag) return true;
+  const size_t colon = name.rfind(':');
+  return colon != std::string_view::npos && name.substr(colon + 1) == tag &&
+         name.find('/', colon) == std::string_view::npos;
+}
+
+Status Ambiguous(size_t images) {
+  return RefusedBase("base-ambiguous",
+                     absl::StrCat("the archive holds ", images, " images: say which by its tag"));
+}
+
+Status NoSuchTag(std::string_view tag) {
+  return NamedError(StatusCode::kNotFound, "base-no-such-tag",
+                    absl::StrCat("the archive holds no image called ", ToAbsl(tag)));
+}
+
+class OciLayout {
+ public:
+  explicit OciLayout(const ArchiveContents& archive) : archive_(archive) {}
+
+  StatusOr<BaseParts> Find(std::string_view tag) {
+    SLUICE_ASSIGN_OR_RETURN(const std::string text, archive_.Read("index.json", kDocumentBytesMax));
+    SLUICE_ASSIGN_OR_RETURN(const json index, ParseBoundedJson(text, "index.json"));
+    SLUICE_ASSIGN_OR_RETURN(const json images, Images(index));
+    std::vector<json> candidates;
+    for (const json& each : images) {
+      SLUICE_ASSIGN_OR_RETURN(const json annotations, ObjectField(each, "annotations"));
+      SLUICE_ASSIGN_OR_RETURN(const std::string own_tag, TextField(annotations, kTagAnnotation));
+      SLUICE_ASSIGN_OR_RETURN(std::string name, TextField(annotations, kNameAnnotation));
+      if (!tag.empty() && !IsCalled(own_tag, tag) && !IsCalled(name, tag)) continue;
+      parts_.name = name.empty() ? own_tag : std::move(name);
+      candidates.push_back(each);
+    }
+    if (candidates.empty() && !tag.empty()) return NoSuchTag(tag);
+    if (candidates.size() != 1) return Ambiguous(candidates.size());
+    SLUICE_RETURN_IF_ERROR(Enter(candidates.front(), kIndexDepthMax));
+    return std::move(parts_);
+  }
+
+ private:
+  static StatusOr<json> Images(const json& index) {
+    SLUICE_ASSIGN_OR_RETURN(json images, ListField(index, "manifests"));
+    if (images.size() > kImagesMax)
+      return MalformedBase("an index of the base has too many images");
+    return images;
+  }
+
+  static StatusOr<crypto::Sha256Digest> DigestOf(const json& descriptor) {
+    SLUICE_ASSIGN_OR_RETURN(const std::string text, TextField(descriptor, "digest"));
+    return ParseDigestText(text);
+  }
+
+  StatusOr<FileRange> RangeOf(const json& descriptor) const {
+    SLUICE_ASSIGN_OR_RETURN(const crypto::Sha256Digest digest, DigestOf(descriptor));
+    const std::optional<FileRange> range = archive_.Find(BlobPath(digest));
+    if (!range) {
+      return RefusedBase("base-blob-missing",
+                         absl::StrCat(archive_.path(), " lacks the blob ", DigestText(digest)));
+    }
+    const auto size = descriptor.find("size");
+    if (size == descriptor.end() || !size->is_number_unsigned() ||
+        size->get<uint64_t>() != range->bytes) {
+      return Mismatch(digest);
+    }
+    return *range;
+  }
+
+  Status Mismatch(const crypto::Sha256Digest& digest) const {
+    return NamedError(StatusCode::kDataLoss, "base-blob-mismatch",
+                      absl::StrCat("the blob ", DigestText(digest), " in ", archive_.path(),
+                                   " is not what it is said to be: get the base again"));
+  }
+
+  StatusOr<std::string> ReadDocument(const json& descriptor) const {
+    SLUICE_RETURN_IF_ERROR(RangeOf(descriptor).status());
+    SLUICE_ASSIGN_OR_RETURN(const crypto::Sha256Digest digest, DigestOf(descriptor));
+    SLUICE_ASSIGN_OR_RETURN(std::string text, archive_.Read(BlobPath(digest), kDocumentBytesMax));
+    if (crypto::Sha256Of(text) != digest) return Mismatch(digest);
+    return text;
+  }
+
+  Status Enter(const json& descriptor, int depth_left) {
+    SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadDocument(descriptor));
+    SLUICE_ASSIGN_OR_RETURN(const json document, ParseBoundedJson(text, "the base's manifest"));
+    SLUICE_ASSIGN_OR_RETURN(const std::string type, TextField(descriptor, "mediaType"));
+    if (type != kOciIndex && type != kDockerList) {
+      SLUICE_ASSIGN_OR_RETURN(parts_.manifest_digest, DigestOf(descriptor));
+      return TakeManifest(document);
+    }
+    if (depth_left == 0) return MalformedBase("the base's indexes are nested too deeply");
+    SLUICE_ASSIGN_OR_RETURN(const json images, Images(document));
+    for (const json& each : images) {
+      SLUICE_ASSIGN_OR_RETURN(const json platform, ObjectField(each, "platform"));
+      SLUICE_ASSIGN_OR_RETURN(const std::string system, TextField(platform, "os"));
+      SLUICE_ASSIGN_OR_RETURN(const std::string architecture, TextField(platform, "architecture"));
+      if (system == "linux" && architecture == LauncherArchitecture()) {
+        return Enter(each, depth_left - 1);
+      }
+    }
+    return RefusedBase(
+        "base-for-another-architecture",
+        absl::StrCat("the base has no image for linux and ", ToAbsl(LauncherArchitecture())));
+  }
+
+  Status TakeManifest(const json& manifest) {
+    SLUICE_ASSIGN_OR_RETURN(const json config, ObjectField(manifest, "config"));
+    SLUICE_ASSIGN_OR_RETURN(parts_.config, ReadDocument(config));
+    SLUICE_ASSIGN_OR_RETURN(const json layers, ListField(manifest, "layers"));
+    if (layers.size() > kImageLayersMax) {
+      return RefusedBase("base-too-many-layers",
+                         absl::StrCat("the base has ", layers.size(), " layers"));
+    }
+    for (const json& each : layers) {
+      SLUICE_ASSIGN_OR_RETURN(const std::string type, TextField(each, "mediaType"));
+      if (!IsLayerType(type)) {
+        return RefusedBase("base-layer-type",
+                           absl::StrCat("a layer of the base is ", type.substr(0, 200),
+                                        "; copy the base with gzip layers, as by skopeo copy "
+                                        "--dest-compress-format gzip"));
+      }
+      SLUICE_ASSIGN_OR_RETURN(const crypto::Sha256Digest digest, DigestOf(each));
+      SLUICE_ASSIGN_OR_RETURN(const FileRange range, RangeOf(each));
+      parts_.layers.push_back({digest, range});
+    }
+    return absl::OkStatus();
+  }
+
+  const ArchiveContents& archive_;
+  BaseParts parts_;
+};
+
+StatusOr<json> OnlyImage(const json& images, std::string_view tag, std::string& name) {
+  if (!images.is_array() || images.size() > kImagesMax) {
+    return MalformedBase("manifest.json is no list of images, or too long a one");
+  }
+  std::vector<json> candidates;
+  for (const json& each : images) {
+    SLUICE_ASSIGN_OR_RETURN(const json names, ListField(each, "RepoTags"));
+    bool called = tag.empty();
+    std::string own_name;
+    for (const json& repo_tag : names) {
+      if (!repo_tag.is_string()) return MalformedBase("a name in manifest.json is no text");
+      const std::string text = repo_tag.get<std::string>();
+      const bool matches = !tag.empty() && IsCalled(text, tag);
+      if (own_name.empty() || matches) own_name = text;
+      called = called || matches;
+    }
+    if (!called) continue;
+    candidates.push_back(each);
+    name = own_name;
+  }
+  if (candidates.empty() && !tag.empty()) return NoSuchTag(tag);
+  if (candidates.size() != 1) return Ambiguous(candidates.size());
+  return candidates.front();
+}
+
+StatusOr<BaseParts> FindInDockerArchive(const ArchiveContents& archive, std::string_view tag) {
+  BaseParts parts;
+  SLUICE_ASSIGN_OR_RETURN(const std::string text, archive.Read("manifest.json", kDocumentBytesMax));
+  SLUICE_ASSIGN_OR_RETURN(const json images, ParseBoundedJson(text, "manifest.json"));
+  SLUICE_ASSIGN_OR_RETURN(const json image, OnlyImage(images, tag, parts.name));
+  SLUICE_ASSIGN_OR_RETURN(const std::string config, TextField(image, "Config"));
+  SLUICE_ASSIGN_OR_RETURN(parts.config, archive.Read(config, kDocumentBytesMax));
+  SLUICE_ASSIGN_OR_RETURN(const json layers, ListField(image, "Layers"));
+  if (layers.size() > kImageLayersMax) {
+    return RefusedBase("base-too-many-layers",
+                       absl::StrCat("the base has ", layers.size(), " layers"));
+  }
+  for (const json& each : layers) {
+    if (!each.is_string()) return MalformedBase("a layer in manifest.json is no text");
+    const std::string path = each.get<std::string>();
+    const std::optional<FileRange> range = archive.Find(path);
+    if (!range) {
+      return RefusedBase("base-blob-missing",
+                         absl::StrCat(archive.path(), " lacks the layer ", path.substr(0, 200)));
+    }
+    parts.layers.push_back({std::nullopt, *range});
+  }
+  return parts;
+}
+
+}  // namespace
+
+StatusOr<BaseParts> FindBase(const ArchiveContents& archive, std::string_view tag) {
+  if (archive.Find("index.json") && archive.Find("oci-layout")) return OciLayout(archive).Find(tag);
+  if (archive.Find("manifest.json")) return FindInDockerArchive(archive, tag);
+  return RefusedBase("base-not-an-archive",
+                     archive.path() +
+                         " is neither an OCI archive nor one of docker's: it has "
+                         "neither index.json nor manifest.json");
+}
+
+}  // namespace sluice::image
