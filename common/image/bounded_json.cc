@@ -30,22 +30,23 @@ int DepthOf(std::string_view text) {
 }
 
 StatusOr<json> Field(const json& object, const char* name, json::value_t type) {
-  if (!object.is_object()) return MalformedBase(absl::StrCat("no object where ", name, " belongs"));
+  if (!object.is_object())
+    return MalformedRunImage(absl::StrCat("no object where ", name, " belongs"));
   const auto found = object.find(name);
   if (found == object.end() || found->is_null()) return json(type);
-  if (found->type() != type) return MalformedBase(absl::StrCat(name, " is of another type"));
+  if (found->type() != type) return MalformedRunImage(absl::StrCat(name, " is of another type"));
   return *found;
 }
 
 }  // namespace
 
-Status MalformedBase(std::string_view message) {
+Status MalformedRunImage(std::string_view message) {
   return NamedError(StatusCode::kFailedPrecondition, "base-malformed", message);
 }
 
 StatusOr<json> ParseBoundedJson(std::string_view text, std::string_view what) {
   const auto refused = [what](std::string_view why) {
-    return MalformedBase(absl::StrCat(ToAbsl(what), " ", ToAbsl(why)));
+    return MalformedRunImage(absl::StrCat(ToAbsl(what), " ", ToAbsl(why)));
   };
   if (text.size() > kDocumentBytesMax) return refused("is too large");
   if (DepthOf(text) > kDocumentDepthMax) return refused("is nested too deeply");

@@ -26,6 +26,6 @@ StatusOr<std::string> TextField(const nlohmann::json& object, const char* name);
 StatusOr<nlohmann::json> ListField(const nlohmann::json& object, const char* name);
 StatusOr<nlohmann::json> ObjectField(const nlohmann::json& object, const char* name);
 
-Status MalformedBase(std::string_view message);
+Status MalformedRunImage(std::string_view message);
 
 }  // namespace sluice::image

@@ -24,7 +24,7 @@ struct HistoryEntry {
   bool empty_layer = false;
 };
 
-struct BaseConfig {
+struct RunImageConfig {
   std::string architecture;  // a GOARCH
   std::string variant;
   std::string os;
@@ -38,7 +38,7 @@ struct BaseConfig {
 };
 
 // FailedPrecondition "base-malformed", "base-too-many-layers".
-StatusOr<BaseConfig> ParseBaseConfig(std::string_view text);
+StatusOr<RunImageConfig> ParseRunImageConfig(std::string_view text);
 
 // "sha256:HEX", the only algorithm that is taken. FailedPrecondition "base-malformed".
 StatusOr<crypto::Sha256Digest> ParseDigestText(std::string_view text);

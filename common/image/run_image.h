@@ -10,12 +10,12 @@
 #include "common/base/status.h"
 #include "common/crypto/digest.h"
 #include "common/image/archive_contents.h"
-#include "common/image/base_config.h"
+#include "common/image/run_image_config.h"
 
 namespace sluice::image {
 
 // What all layers of a base may expand to: cflinuxfs4 has about 2 GiB.
-inline constexpr uint64_t kBaseBytesMax = uint64_t{64} << 30;
+inline constexpr uint64_t kRunImageBytesMax = uint64_t{64} << 30;
 
 // A layer that can be published: gzip, its two digests proven.
 struct ImageLayer {
@@ -34,21 +34,21 @@ struct UnprovenLayer {
 };
 
 // A base as it was found in an archive, or pulled from a registry into a folder.
-struct BaseParts {
+struct RunImageParts {
   std::string name;  // as the operator would call it; may be empty
   std::optional<crypto::Sha256Digest> manifest_digest;
   std::string config;  // JSON
   std::vector<UnprovenLayer> layers;
 };
 
-struct BaseImage {
+struct RunImage {
   std::string name;
   std::optional<crypto::Sha256Digest> manifest_digest;
-  BaseConfig config;
+  RunImageConfig config;
   std::vector<ImageLayer> layers;
 };
 
-struct BaseRequirements {
+struct RunImageRequirements {
   std::string stack;  // the droplet's
   // What the operator says that the base is, for a base that does not say so itself; else empty.
   std::string stated_stack;
@@ -57,17 +57,18 @@ struct BaseRequirements {
 // The stack that a base says it is: by its label io.buildpacks.stack.id (Cloud Native Buildpacks,
 // platform specification), else by the last part of its name, as in cloudfoundry/cflinuxfs4:1.0.
 // Empty if by nothing.
-std::string StackOf(const BaseConfig& config, std::string_view name);
+std::string StackOf(const RunImageConfig& config, std::string_view name);
 
 // Reads every layer and compares what it is with what it is said to be. Layers that are plain tars
 // are compressed into `folder`; the others stay where they are.
 //
-// FailedPrecondition, besides the names of base_config.h and gzip.h:
+// FailedPrecondition, besides the names of run_image_config.h and gzip.h:
 //   base-for-another-system, base-for-another-architecture, base-for-another-stack,
 //   base-stack-unknown
 //   base-too-large
 // DataLoss "base-layer-mismatch".
-StatusOr<BaseImage> ProveBase(const BaseParts& parts, const BaseRequirements& requirements,
-                              Files& files, const std::string& folder);
+StatusOr<RunImage> ProveRunImage(const RunImageParts& parts,
+                                 const RunImageRequirements& requirements, Files& files,
+                                 const std::string& folder);
 
 }  // namespace sluice::image

@@ -6,7 +6,7 @@
 
 #include "common/base/status.h"
 #include "common/image/archive_contents.h"
-#include "common/image/base_image.h"
+#include "common/image/run_image.h"
 
 namespace sluice::image {
 
@@ -15,12 +15,12 @@ namespace sluice::image {
 // architecture. An archive in both forms is read as an OCI layout. The layers' bytes are not looked
 // at.
 //
-// FailedPrecondition, besides the names of ArchiveContents and base_config.h:
+// FailedPrecondition, besides the names of ArchiveContents and run_image_config.h:
 //   base-not-an-archive      a tar, and no image in it
 //   base-ambiguous           several images, and no tag to tell them apart
 //   base-blob-missing, base-layer-type (neither gzip nor a plain tar)
 //   base-for-another-architecture
 // NotFound "base-no-such-tag"; DataLoss "base-blob-mismatch".
-StatusOr<BaseParts> FindBase(const ArchiveContents& archive, std::string_view tag);
+StatusOr<RunImageParts> FindRunImage(const ArchiveContents& archive, std::string_view tag);
 
 }  // namespace sluice::image

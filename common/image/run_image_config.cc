@@ -1,4 +1,4 @@
-#include "common/image/base_config.h"
+#include "common/image/run_image_config.h"
 
 #include <algorithm>
 #include <utility>
@@ -26,7 +26,7 @@ StatusOr<HistoryEntry> ParseHistoryEntry(const json& value) {
 
 StatusOr<std::vector<HistoryEntry>> ParseHistory(const json& config, size_t layers) {
   SLUICE_ASSIGN_OR_RETURN(const json list, ListField(config, "history"));
-  if (list.size() > kHistoryEntriesMax) return MalformedBase("the base's history is too long");
+  if (list.size() > kHistoryEntriesMax) return MalformedRunImage("the base's history is too long");
   std::vector<HistoryEntry> history;
   for (const json& each : list) {
     SLUICE_ASSIGN_OR_RETURN(HistoryEntry entry, ParseHistoryEntry(each));
@@ -49,7 +49,7 @@ StatusOr<std::vector<crypto::Sha256Digest>> ParseDiffIds(const json& config) {
   }
   std::vector<crypto::Sha256Digest> diff_ids;
   for (const json& each : list) {
-    if (!each.is_string()) return MalformedBase("a diff_id of the base is no text");
+    if (!each.is_string()) return MalformedRunImage("a diff_id of the base is no text");
     SLUICE_ASSIGN_OR_RETURN(const auto diff_id, ParseDigestText(each.get<std::string>()));
     diff_ids.push_back(diff_id);
   }
@@ -63,16 +63,17 @@ StatusOr<crypto::Sha256Digest> ParseDigestText(std::string_view text) {
     const auto digest = crypto::Sha256Digest::FromHex(text.substr(kSha256.size()));
     if (digest.ok()) return digest;
   }
-  return MalformedBase(absl::StrCat("not a digest as sha256:HEX: ", ToAbsl(text.substr(0, 100))));
+  return MalformedRunImage(
+      absl::StrCat("not a digest as sha256:HEX: ", ToAbsl(text.substr(0, 100))));
 }
 
 std::string DigestText(const crypto::Sha256Digest& digest) {
   return absl::StrCat(ToAbsl(kSha256), digest.hex());
 }
 
-StatusOr<BaseConfig> ParseBaseConfig(std::string_view text) {
+StatusOr<RunImageConfig> ParseRunImageConfig(std::string_view text) {
   SLUICE_ASSIGN_OR_RETURN(const json document, ParseBoundedJson(text, "the base's config"));
-  BaseConfig base;
+  RunImageConfig base;
   SLUICE_ASSIGN_OR_RETURN(base.architecture, TextField(document, "architecture"));
   SLUICE_ASSIGN_OR_RETURN(base.variant, TextField(document, "variant"));
   SLUICE_ASSIGN_OR_RETURN(base.os, TextField(document, "os"));
@@ -82,7 +83,7 @@ StatusOr<BaseConfig> ParseBaseConfig(std::string_view text) {
   SLUICE_ASSIGN_OR_RETURN(base.user, TextField(config, "User"));
   SLUICE_ASSIGN_OR_RETURN(const json environment, ListField(config, "Env"));
   for (const json& each : environment) {
-    if (!each.is_string()) return MalformedBase("a variable of the base is no text");
+    if (!each.is_string()) return MalformedRunImage("a variable of the base is no text");
     const std::string variable = each.get<std::string>();
     const size_t equals = variable.find('=');
     const std::string name = variable.substr(0, equals);
@@ -91,7 +92,7 @@ StatusOr<BaseConfig> ParseBaseConfig(std::string_view text) {
   }
   SLUICE_ASSIGN_OR_RETURN(const json labels, ObjectField(config, "Labels"));
   for (const auto& [name, value] : labels.items()) {
-    if (!value.is_string()) return MalformedBase("a label of the base is no text");
+    if (!value.is_string()) return MalformedRunImage("a label of the base is no text");
     base.labels[name] = value.get<std::string>();
   }
   return base;

@@ -1,4 +1,4 @@
-#include "common/image/base_image.h"
+#include "common/image/run_image.h"
 
 #include <algorithm>
 #include <memory>
@@ -15,38 +15,38 @@ namespace {
 constexpr std::string_view kStackLabel = "io.buildpacks.stack.id";
 constexpr std::string_view kStackLabelPrefix = "org.cloudfoundry.stacks.";
 
-Status RefusedBase(std::string_view name, std::string_view message) {
+Status RefusedRunImage(std::string_view name, std::string_view message) {
   return NamedError(StatusCode::kFailedPrecondition, name, message);
 }
 
-Status CheckStack(const BaseConfig& config, std::string_view name,
-                  const BaseRequirements& requirements) {
+Status CheckStack(const RunImageConfig& config, std::string_view name,
+                  const RunImageRequirements& requirements) {
   const std::string base =
       requirements.stated_stack.empty() ? StackOf(config, name) : requirements.stated_stack;
   if (base.empty() || requirements.stack.empty()) {
     const std::string_view who = base.empty() ? "the base does" : "the droplet and its record do";
-    return RefusedBase("base-stack-unknown",
-                       absl::StrCat(ToAbsl(who),
-                                    " not say for which stack it is; state the stack "
-                                    "of the base, and see that it is the droplet's"));
+    return RefusedRunImage("base-stack-unknown",
+                           absl::StrCat(ToAbsl(who),
+                                        " not say for which stack it is; state the stack "
+                                        "of the base, and see that it is the droplet's"));
   }
   if (base == requirements.stack) return absl::OkStatus();
-  return RefusedBase(
+  return RefusedRunImage(
       "base-for-another-stack",
       absl::StrCat("the base is ", base, ", the droplet was staged for ", requirements.stack,
                    ": it would start there and fail for its libraries; take a base of ",
                    requirements.stack, ", or state that this is one"));
 }
 
-Status CheckPlatform(const BaseConfig& config) {
+Status CheckPlatform(const RunImageConfig& config) {
   if (config.os != "linux") {
-    return RefusedBase("base-for-another-system",
-                       absl::StrCat("the base is for '", config.os, "', droplets are for linux"));
+    return RefusedRunImage("base-for-another-system", absl::StrCat("the base is for '", config.os,
+                                                                   "', droplets are for linux"));
   }
   if (config.architecture == LauncherArchitecture()) return absl::OkStatus();
-  return RefusedBase("base-for-another-architecture",
-                     absl::StrCat("the base is for ", config.architecture, ", this sluice for ",
-                                  ToAbsl(LauncherArchitecture())));
+  return RefusedRunImage("base-for-another-architecture",
+                         absl::StrCat("the base is for ", config.architecture, ", this sluice for ",
+                                      ToAbsl(LauncherArchitecture())));
 }
 
 // One layer's bytes on their way: hashed as they are, and within the limit for all layers.
@@ -76,8 +76,9 @@ class LayerProof {
       SLUICE_ASSIGN_OR_RETURN(const size_t count, tar(std::span<char>(piece)));
       if (count == 0) return absl::OkStatus();
       if (count > left_) {
-        return RefusedBase("base-too-large", absl::StrCat("the base's layers expand to more than ",
-                                                          kBaseBytesMax, " bytes"));
+        return RefusedRunImage(
+            "base-too-large",
+            absl::StrCat("the base's layers expand to more than ", kRunImageBytesMax, " bytes"));
       }
       left_ -= count;
       diff_id_.Update({piece.data(), count});
@@ -131,7 +132,7 @@ StatusOr<ImageLayer> ProveLayer(const UnprovenLayer& layer, const crypto::Sha256
 
 }  // namespace
 
-std::string StackOf(const BaseConfig& config, std::string_view name) {
+std::string StackOf(const RunImageConfig& config, std::string_view name) {
   const auto label = config.labels.find(std::string(kStackLabel));
   if (label != config.labels.end() && label->second.starts_with(kStackLabelPrefix)) {
     return label->second.substr(kStackLabelPrefix.size());
@@ -143,18 +144,19 @@ std::string StackOf(const BaseConfig& config, std::string_view name) {
   return std::string(name.substr(0, name.find(':')));
 }
 
-StatusOr<BaseImage> ProveBase(const BaseParts& parts, const BaseRequirements& requirements,
-                              Files& files, const std::string& folder) {
-  BaseImage base{parts.name, parts.manifest_digest, {}, {}};
-  SLUICE_ASSIGN_OR_RETURN(base.config, ParseBaseConfig(parts.config));
+StatusOr<RunImage> ProveRunImage(const RunImageParts& parts,
+                                 const RunImageRequirements& requirements, Files& files,
+                                 const std::string& folder) {
+  RunImage base{parts.name, parts.manifest_digest, {}, {}};
+  SLUICE_ASSIGN_OR_RETURN(base.config, ParseRunImageConfig(parts.config));
   if (parts.layers.empty() || base.config.diff_ids.size() != parts.layers.size()) {
-    return RefusedBase("base-malformed",
-                       absl::StrCat("the base has ", parts.layers.size(), " layers and ",
-                                    base.config.diff_ids.size(), " diff_ids"));
+    return RefusedRunImage("base-malformed",
+                           absl::StrCat("the base has ", parts.layers.size(), " layers and ",
+                                        base.config.diff_ids.size(), " diff_ids"));
   }
   SLUICE_RETURN_IF_ERROR(CheckPlatform(base.config));
   SLUICE_RETURN_IF_ERROR(CheckStack(base.config, base.name, requirements));
-  uint64_t bytes_left = kBaseBytesMax;
+  uint64_t bytes_left = kRunImageBytesMax;
   for (size_t index = 0; index < parts.layers.size(); ++index) {
     SLUICE_ASSIGN_OR_RETURN(ImageLayer layer,
                             ProveLayer(parts.layers[index], base.config.diff_ids[index], index + 1,

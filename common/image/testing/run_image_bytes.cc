@@ -1,8 +1,8 @@
-#include "common/image/testing/base_bytes.h"
+#include "common/image/testing/run_image_bytes.h"
 
 #include "common/crypto/digest.h"
-#include "common/image/base_config.h"
 #include "common/image/launcher_layer.h"
+#include "common/image/run_image_config.h"
 #include "common/image/testing/tar_bytes.h"
 
 namespace sluice::image {
@@ -21,13 +21,13 @@ void AddBlob(TarBuilder& tar, const std::string& blob) {
 
 }  // namespace
 
-std::vector<std::string> BaseBytes::Tars() const {
+std::vector<std::string> RunImageBytes::Tars() const {
   if (!layer_tars.empty()) return layer_tars;
   return {TarBuilder().Folder("home").Folder("home/vcap").File("etc/passwd", "root").Tar(),
           TarBuilder().File("etc/os-release", "NAME=base").SymbolicLink("app", "home").Tar()};
 }
 
-std::string BaseBytes::Config() const {
+std::string RunImageBytes::Config() const {
   json config = {{"architecture", LauncherArchitecture()},
                  {"os", "linux"},
                  {"config",
@@ -46,7 +46,7 @@ std::string BaseBytes::Config() const {
   return config.dump();
 }
 
-std::string BaseBytes::OciArchive() const {
+std::string RunImageBytes::OciArchive() const {
   TarBuilder tar;
   const std::string config = Config();
   json manifest = {{"schemaVersion", 2},
@@ -70,7 +70,7 @@ std::string BaseBytes::OciArchive() const {
       .Tar();
 }
 
-std::string BaseBytes::DockerArchive() const {
+std::string RunImageBytes::DockerArchive() const {
   TarBuilder tar;
   json image = {{"Config", "config.json"}, {"RepoTags", {name}}, {"Layers", json::array()}};
   for (const std::string& layer : Tars()) {

@@ -11,7 +11,7 @@ namespace sluice::image {
 
 // A base of two layers: gzip, or plain tars. What is changed through the hooks is
 // changed before digests are taken of it, so that only the change is wrong.
-struct BaseBytes {
+struct RunImageBytes {
   std::string name = "docker.io/cloudfoundry/cflinuxfs4:1.0";
   std::vector<std::string> layer_tars;  // two small ones if empty
   bool plain_tars = false;              // not gzipped

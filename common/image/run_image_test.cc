@@ -1,13 +1,13 @@
 // A base is taken from either kind of archive when it is what it is said to be, for the droplet's
 // stack and this machine; everything else about it is refused by name, and leaves nothing behind.
-#include "common/image/base_image.h"
+#include "common/image/run_image.h"
 
 #include <string>
 
 #include "common/base/testing/fake_files.h"
 #include "common/base/testing/status_matchers.h"
-#include "common/image/base_archive.h"
-#include "common/image/testing/base_bytes.h"
+#include "common/image/run_image_archive.h"
+#include "common/image/testing/run_image_bytes.h"
 #include "common/image/testing/tar_bytes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -25,17 +25,17 @@ using ::testing::SizeIs;
 constexpr char kArchive[] = "/base.tar";
 constexpr char kFolder[] = "/work";
 
-class BaseImageTest : public ::testing::Test {
+class RunImageTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_THAT(files_.MakeFolder(kFolder), IsOk()); }
 
-  StatusOr<BaseImage> Open(const std::string& archive, const std::string& tag = "",
-                           const BaseRequirements& requirements = {"cflinuxfs4", ""}) {
+  StatusOr<RunImage> Open(const std::string& archive, const std::string& tag = "",
+                          const RunImageRequirements& requirements = {"cflinuxfs4", ""}) {
     SLUICE_RETURN_IF_ERROR(files_.Replace(kArchive, archive, FileAccess::kEveryone));
     SLUICE_ASSIGN_OR_RETURN(const ArchiveContents contents,
                             ArchiveContents::Open(files_, kArchive));
-    SLUICE_ASSIGN_OR_RETURN(const BaseParts parts, FindBase(contents, tag));
-    return ProveBase(parts, requirements, files_, kFolder);
+    SLUICE_ASSIGN_OR_RETURN(const RunImageParts parts, FindRunImage(contents, tag));
+    return ProveRunImage(parts, requirements, files_, kFolder);
   }
 
   void ExpectRefused(const std::string& archive, const std::string& name,
@@ -56,25 +56,25 @@ class BaseImageTest : public ::testing::Test {
 };
 
 std::string WithConfig(std::function<void(json&)> change) {
-  BaseBytes base;
+  RunImageBytes base;
   base.change_config = std::move(change);
   return base.OciArchive();
 }
 
 std::string WithManifest(std::function<void(json&)> change) {
-  BaseBytes base;
+  RunImageBytes base;
   base.change_manifest = std::move(change);
   return base.OciArchive();
 }
 
 std::string WithIndex(std::function<void(json&)> change) {
-  BaseBytes base;
+  RunImageBytes base;
   base.change_index = std::move(change);
   return base.OciArchive();
 }
 
-TEST_F(BaseImageTest, AnOciArchiveGivesItsConfigAndItsLayersWhereTheyLie) {
-  const auto base = Open(BaseBytes().OciArchive());
+TEST_F(RunImageTest, AnOciArchiveGivesItsConfigAndItsLayersWhereTheyLie) {
+  const auto base = Open(RunImageBytes().OciArchive());
   ASSERT_THAT(base, IsOk());
   EXPECT_EQ(base->name, "docker.io/cloudfoundry/cflinuxfs4:1.0");
   EXPECT_TRUE(base->manifest_digest.has_value());
@@ -93,9 +93,9 @@ TEST_F(BaseImageTest, AnOciArchiveGivesItsConfigAndItsLayersWhereTheyLie) {
   EXPECT_THAT(*files_.List(kFolder), IsEmpty());
 }
 
-TEST_F(BaseImageTest, ADockerArchiveGivesTheSameLayers) {
-  const auto from_oci = Open(BaseBytes().OciArchive());
-  const auto from_docker = Open(BaseBytes().DockerArchive());
+TEST_F(RunImageTest, ADockerArchiveGivesTheSameLayers) {
+  const auto from_oci = Open(RunImageBytes().OciArchive());
+  const auto from_docker = Open(RunImageBytes().DockerArchive());
   ASSERT_THAT(from_oci, IsOk());
   ASSERT_THAT(from_docker, IsOk());
   EXPECT_EQ(from_docker->config.diff_ids, from_oci->config.diff_ids);
@@ -103,8 +103,8 @@ TEST_F(BaseImageTest, ADockerArchiveGivesTheSameLayers) {
   EXPECT_EQ(from_docker->manifest_digest, std::nullopt) << "such an archive has none";
 }
 
-TEST_F(BaseImageTest, PlainTarsAreCompressedIntoTheFolder) {
-  BaseBytes plain;
+TEST_F(RunImageTest, PlainTarsAreCompressedIntoTheFolder) {
+  RunImageBytes plain;
   plain.plain_tars = true;
   for (const std::string& archive : {plain.DockerArchive(), plain.OciArchive()}) {
     const auto base = Open(archive);
@@ -117,9 +117,9 @@ TEST_F(BaseImageTest, PlainTarsAreCompressedIntoTheFolder) {
   }
 }
 
-TEST_F(BaseImageTest, TheStackIsToldByLabelOrNameOrOperatorAndMustBeTheDroplets) {
-  const auto named = [this](const std::string& name, const BaseRequirements& requirements) {
-    BaseBytes base;
+TEST_F(RunImageTest, TheStackIsToldByLabelOrNameOrOperatorAndMustBeTheDroplets) {
+  const auto named = [this](const std::string& name, const RunImageRequirements& requirements) {
+    RunImageBytes base;
     base.name = name;
     return Open(base.OciArchive(), "", requirements);
   };
@@ -139,7 +139,7 @@ TEST_F(BaseImageTest, TheStackIsToldByLabelOrNameOrOperatorAndMustBeTheDroplets)
                 "base-for-another-stack");
 }
 
-TEST_F(BaseImageTest, AnotherSystemOrArchitectureIsRefused) {
+TEST_F(RunImageTest, AnotherSystemOrArchitectureIsRefused) {
   ExpectRefused(WithConfig([](json& config) { config["os"] = "windows"; }),
                 "base-for-another-system");
   ExpectRefused(WithConfig([](json& config) { config["architecture"] = "s390x"; }),
@@ -148,11 +148,11 @@ TEST_F(BaseImageTest, AnotherSystemOrArchitectureIsRefused) {
                 "base-for-another-architecture");
 }
 
-TEST_F(BaseImageTest, AnIndexOfPlatformsGivesThisMachines) {
+TEST_F(RunImageTest, AnIndexOfPlatformsGivesThisMachines) {
   std::string inner;
   const auto with_platforms = [&inner](const std::string& architecture) {
     std::string added;
-    BaseBytes base;
+    RunImageBytes base;
     base.change_index = [&](json& index) {
       json image = index["manifests"][0];
       json other = image;
@@ -175,7 +175,7 @@ TEST_F(BaseImageTest, AnIndexOfPlatformsGivesThisMachines) {
   ExpectRefused(with_platforms("riscv64"), "base-for-another-architecture");
 }
 
-TEST_F(BaseImageTest, SeveralImagesAreToldApartByTheirTag) {
+TEST_F(RunImageTest, SeveralImagesAreToldApartByTheirTag) {
   const auto two = [](json& index) {
     json other = index["manifests"][0];
     other["annotations"]["org.opencontainers.image.ref.name"] = "docker.io/x/cflinuxfs3:old";
@@ -188,15 +188,15 @@ TEST_F(BaseImageTest, SeveralImagesAreToldApartByTheirTag) {
   ExpectRefused(WithIndex(two), "base-no-such-tag", "2.0");
   ExpectRefused(WithIndex([](json& index) { index["manifests"] = json::array(); }),
                 "base-ambiguous");
-  EXPECT_THAT(Open(BaseBytes().DockerArchive(), "1.0"), IsOk());
-  ExpectRefused(BaseBytes().DockerArchive(), "base-no-such-tag", "2.0");
+  EXPECT_THAT(Open(RunImageBytes().DockerArchive(), "1.0"), IsOk());
+  ExpectRefused(RunImageBytes().DockerArchive(), "base-no-such-tag", "2.0");
 }
 
-TEST_F(BaseImageTest, LayersThatAreNotWhatTheyAreSaidToBeAreFound) {
+TEST_F(RunImageTest, LayersThatAreNotWhatTheyAreSaidToBeAreFound) {
   const std::string other = "sha256:" + std::string(64, 'a');
   ExpectRefused(WithConfig([&](json& config) { config["rootfs"]["diff_ids"][1] = other; }),
                 "base-layer-mismatch");
-  BaseBytes docker;
+  RunImageBytes docker;
   docker.change_config = [&](json& config) { config["rootfs"]["diff_ids"][0] = other; };
   ExpectRefused(docker.DockerArchive(), "base-layer-mismatch");
   docker.plain_tars = true;
@@ -214,8 +214,8 @@ TEST_F(BaseImageTest, LayersThatAreNotWhatTheyAreSaidToBeAreFound) {
                 "base-layer-type");
 }
 
-TEST_F(BaseImageTest, AnyFlippedByteOfABlobIsFound) {
-  const std::string good = BaseBytes().OciArchive();
+TEST_F(RunImageTest, AnyFlippedByteOfABlobIsFound) {
+  const std::string good = RunImageBytes().OciArchive();
 
   const auto entries = *ReadTar(good);
   for (size_t flipped = 0; flipped < entries.size(); ++flipped) {
@@ -233,7 +233,7 @@ TEST_F(BaseImageTest, AnyFlippedByteOfABlobIsFound) {
   }
 }
 
-TEST_F(BaseImageTest, WhatIsNoImageIsRefusedByName) {
+TEST_F(RunImageTest, WhatIsNoImageIsRefusedByName) {
   ExpectRefused(TarBuilder().File("etc/passwd", "root").Tar(), "base-not-an-archive");
   ExpectRefused(WithIndex([](json& index) { index = "text"; }), "base-malformed");
   ExpectRefused(WithIndex([](json& index) { index["manifests"][0]["digest"] = "md5:0"; }),
@@ -256,7 +256,7 @@ TEST_F(BaseImageTest, WhatIsNoImageIsRefusedByName) {
                 "base-malformed");
 }
 
-TEST_F(BaseImageTest, AHistoryThatDoesNotGoWithTheLayersIsLeftOut) {
+TEST_F(RunImageTest, AHistoryThatDoesNotGoWithTheLayersIsLeftOut) {
   const auto base = Open(WithConfig([](json& config) { config["history"].erase(0); }));
   ASSERT_THAT(base, IsOk());
   EXPECT_THAT(base->config.history, IsEmpty());

@@ -1,4 +1,4 @@
-#include "common/image/base_archive.h"
+#include "common/image/run_image_archive.h"
 
 #include <algorithm>
 #include <set>
@@ -21,7 +21,7 @@ constexpr char kNameAnnotation[] = "io.containerd.image.name";
 constexpr size_t kImagesMax = 256;  // of one archive
 constexpr int kIndexDepthMax = 2;   // layout, then platforms
 
-Status RefusedBase(std::string_view name, std::string_view message) {
+Status RefusedRunImage(std::string_view name, std::string_view message) {
   return NamedError(StatusCode::kFailedPrecondition, name, message);
 }
 
@@ -44,8 +44,8 @@ bool IsCalled(std::string_view name, std::string_view tag) {
 }
 
 Status Ambiguous(size_t images) {
-  return RefusedBase("base-ambiguous",
-                     absl::StrCat("the archive holds ", images, " images: say which by its tag"));
+  return RefusedRunImage("base-ambiguous", absl::StrCat("the archive holds ", images,
+                                                        " images: say which by its tag"));
 }
 
 Status NoSuchTag(std::string_view tag) {
@@ -57,7 +57,7 @@ class OciLayout {
  public:
   explicit OciLayout(const ArchiveContents& archive) : archive_(archive) {}
 
-  StatusOr<BaseParts> Find(std::string_view tag) {
+  StatusOr<RunImageParts> Find(std::string_view tag) {
     SLUICE_ASSIGN_OR_RETURN(const std::string text, archive_.Read("index.json", kDocumentBytesMax));
     SLUICE_ASSIGN_OR_RETURN(const json index, ParseBoundedJson(text, "index.json"));
     SLUICE_ASSIGN_OR_RETURN(const json images, Images(index));
@@ -80,7 +80,7 @@ class OciLayout {
   static StatusOr<json> Images(const json& index) {
     SLUICE_ASSIGN_OR_RETURN(json images, ListField(index, "manifests"));
     if (images.size() > kImagesMax)
-      return MalformedBase("an index of the base has too many images");
+      return MalformedRunImage("an index of the base has too many images");
     return images;
   }
 
@@ -93,8 +93,8 @@ class OciLayout {
     SLUICE_ASSIGN_OR_RETURN(const crypto::Sha256Digest digest, DigestOf(descriptor));
     const std::optional<FileRange> range = archive_.Find(BlobPath(digest));
     if (!range) {
-      return RefusedBase("base-blob-missing",
-                         absl::StrCat(archive_.path(), " lacks the blob ", DigestText(digest)));
+      return RefusedRunImage("base-blob-missing",
+                             absl::StrCat(archive_.path(), " lacks the blob ", DigestText(digest)));
     }
     const auto size = descriptor.find("size");
     if (size == descriptor.end() || !size->is_number_unsigned() ||
@@ -126,7 +126,7 @@ class OciLayout {
       SLUICE_ASSIGN_OR_RETURN(parts_.manifest_digest, DigestOf(descriptor));
       return TakeManifest(document);
     }
-    if (depth_left == 0) return MalformedBase("the base's indexes are nested too deeply");
+    if (depth_left == 0) return MalformedRunImage("the base's indexes are nested too deeply");
     SLUICE_ASSIGN_OR_RETURN(const json images, Images(document));
     for (const json& each : images) {
       SLUICE_ASSIGN_OR_RETURN(const json platform, ObjectField(each, "platform"));
@@ -136,7 +136,7 @@ class OciLayout {
         return Enter(each, depth_left - 1);
       }
     }
-    return RefusedBase(
+    return RefusedRunImage(
         "base-for-another-architecture",
         absl::StrCat("the base has no image for linux and ", ToAbsl(LauncherArchitecture())));
   }
@@ -146,16 +146,16 @@ class OciLayout {
     SLUICE_ASSIGN_OR_RETURN(parts_.config, ReadDocument(config));
     SLUICE_ASSIGN_OR_RETURN(const json layers, ListField(manifest, "layers"));
     if (layers.size() > kImageLayersMax) {
-      return RefusedBase("base-too-many-layers",
-                         absl::StrCat("the base has ", layers.size(), " layers"));
+      return RefusedRunImage("base-too-many-layers",
+                             absl::StrCat("the base has ", layers.size(), " layers"));
     }
     for (const json& each : layers) {
       SLUICE_ASSIGN_OR_RETURN(const std::string type, TextField(each, "mediaType"));
       if (!IsLayerType(type)) {
-        return RefusedBase("base-layer-type",
-                           absl::StrCat("a layer of the base is ", type.substr(0, 200),
-                                        "; copy the base with gzip layers, as by skopeo copy "
-                                        "--dest-compress-format gzip"));
+        return RefusedRunImage("base-layer-type",
+                               absl::StrCat("a layer of the base is ", type.substr(0, 200),
+                                            "; copy the base with gzip layers, as by skopeo copy "
+                                            "--dest-compress-format gzip"));
       }
       SLUICE_ASSIGN_OR_RETURN(const crypto::Sha256Digest digest, DigestOf(each));
       SLUICE_ASSIGN_OR_RETURN(const FileRange range, RangeOf(each));
@@ -165,12 +165,12 @@ class OciLayout {
   }
 
   const ArchiveContents& archive_;
-  BaseParts parts_;
+  RunImageParts parts_;
 };
 
 StatusOr<json> OnlyImage(const json& images, std::string_view tag, std::string& name) {
   if (!images.is_array() || images.size() > kImagesMax) {
-    return MalformedBase("manifest.json is no list of images, or too long a one");
+    return MalformedRunImage("manifest.json is no list of images, or too long a one");
   }
   std::vector<json> candidates;
   for (const json& each : images) {
@@ -178,7 +178,7 @@ StatusOr<json> OnlyImage(const json& images, std::string_view tag, std::string& 
     bool called = tag.empty();
     std::string own_name;
     for (const json& repo_tag : names) {
-      if (!repo_tag.is_string()) return MalformedBase("a name in manifest.json is no text");
+      if (!repo_tag.is_string()) return MalformedRunImage("a name in manifest.json is no text");
       const std::string text = repo_tag.get<std::string>();
       const bool matches = !tag.empty() && IsCalled(text, tag);
       if (own_name.empty() || matches) own_name = text;
@@ -193,8 +193,8 @@ StatusOr<json> OnlyImage(const json& images, std::string_view tag, std::string& 
   return candidates.front();
 }
 
-StatusOr<BaseParts> FindInDockerArchive(const ArchiveContents& archive, std::string_view tag) {
-  BaseParts parts;
+StatusOr<RunImageParts> FindInDockerArchive(const ArchiveContents& archive, std::string_view tag) {
+  RunImageParts parts;
   SLUICE_ASSIGN_OR_RETURN(const std::string text, archive.Read("manifest.json", kDocumentBytesMax));
   SLUICE_ASSIGN_OR_RETURN(const json images, ParseBoundedJson(text, "manifest.json"));
   SLUICE_ASSIGN_OR_RETURN(const json image, OnlyImage(images, tag, parts.name));
@@ -202,16 +202,16 @@ StatusOr<BaseParts> FindInDockerArchive(const ArchiveContents& archive, std::str
   SLUICE_ASSIGN_OR_RETURN(parts.config, archive.Read(config, kDocumentBytesMax));
   SLUICE_ASSIGN_OR_RETURN(const json layers, ListField(image, "Layers"));
   if (layers.size() > kImageLayersMax) {
-    return RefusedBase("base-too-many-layers",
-                       absl::StrCat("the base has ", layers.size(), " layers"));
+    return RefusedRunImage("base-too-many-layers",
+                           absl::StrCat("the base has ", layers.size(), " layers"));
   }
   for (const json& each : layers) {
-    if (!each.is_string()) return MalformedBase("a layer in manifest.json is no text");
+    if (!each.is_string()) return MalformedRunImage("a layer in manifest.json is no text");
     const std::string path = each.get<std::string>();
     const std::optional<FileRange> range = archive.Find(path);
     if (!range) {
-      return RefusedBase("base-blob-missing",
-                         absl::StrCat(archive.path(), " lacks the layer ", path.substr(0, 200)));
+      return RefusedRunImage("base-blob-missing", absl::StrCat(archive.path(), " lacks the layer ",
+                                                               path.substr(0, 200)));
     }
     parts.layers.push_back({std::nullopt, *range});
   }
@@ -220,13 +220,13 @@ StatusOr<BaseParts> FindInDockerArchive(const ArchiveContents& archive, std::str
 
 }  // namespace
 
-StatusOr<BaseParts> FindBase(const ArchiveContents& archive, std::string_view tag) {
+StatusOr<RunImageParts> FindRunImage(const ArchiveContents& archive, std::string_view tag) {
   if (archive.Find("index.json") && archive.Find("oci-layout")) return OciLayout(archive).Find(tag);
   if (archive.Find("manifest.json")) return FindInDockerArchive(archive, tag);
-  return RefusedBase("base-not-an-archive",
-                     archive.path() +
-                         " is neither an OCI archive nor one of docker's: it has "
-                         "neither index.json nor manifest.json");
+  return RefusedRunImage("base-not-an-archive",
+                         archive.path() +
+                             " is neither an OCI archive nor one of docker's: it has "
+                             "neither index.json nor manifest.json");
 }
 
 }  // namespace sluice::image
