@@ -95,7 +95,7 @@ std::optional<net::Peer> Authority::FindPeer(std::string_view curve_key) const {
                    .curve_key = std::string(curve_key)};
 }
 
-Status Authority::Judge(const std::function<Status(const trust::AcceptanceContext&)>& judge) const {
+Status Authority::Judge(const std::function<Status(trust::AcceptanceContext&)>& judge) const {
   const Documents documents = InForce();
   SLUICE_ASSIGN_OR_RETURN(const absl::Time floor, journal_.TimeFloor());
   Status unreadable;
@@ -123,8 +123,17 @@ Status Authority::Judge(const std::function<Status(const trust::AcceptanceContex
 }
 
 StatusOr<trust::AcceptedOrder> Authority::AcceptOrder(std::string_view envelope) const {
+  SLUICE_ASSIGN_OR_RETURN(const bool accepted_before,
+                          journal_.OrderAccepted(trust::OrderSha256(envelope)));
   StatusOr<trust::AcceptedOrder> accepted = absl::UnknownError("not judged");
-  const Status judged = Judge([&](const trust::AcceptanceContext& context) {
+  const Status judged = Judge([&](trust::AcceptanceContext& context) {
+    if (accepted_before) {
+      context.order_seen = [](const std::string&) { return false; };
+      context.last_counter = [last = std::move(context.last_counter)](const auto& target) {
+        const int64_t used = last(target);
+        return used == target.counter ? used - 1 : used;
+      };
+    }
     accepted = trust::AcceptOrder(envelope, context);
     return accepted.status();
   });

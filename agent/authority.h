@@ -57,7 +57,9 @@ class Authority {
   // For ZAP: agents of other foundations and the coordinator, by CURVE key.
   std::optional<net::Peer> FindPeer(std::string_view curve_key) const;
 
-  // Names of trust::AcceptOrder(); the journal's, when it cannot be read.
+  // Names of trust::AcceptOrder(); the journal's, when it cannot be read. An order that was
+  // accepted here before is judged anew, for another of its parts: it is then no replay of itself,
+  // and the counters that it has used are still its own unless a later order has used higher ones.
   StatusOr<trust::AcceptedOrder> AcceptOrder(std::string_view envelope) const;
   StatusOr<trust::AcceptedRead> AcceptRead(std::string_view envelope) const;
 
@@ -71,7 +73,7 @@ class Authority {
   StatusOr<Documents> Load() const;
   Documents InForce() const;
   // Runs `judge` with everything it depends on; a failure of the journal is the answer then.
-  Status Judge(const std::function<Status(const trust::AcceptanceContext&)>& judge) const;
+  Status Judge(const std::function<Status(trust::AcceptanceContext&)>& judge) const;
 
   const Files& files_;
   const Sources sources_;

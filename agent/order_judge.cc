@@ -57,52 +57,31 @@ Status CheckSupported(const trust::Order& order) {
   return absl::OkStatus();
 }
 
-// The other part of an order that was accepted: nobody may have promoted there in between.
-Status CheckCountersUnchanged(Journal& journal, const std::vector<CounterUse>& counters) {
-  for (const CounterUse& use : counters) {
-    SLUICE_ASSIGN_OR_RETURN(const int64_t last, journal.LastCounter(use.app));
-    if (last == use.counter) continue;
-    return NamedError(StatusCode::kFailedPrecondition, "counter-used",
-                      absl::StrCat("somebody promoted to ", use.app,
-                                   " since this order was planned: plan again"));
-  }
-  return absl::OkStatus();
-}
-
-// An order is accepted by an agent once, whatever number of its jobs it is about.
-StatusOr<JudgedOrder> AcceptOnce(const Authority& authority, Journal& journal,
-                                 std::string_view envelope) {
+// Whom it is obeyed for, whatever is asked of it.
+StatusOr<JudgedOrder> Judge(const Authority& authority, std::string_view envelope) {
+  SLUICE_ASSIGN_OR_RETURN(trust::AcceptedOrder accepted, authority.AcceptOrder(envelope));
   JudgedOrder judged;
-  judged.sha256 = trust::OrderSha256(envelope);
-  SLUICE_ASSIGN_OR_RETURN(const bool accepted_before, journal.OrderAccepted(judged.sha256));
-  if (accepted_before) {
-    SLUICE_ASSIGN_OR_RETURN(judged.order, trust::PeekOrder(envelope));
-    judged.counters = CountersOf(judged.order, authority.foundation());
-    SLUICE_RETURN_IF_ERROR(CheckCountersUnchanged(journal, judged.counters));
-  } else {
-    SLUICE_ASSIGN_OR_RETURN(trust::AcceptedOrder accepted, authority.AcceptOrder(envelope));
-    judged.order = std::move(accepted.order);
-    judged.operator_name = accepted.operator_name;
-    judged.counters = CountersOf(judged.order, authority.foundation());
-  }
+  judged.sha256 = std::move(accepted.order_sha256);
+  judged.operator_name = std::move(accepted.operator_name);
+  judged.counters = CountersOf(accepted.order, authority.foundation());
+  judged.order = std::move(accepted.order);
   return judged;
 }
 
 }  // namespace
 
-StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& journal,
-                                        std::string_view envelope, const JobKey& key) {
-  SLUICE_ASSIGN_OR_RETURN(JudgedOrder judged, AcceptOnce(authority, journal, envelope));
+StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, std::string_view envelope,
+                                        const JobKey& key) {
+  SLUICE_ASSIGN_OR_RETURN(JudgedOrder judged, Judge(authority, envelope));
   SLUICE_RETURN_IF_ERROR(CheckPart(judged.order, authority.foundation(), key));
   SLUICE_RETURN_IF_ERROR(CheckSupported(judged.order));
   return judged;
 }
 
-StatusOr<JudgedStep> JudgeStepOrder(const Authority& authority, Journal& journal,
-                                    std::string_view envelope, const StepSubject& subject) {
+StatusOr<JudgedStep> JudgeStepOrder(const Authority& authority, std::string_view envelope,
+                                    const StepSubject& subject) {
   JudgedStep judged;
-  SLUICE_ASSIGN_OR_RETURN(static_cast<JudgedOrder&>(judged),
-                          AcceptOnce(authority, journal, envelope));
+  SLUICE_ASSIGN_OR_RETURN(static_cast<JudgedOrder&>(judged), Judge(authority, envelope));
   const trust::Order& order = judged.order;
   const trust::Order& original = subject.original;
   if (order.action != subject.action) {

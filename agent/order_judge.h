@@ -28,22 +28,22 @@ struct JudgedStep : JudgedOrder {
 
 // The promote order of a job that there is none of yet. Names of trust::AcceptOrder(), and
 // InvalidArgument "wrong-action", "wrong-promotion", "wrong-part" when the coordinator asks for
-// something else than what was signed. An agent that is source and target of one order accepts it
-// once and judges it for each part.
-StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, Journal& journal,
-                                        std::string_view envelope, const JobKey& key);
+// something else than what was signed. An agent that is source and target of one order uses it up
+// once and judges it whole for each part.
+StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, std::string_view envelope,
+                                        const JobKey& key);
 
 // An order that continues, ends or undoes the promotion of `original`: names of
 // trust::AcceptOrder(), and InvalidArgument "wrong-action", "wrong-promotion",
 // "wrong-original-order", "order-differs" unless it is about the same artifact, source and target.
-// An agent with several targets of one order accepts it once and judges it for each.
+// An agent with several targets of one order uses it up once and judges it whole for each.
 struct StepSubject {
   trust::Action action;
   const trust::Order& original;
   const std::string& original_sha256;
   size_t target_index = 0;  // in the original
 };
-StatusOr<JudgedStep> JudgeStepOrder(const Authority& authority, Journal& journal,
-                                    std::string_view envelope, const StepSubject& subject);
+StatusOr<JudgedStep> JudgeStepOrder(const Authority& authority, std::string_view envelope,
+                                    const StepSubject& subject);
 
 }  // namespace sluice::agent

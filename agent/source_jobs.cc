@@ -69,7 +69,7 @@ void SourceJobs::OnCommand(const v1::JobCommand& command) {
 }
 
 void SourceJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
-  auto judged = JudgePromoteOrder(services_.authority, services_.journal, command.order(), key);
+  auto judged = JudgePromoteOrder(services_.authority, command.order(), key);
   if (!judged.ok()) return Refuse(key, judged.status());
   const size_t open =
       jobs_.CountIf([](const Job& other) { return other.accepting || other.stored.open; });
@@ -108,8 +108,7 @@ void SourceJobs::EndAccept(const JobKey& key, const StatusOr<std::string>& state
   Job* job = jobs_.Find(key);
   if (job == nullptr || !job->accepting) return;
   // Judged again: another order may have been accepted while the foundation was asked.
-  const auto judged =
-      JudgePromoteOrder(services_.authority, services_.journal, job->stored.order, key);
+  const auto judged = JudgePromoteOrder(services_.authority, job->stored.order, key);
   if (!judged.ok()) {
     jobs_.Drop(key);
     return Refuse(key, judged.status());

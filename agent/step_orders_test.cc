@@ -79,6 +79,58 @@ TEST_F(TwoTargetsTest, RollbackOrderForTheSecondAloneIsObeyedThereAndNotAtTheFir
   EXPECT_EQ(LastReport().error().name(), "order-differs");
 }
 
+// What was true when the first job obeyed need not be so when the second is asked.
+TEST_F(TwoTargetsTest, StepOrderThatExpiredSinceTheFirstObeyedItIsRefusedAtTheSecond) {
+  PromoteBoth();
+  const trust::Order rollback = RollbackOfBoth();
+  Hear(Undo(0, rollback));
+  ASSERT_EQ(LastReport().target_state(), v1::TARGET_STATE_ROLLED_BACK);
+  clock_.Advance(rollback.expires_at - clock_.Now());
+  Hear(Undo(1, rollback));
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_VERIFIED);
+  EXPECT_EQ(report.error().name(), "order-expired");
+}
+
+TEST_F(TwoTargetsTest, SecondPartOfAnAcceptedOrderIsRefusedForWhatHasChangedSince) {
+  Hear(At(0, Command(v1::JOB_STEP_ACCEPT, order_text_)));
+  ASSERT_EQ(LastReport().target_state(), v1::TARGET_STATE_ACCEPTED);
+  target_.calls.clear();
+  const auto expect_refused = [this](const std::string& name) {
+    Hear(At(1, Command(v1::JOB_STEP_ACCEPT, order_text_)));
+    const v1::JobReport report = LastReport();
+    EXPECT_EQ(report.target_state(), v1::TARGET_STATE_REFUSED) << name;
+    EXPECT_EQ(report.error().name(), name);
+    EXPECT_THAT(target_.calls, ::testing::IsEmpty()) << name;
+  };
+  const trust::TrustContent before = trust_.content();
+  const auto reload_with = [&](const std::function<void(trust::TrustContent&)>& change) {
+    trust::TrustContent content = before;
+    change(content);
+    content.version = trust_.content().version + 1;
+    trust_.Use(content);
+    WriteTrust();
+    ASSERT_THAT(authority_->Reload(), IsOk());
+  };
+  reload_with([this](trust::TrustContent& content) {
+    content.revoked_keys.insert(trust_.alice().signing.Public().text());
+  });
+  expect_refused("key-revoked");
+  reload_with([](trust::TrustContent& content) {
+    content.operators.at("alice").grants = {trust::AllActions({"dev:*/*", "prod:acme/payments"})};
+  });
+  expect_refused("not-granted");
+  reload_with([this](trust::TrustContent& content) {
+    content.denied_droplets.insert(order_.artifact.sha256);
+  });
+  expect_refused("droplet-denied");
+  reload_with([](trust::TrustContent&) {});
+  policy_file_ = folder_ + "/policy.yaml";
+  ASSERT_THAT(files_.Replace(policy_file_, "operators: [bob]\n", FileAccess::kEveryone), IsOk());
+  StartAgent();
+  expect_refused("policy-operator");
+}
+
 TEST_F(TargetJobsTest, AcceptedStepOrderOfAnotherPromotionMovesNothingHere) {
   order_.activate = false;
   order_text_ = trust_.Signed(order_);

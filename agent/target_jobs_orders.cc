@@ -36,7 +36,7 @@ TargetEvent EventOf(trust::Action action) {
 
 void TargetJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
   const std::string& envelope = command.order();
-  auto judged = JudgePromoteOrder(services_.authority, services_.journal, envelope, key);
+  auto judged = JudgePromoteOrder(services_.authority, envelope, key);
   if (!judged.ok()) return Refuse(key, envelope, judged.status());
   // What waits at the barrier, for a change window perhaps, takes nothing from the others.
   const size_t busy = jobs_.CountIf([](const Job& other) {
@@ -73,7 +73,7 @@ void TargetJobs::EndAccept(const JobKey& key, const Status& checked) {
   if (job == nullptr || !job->accepting) return;
   const std::string envelope = job->stored.order;
   // Judged again: another order may have been accepted while the foundation was asked.
-  const auto judged = JudgePromoteOrder(services_.authority, services_.journal, envelope, key);
+  const auto judged = JudgePromoteOrder(services_.authority, envelope, key);
   Status failed = judged.status();
   if (judged.ok()) {
     job->accepting = false;
@@ -165,8 +165,7 @@ void TargetJobs::ObeyStepOrder(Job& job, const std::string& envelope, trust::Act
     return Apply(job, EventOf(action));  // obeyed before
   }
   if (job.checking_rollback || job.refused_order == sha256) return;
-  const auto judged =
-      JudgeStepOrder(services_.authority, services_.journal, envelope, SubjectOf(job, action));
+  const auto judged = JudgeStepOrder(services_.authority, envelope, SubjectOf(job, action));
   if (!judged.ok()) return RefuseStep(job, envelope, judged.status());
   if (action == trust::Action::kRollback) return BeginRollback(job, envelope, *judged);
   const TargetDecision decision = Decide(job.record.state, EventOf(action));
@@ -205,8 +204,8 @@ void TargetJobs::EndRollbackCheck(const JobKey& key, const std::string& envelope
   job->checking_rollback = false;
   if (!checked.ok()) return RefuseStep(*job, envelope, checked);
   // Judged again: another order may have been accepted while the foundation was asked.
-  const auto judged = JudgeStepOrder(services_.authority, services_.journal, envelope,
-                                     SubjectOf(*job, trust::Action::kRollback));
+  const auto judged =
+      JudgeStepOrder(services_.authority, envelope, SubjectOf(*job, trust::Action::kRollback));
   if (!judged.ok()) return RefuseStep(*job, envelope, judged.status());
   const TargetDecision decision = Decide(job->record.state, UndoWished{UndoKind::kRollback});
   if (!decision.changed) return;
