@@ -57,6 +57,8 @@ bool LooksCompressed(std::string_view head) {
 
 }  // namespace
 
+std::string BlobPath(const crypto::Sha256Digest& digest) { return "blobs/sha256/" + digest.hex(); }
+
 StatusOr<ArchiveContents> ArchiveContents::Open(Files& files, const std::string& path) {
   ArchiveContents contents;
   contents.path_ = path;

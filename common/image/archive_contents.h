@@ -13,6 +13,7 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/image/byte_stream.h"
+#include "common/image/image_layer.h"
 
 namespace sluice::image {
 
@@ -21,14 +22,8 @@ inline constexpr size_t kArchiveEntriesMax = 4096;
 // "blobs/sha256/HEX" are 77; docker's older archives have 76.
 inline constexpr size_t kArchivePathBytesMax = 256;
 
-// A part of a file on disk.
-struct FileRange {
-  std::string file;
-  uint64_t offset = 0;
-  uint64_t bytes = 0;
-
-  bool operator==(const FileRange&) const = default;
-};
+// Where an OCI layout keeps a blob (OCI image-spec, image-layout.md).
+std::string BlobPath(const crypto::Sha256Digest& digest);
 
 class ArchiveContents {
  public:

@@ -29,7 +29,7 @@ int DepthOf(std::string_view text) {
   return deepest;
 }
 
-StatusOr<json> Field(const json& object, const char* name, json::value_t type) {
+StatusOr<json> FieldOf(const json& object, const char* name, json::value_t type) {
   if (!object.is_object())
     return MalformedRunImage(absl::StrCat("no object where ", name, " belongs"));
   const auto found = object.find(name);
@@ -67,16 +67,16 @@ StatusOr<std::string> FormatDocument(const json& value, std::string_view what) {
 }
 
 StatusOr<std::string> TextField(const json& object, const char* name) {
-  SLUICE_ASSIGN_OR_RETURN(json value, Field(object, name, json::value_t::string));
+  SLUICE_ASSIGN_OR_RETURN(json value, FieldOf(object, name, json::value_t::string));
   return value.get<std::string>();
 }
 
 StatusOr<json> ListField(const json& object, const char* name) {
-  return Field(object, name, json::value_t::array);
+  return FieldOf(object, name, json::value_t::array);
 }
 
 StatusOr<json> ObjectField(const json& object, const char* name) {
-  return Field(object, name, json::value_t::object);
+  return FieldOf(object, name, json::value_t::object);
 }
 
 }  // namespace sluice::image

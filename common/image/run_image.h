@@ -9,23 +9,13 @@
 #include "common/base/files.h"
 #include "common/base/status.h"
 #include "common/crypto/digest.h"
-#include "common/image/archive_contents.h"
+#include "common/image/image_layer.h"
 #include "common/image/run_image_config.h"
 
 namespace sluice::image {
 
 // What all layers of a base may expand to: cflinuxfs4 has about 2 GiB.
 inline constexpr uint64_t kRunImageBytesMax = uint64_t{64} << 30;
-
-// A layer that can be published: gzip, its two digests proven.
-struct ImageLayer {
-  crypto::Sha256Digest digest;  // of the compressed bytes
-  uint64_t bytes = 0;
-  crypto::Sha256Digest diff_id;  // of the tar in them
-  FileRange range;               // where the bytes lie
-
-  bool operator==(const ImageLayer&) const = default;
-};
 
 // A layer as somebody wrote it, gzip or plain tar; nothing about it is proven.
 struct UnprovenLayer {

@@ -34,8 +34,6 @@ bool IsLayerType(const std::string& type) {
   return kTypes->contains(type);
 }
 
-std::string BlobPath(const crypto::Sha256Digest& digest) { return "blobs/sha256/" + digest.hex(); }
-
 bool IsCalled(std::string_view name, std::string_view tag) {
   if (name == tag) return true;
   const size_t colon = name.rfind(':');

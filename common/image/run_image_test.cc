@@ -6,6 +6,7 @@
 
 #include "common/base/testing/fake_files.h"
 #include "common/base/testing/status_matchers.h"
+#include "common/image/launcher_layer.h"
 #include "common/image/run_image_archive.h"
 #include "common/image/testing/run_image_bytes.h"
 #include "common/image/testing/tar_bytes.h"
@@ -171,7 +172,7 @@ TEST_F(RunImageTest, AnIndexOfPlatformsGivesThisMachines) {
         TarBuilder().File("blobs/sha256/" + crypto::Sha256Of(inner).hex(), inner).Tar();
     return entry.substr(0, entry.size() - 1024) + archive;
   };
-  EXPECT_THAT(Open(with_platforms(std::string("amd64"))), IsOk());
+  EXPECT_THAT(Open(with_platforms(std::string(LauncherArchitecture()))), IsOk());
   ExpectRefused(with_platforms("riscv64"), "base-for-another-architecture");
 }
 
