@@ -98,6 +98,7 @@ void Listener::LookForUnfinished() {
          {"address", RemoteAddress(excess.descriptor)},
          {"endpoint", endpoint()},
          {"bytes", Number(excess.bytes)}});
+    if (key.ok() && excess.by_itself) network_.ShutOut(*key);
     EndConnection(excess.descriptor, port);
   }
   if (!unfinished_.empty()) {

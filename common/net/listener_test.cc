@@ -2,8 +2,11 @@
 // anything. Method: real sockets; the message is larger than what may be held, its frames are not.
 #include "common/net/listener.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/testing/status_matchers.h"
@@ -31,28 +34,42 @@ class ListenerTest : public testing::Test {
       received_.push_back(std::move(received->frames));
     }
   }
-  DialedSocket Dial(Network& network) {
+  DialedSocket Dial(Network& network, DialEvent outcome = DialEvent::kReady) {
     auto dialed =
         MakeDialer(network, kBulkLimits, listener_->endpoint(), listening_->identity().public_key);
     SLUICE_CHECK(dialed.ok());
-    AwaitEvent(*dialed, DialEvent::kReady);
+    EXPECT_EQ(AwaitEvent(*dialed, {DialEvent::kReady, DialEvent::kRefused}), outcome);
     return *std::move(dialed);
   }
-  void AwaitEvent(DialedSocket& dialed, DialEvent wanted) {
-    bool seen = false;
+  // The first of these that befalls the connection.
+  DialEvent AwaitEvent(DialedSocket& dialed, std::vector<DialEvent> awaited) {
+    std::optional<DialEvent> seen;
     loop_.WatchSocket(dialed.monitor.handle(), [&] {
-      while (const auto event = NextDialEvent(dialed)) seen = seen || *event == wanted;
+      while (const auto event = NextDialEvent(dialed)) {
+        if (!seen && std::count(awaited.begin(), awaited.end(), *event) > 0) seen = event;
+      }
     });
-    loop_.RunUntil([&] { return seen; });
+    loop_.RunUntil([&] { return seen.has_value(); });
     loop_.UnwatchSocket(dialed.monitor.handle());
+    return *seen;
+  }
+  // libzmq sends nothing of a message before its last frame was given to it; all share their bytes.
+  void SendEndless(DialedSocket& dialed) {
+    for (int i = 0; i < kFrames; ++i) {
+      zmq::message_t message(frame_.data(), frame_.size(), nullptr);
+      const auto more = i + 1 < kFrames ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      ASSERT_TRUE(dialed.socket.send(message, more | zmq::send_flags::dontwait));
+    }
   }
 
   std::string frame_ = std::string(kFrameBytes, 'e');  // outlives the sockets that send it
   TestDirectory directory_;
   CurveIdentity listening_identity_ = directory_.Admit(PeerRole::kAgent, "dev");
   CurveIdentity hostile_identity_ = directory_.Admit(PeerRole::kAgent, "hostile");
+  CurveIdentity honest_identity_ = directory_.Admit(PeerRole::kAgent, "prod");
   std::unique_ptr<Network> listening_ = directory_.Start(listening_identity_);
   std::unique_ptr<Network> hostile_ = directory_.Start(hostile_identity_);
+  std::unique_ptr<Network> honest_ = directory_.Start(honest_identity_);
   SystemClock clock_;
   EventLoop loop_{clock_};
   std::unique_ptr<Listener> listener_;
@@ -62,19 +79,27 @@ class ListenerTest : public testing::Test {
 TEST_F(ListenerTest, EndlessMessageEndsItsConnectionAndNoOther) {
   DialedSocket honest = Dial(*hostile_);
   DialedSocket endless = Dial(*hostile_);
-  // libzmq sends nothing of a message before its last frame was given to it; all share their bytes.
-  for (int i = 0; i < kFrames; ++i) {
-    zmq::message_t message(frame_.data(), frame_.size(), nullptr);
-    const auto more = i + 1 < kFrames ? zmq::send_flags::sndmore : zmq::send_flags::none;
-    ASSERT_TRUE(endless.socket.send(message, more | zmq::send_flags::dontwait));
-  }
-  AwaitEvent(endless, DialEvent::kLost);
+  SendEndless(endless);
+  AwaitEvent(endless, {DialEvent::kLost});
   EXPECT_TRUE(received_.empty());
   ASSERT_THAT(Send(honest.socket, nullptr, {"hello"}), IsOk());
   loop_.RunUntil([&] { return !received_.empty(); });
   EXPECT_EQ(received_, (std::vector<Frames>{{"hello"}}));
   CloseDialer(honest);
   CloseDialer(endless);
+}
+
+TEST_F(ListenerTest, KeyThatHasSentAnEndlessMessageIsNotLetInAgainAndOthersAre) {
+  DialedSocket endless = Dial(*hostile_);
+  ASSERT_THAT(Send(endless.socket, nullptr, {"hello"}), IsOk());
+  loop_.RunUntil([&] { return !received_.empty(); });
+  SendEndless(endless);
+  AwaitEvent(endless, {DialEvent::kLost});
+  CloseDialer(endless);
+  DialedSocket again = Dial(*hostile_, DialEvent::kRefused);
+  CloseDialer(again);
+  DialedSocket honest = Dial(*honest_);
+  CloseDialer(honest);
 }
 
 TEST_F(ListenerTest, MessagesThatAreWholeMayBeAnyNumber) {

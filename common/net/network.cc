@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <map>
 #include <zmq.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +10,7 @@
 #include "common/base/encoding.h"
 #include "common/base/logging.h"
 #include "common/base/mailbox.h"
+#include "common/base/mutex.h"
 #include "common/base/thread.h"
 #include "common/net/log_allowance.h"
 #include "common/net/sockets.h"
@@ -26,11 +28,33 @@ bool DomainAdmits(std::string_view domain, const Peer& peer) {
   return false;
 }
 
+// Keys that are not let in for a while. Any thread. Holds only keys of admitted peers, so it is
+// bounded by the trust document.
+class ShutOutKeys {
+ public:
+  void Add(std::string_view key) {
+    MutexLock lock(mutex_);
+    const absl::Duration now = clock_.Monotonic();
+    std::erase_if(until_, [now](const auto& entry) { return entry.second <= now; });
+    until_[std::string(key)] = now + kShutOutFor;
+  }
+  bool Contains(std::string_view key) const {
+    MutexLock lock(mutex_);
+    const auto found = until_.find(key);
+    return found != until_.end() && clock_.Monotonic() < found->second;
+  }
+
+ private:
+  const SystemClock clock_;
+  mutable Mutex mutex_;
+  std::map<std::string, absl::Duration, std::less<>> until_ ABSL_GUARDED_BY(mutex_);
+};
+
 // The ZAP handler (ZMQ RFC 27): answers whether a CURVE key may connect to a domain.
 class ZapResponder {
  public:
-  ZapResponder(zmq::context_t& context, const PeerDirectory& peers)
-      : socket_(context, zmq::socket_type::rep), peers_(peers) {
+  ZapResponder(zmq::context_t& context, const PeerDirectory& peers, const ShutOutKeys& shut_out)
+      : socket_(context, zmq::socket_type::rep), peers_(peers), shut_out_(shut_out) {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.bind(kZapEndpoint);
     thread_.emplace("zap", [this] { Run(); });
@@ -66,11 +90,14 @@ class ZapResponder {
                             request[6].size() == kCurveKeyBytes;
     std::optional<Peer> peer;
     if (wellformed) peer = peers_(request[6]);
-    const bool admitted = peer && DomainAdmits(request[2], *peer);
+    const bool shut_out = wellformed && shut_out_.Contains(request[6]);
+    const bool admitted = peer && !shut_out && DomainAdmits(request[2], *peer);
     if (!admitted && wellformed && request[2] != kSelfTestDomain &&
         named_.Take(clock_.Monotonic())) {
       Log(LogLevel::kWarning, "connection-refused",
-          {{"address", request[3]}, {"key", ToHex(request[6]).substr(0, 16)}});
+          {{"address", request[3]},
+           {"key", ToHex(request[6]).substr(0, 16)},
+           {"reason", shut_out ? "shut-out" : "not-admitted"}});
     }
     // 400 is told to the client at once; 300 ("temporary") would leave it waiting for the handshake
     // to time out. That libzmq's client never comes back after 400 (issue 3519) does no harm: ours
@@ -90,6 +117,7 @@ class ZapResponder {
 
   zmq::socket_t socket_;  // made here, then used and closed by the thread alone
   const PeerDirectory& peers_;
+  const ShutOutKeys& shut_out_;
   const SystemClock clock_;
   LogAllowance named_;
   WakeDescriptor stop_;
@@ -100,18 +128,22 @@ class CurveNetwork final : public Network {
  public:
   CurveNetwork(CurveIdentity identity, PeerDirectory peers)
       : identity_(std::move(identity)), peers_(std::move(peers)), context_(2) {
-    if (peers_) zap_.emplace(context_, peers_);
+    if (peers_) zap_.emplace(context_, peers_, shut_out_);
   }
 
   const CurveIdentity& identity() const override { return identity_; }
   std::optional<Peer> FindPeer(std::string_view curve_key) const override {
     return peers_ ? peers_(curve_key) : std::nullopt;
   }
+  void ShutOut(std::string_view curve_key) override {
+    if (FindPeer(curve_key)) shut_out_.Add(curve_key);
+  }
   void* context() override { return &context_; }
 
  private:
   const CurveIdentity identity_;
   const PeerDirectory peers_;
+  ShutOutKeys shut_out_;
   zmq::context_t context_;
   std::optional<ZapResponder> zap_;
 };

@@ -9,6 +9,7 @@ void UnfinishedMessages::OnWhole(int descriptor, const std::string& user_id) {
   const auto found = connections_.find(descriptor);
   if (found == connections_.end()) return;
   found->second.whole_since_look = true;
+  found->second.whole_ever = true;
   if (found->second.user_id.empty()) found->second.user_id = user_id;
 }
 
@@ -20,14 +21,16 @@ std::vector<UnfinishedMessages::Excess> UnfinishedMessages::Look() {
     if (!taken) continue;
     if (std::exchange(connection.whole_since_look, false)) connection.taken_when_whole = *taken;
     if (*taken <= connection.taken_when_whole) continue;
-    held.push_back({descriptor, *taken - connection.taken_when_whole, connection.user_id});
+    const uint64_t bytes = *taken - connection.taken_when_whole;
+    const uint64_t most = connection.whole_ever ? kUnfinishedBytesMax : kFirstMessageBytesMax;
+    held.push_back({descriptor, bytes, connection.user_id, bytes > most});
     all += held.back().bytes;
   }
-  std::sort(held.begin(), held.end(),
-            [](const Excess& one, const Excess& other) { return one.bytes > other.bytes; });
+  std::sort(held.begin(), held.end(), [](const Excess& one, const Excess& other) {
+    return std::pair(one.by_itself, one.bytes) > std::pair(other.by_itself, other.bytes);
+  });
   size_t excessive = 0;
-  while (excessive < held.size() &&
-         (held[excessive].bytes > kUnfinishedBytesMax || all > kUnfinishedBytesOfAllMax)) {
+  while (excessive < held.size() && (held[excessive].by_itself || all > kUnfinishedBytesOfAllMax)) {
     all -= held[excessive].bytes;
     connections_.erase(held[excessive].descriptor);
     ++excessive;

@@ -21,6 +21,9 @@ namespace sluice::net {
 // Of one connection. Above all that an honest peer may have under way while nobody reads: the
 // credit of one process (common/transfer, 16 MiB), and the messages around it.
 inline constexpr uint64_t kUnfinishedBytesMax = 20 << 20;
+// Of a connection that has not given a whole message yet: first of all comes an Announce, an Open
+// or a Hello, and nothing more until that is answered.
+inline constexpr uint64_t kFirstMessageBytesMax = 1 << 20;
 // Of all connections of one listening socket, or all that were dialled: above what a relay lets
 // through at once (48 MiB).
 inline constexpr uint64_t kUnfinishedBytesOfAllMax = 64 << 20;
@@ -35,7 +38,8 @@ class UnfinishedMessages {
   struct Excess {
     int descriptor;
     uint64_t bytes;
-    std::string user_id;  // of its last whole message; empty if there was none
+    std::string user_id;    // of its whole messages; empty if there was none
+    bool by_itself = true;  // else it met the limit of all, which others may have used up
   };
 
   explicit UnfinishedMessages(BytesTaken taken) : taken_(std::move(taken)) {}
@@ -55,6 +59,7 @@ class UnfinishedMessages {
   struct Connection {
     uint64_t taken_when_whole = 0;
     bool whole_since_look = false;
+    bool whole_ever = false;
     std::string user_id;
   };
 

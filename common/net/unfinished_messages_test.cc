@@ -13,8 +13,14 @@ using testing::IsEmpty;
 
 class UnfinishedMessagesTest : public testing::Test {
  protected:
+  // Each has said something whole.
   void Open(int count) {
-    for (int descriptor = 0; descriptor < count; ++descriptor) messages_.OnOpened(descriptor);
+    for (int descriptor = 0; descriptor < count; ++descriptor) {
+      messages_.OnOpened(descriptor);
+      taken_[descriptor] = 0;
+      messages_.OnWhole(descriptor, "key");
+    }
+    EXPECT_THAT(Look(), IsEmpty());
   }
   std::vector<int> Look() {
     std::vector<int> descriptors;
@@ -53,6 +59,15 @@ TEST_F(UnfinishedMessagesTest, ConnectionThatGivesWholeMessagesMayCarryAnyNumber
   ASSERT_EQ(excess.size(), 1u);
   EXPECT_EQ(excess[0].bytes, kUnfinishedBytesMax + 1);
   EXPECT_EQ(excess[0].user_id, "key");
+  EXPECT_TRUE(excess[0].by_itself);
+}
+
+TEST_F(UnfinishedMessagesTest, ConnectionThatHasSaidNothingWholeMayHoldOneSmallMessage) {
+  messages_.OnOpened(0);
+  taken_[0] = kFirstMessageBytesMax;
+  EXPECT_THAT(Look(), IsEmpty());
+  ++taken_[0];
+  EXPECT_THAT(Look(), ElementsAre(0));
 }
 
 TEST_F(UnfinishedMessagesTest, OfManyThatHoldTooMuchTogetherThoseWithMostAreToEnd) {
@@ -64,7 +79,10 @@ TEST_F(UnfinishedMessagesTest, OfManyThatHoldTooMuchTogetherThoseWithMostAreToEn
   EXPECT_THAT(Look(), IsEmpty());
   taken_[3] += 2;
   taken_[5] += 1;
-  EXPECT_THAT(Look(), ElementsAre(3));
+  const auto excess = messages_.Look();
+  ASSERT_EQ(excess.size(), 1u);
+  EXPECT_EQ(excess[0].descriptor, 3);
+  EXPECT_FALSE(excess[0].by_itself);
   EXPECT_THAT(Look(), IsEmpty());
 }
 
