@@ -144,6 +144,7 @@ class TargetSteps final : public TargetWork {
   Status EndDeployment(const TargetFacts& facts, std::stop_token stop);
   Status FindCreatedApp(const TargetAssignment& assignment, TargetFacts& facts,
                         std::stop_token stop);
+  StatusOr<bool> OthersUseApp(const TargetFacts& facts, std::stop_token stop);
   Status RemoveMade(const TargetAssignment& assignment, TargetFacts& facts,
                     const Checkpoint& checkpoint, std::stop_token stop);
 

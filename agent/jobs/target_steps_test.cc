@@ -7,6 +7,7 @@
 namespace sluice::agent {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -124,8 +125,37 @@ TEST_F(TargetStepsTest, AppThatMayHaveBeenMadeIsFoundByItsMarkAndDeletedByAnUndo
   made["metadata"]["annotations"][kPromotionAnnotation] = "promotion-1";
   On("GET", "/v3/apps", PageReply({made}));
   On("GET", "/v3/jobs/job-1", JsonReply(200, JobJson("job-1", "COMPLETE")));
+  On("GET", "/v3/apps/made/droplets", PageReply({}));
   EXPECT_THAT(Undo(), IsOk());
   EXPECT_EQ(Changes().back(), "DELETE /v3/apps/made");
+}
+
+TEST_F(TargetStepsTest, MadeAppThatHasADropletOfOthersByNowIsNotDeletedByAnUndo) {
+  facts_.app_created = true;
+  facts_.app_guid = AppGuid("made");
+  facts_.droplet_guid = DropletGuid("ours");
+  facts_.droplet_made = facts_.droplet_staged = true;
+  On("GET", "/v3/apps/made/droplets",
+     PageReply({DropletJson("theirs", "STAGED"), DropletJson("ours", "STAGED")}));
+  EXPECT_THAT(Undo(), IsOk());
+  EXPECT_THAT(Changes(), IsEmpty());
+  EXPECT_FALSE(journal_.back().app_created);
+  ASSERT_EQ(facts_.warnings.size(), 1u);
+  EXPECT_THAT(facts_.warnings[0], HasSubstr("stays"));
+}
+
+TEST_F(TargetStepsTest, MadeAppThatRunsOurDropletIsStoppedWhereOthersHaveOneThere) {
+  facts_.app_created = facts_.activation_begun = true;
+  facts_.app_guid = AppGuid("made");
+  facts_.droplet_guid = DropletGuid("ours");
+  facts_.droplet_made = facts_.droplet_staged = true;
+  On("GET", "/v3/apps/made", App("made", "ours"));
+  On("GET", "/v3/deployments", PageReply({}));
+  On("GET", "/v3/apps/made/droplets",
+     PageReply({DropletJson("theirs", "STAGED"), DropletJson("ours", "STAGED")}));
+  On("POST", "/v3/apps/made/actions/stop", App("made", "ours", "STOPPED"));
+  EXPECT_THAT(Undo(), IsOk());
+  EXPECT_THAT(Changes(), ElementsAre("POST /v3/apps/made/actions/stop"));
 }
 
 TEST_F(TargetStepsTest, AppOfThatNameThatIsNotOursIsLeftAloneByAnUndo) {

@@ -100,7 +100,10 @@ Status TargetSteps::UndoActivation(const TargetAssignment& assignment, TargetFac
                       absl::StrCat("the app has droplet ", current.value(),
                                    " meanwhile, which this promotion knows nothing of"));
   }
-  if (facts.app_created) return absl::OkStatus();  // the app itself goes, see RemoveMade()
+  if (facts.app_created) {
+    SLUICE_ASSIGN_OR_RETURN(const bool others_use_it, OthersUseApp(facts, stop));
+    if (!others_use_it) return absl::OkStatus();  // the app itself goes, see RemoveMade()
+  }
   if (back.empty()) {
     // CC cannot take an app's droplet away again; stopped is what it was.
     return app.state == "STARTED" ? cloud_controller_.StopApp(app.guid, stop).status()
@@ -172,6 +175,17 @@ Status TargetSteps::FindCreatedApp(const TargetAssignment& assignment, TargetFac
   return absl::OkStatus();
 }
 
+// Whether the app has a droplet that is not of this promotion: whoever put it there, by a push or
+// another promotion, uses the app, whether it runs that droplet already or not.
+StatusOr<bool> TargetSteps::OthersUseApp(const TargetFacts& facts, std::stop_token stop) {
+  const auto droplets = cloud_controller_.ListDroplets(facts.app_guid, {}, stop);
+  if (absl::IsNotFound(droplets.status())) return false;  // the app is gone
+  SLUICE_RETURN_IF_ERROR(droplets.status());
+  return std::any_of(droplets->begin(), droplets->end(), [&](const foundation::Droplet& droplet) {
+    return droplet.guid != facts.droplet_guid;
+  });
+}
+
 // A droplet of ours that is STAGED with the right digest stays: promoting again moves no byte.
 Status TargetSteps::RemoveMade(const TargetAssignment& assignment, TargetFacts& facts,
                                const Checkpoint& checkpoint, std::stop_token stop) {
@@ -184,9 +198,16 @@ Status TargetSteps::RemoveMade(const TargetAssignment& assignment, TargetFacts& 
     SLUICE_RETURN_IF_ERROR(FindCreatedApp(assignment, facts, stop));
   }
   if (facts.app_created && !facts.app_guid.empty()) {
-    SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteApp(facts.app_guid, stop));
+    SLUICE_ASSIGN_OR_RETURN(const bool others_use_it, OthersUseApp(facts, stop));
+    facts.warnings.clear();  // they were about an app that is new
+    if (others_use_it) {
+      facts.warnings.push_back(
+          absl::StrCat("app ", assignment.target().reference.app,
+                       ", which this promotion made, stays: others have put a droplet there since"));
+    } else {
+      SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteApp(facts.app_guid, stop));
+    }
     facts.app_created = false;
-    facts.warnings.clear();  // they were about the app that is gone
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
   }
   return absl::OkStatus();
