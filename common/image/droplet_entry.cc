@@ -19,6 +19,9 @@ Status CheckComponent(std::string_view component, std::string_view path) {
   if (component.empty()) {
     return Refused("empty-path-component", path, "has two slashes one after the other");
   }
+  if (component.size() > kNameBytesMax) {
+    return Refused("path-too-long", path, "has too long a name in its path");
+  }
   if (component == "..") return Refused("parent-in-path", path, "has a component '..'");
   if (component.starts_with(kWhiteout)) {
     return Refused("whiteout-name", path,

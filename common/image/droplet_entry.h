@@ -17,6 +17,7 @@ namespace sluice::image {
 inline constexpr std::string_view kHome = "home/vcap";
 inline constexpr uint32_t kVcap = 2000;        // user and group, in every stack
 inline constexpr size_t kPathBytesMax = 4096;  // PATH_MAX of Linux
+inline constexpr size_t kNameBytesMax = 255;   // NAME_MAX: no container engine could make the file
 
 // Dependencies change seldom, the app with every version: apart, versions share most bytes.
 enum class DropletLayer { kDependencies, kApp };

@@ -1,6 +1,8 @@
 // The table of what enters an image: each rule with an entry that keeps it and one that breaks it.
 #include "common/image/droplet_entry.h"
 
+#include <string>
+
 #include "common/base/testing/status_matchers.h"
 #include "common/image/droplet_paths.h"
 #include "gtest/gtest.h"
@@ -20,6 +22,13 @@ struct PathCase {
   std::string given;
   std::string placed;  // or the name of the refusal
 };
+
+// A path of so many bytes, below short names.
+std::string Deep(size_t bytes) {
+  std::string path = "app";
+  while (path.size() + 200 < bytes) path += "/" + std::string(99, 'd');
+  return path + "/" + std::string(bytes - path.size() - 1, 'x');
+}
 
 class DropletPath : public ::testing::TestWithParam<PathCase> {};
 
@@ -45,9 +54,10 @@ INSTANTIATE_TEST_SUITE_P(
         PathCase{".//app", "empty-path-component"}, PathCase{"", "empty-path-component"},
         PathCase{"./", "empty-path-component"}, PathCase{std::string("app/a\0b", 7), "nul-in-path"},
         PathCase{"app/.wh.run", "whiteout-name"}, PathCase{"app/.wh..wh..opq", "whiteout-name"},
-        PathCase{"app/.wh.d/run", "whiteout-name"},
-        PathCase{"app/" + std::string(4092, 'x'), "home/vcap/app/" + std::string(4092, 'x')},
-        PathCase{"app/" + std::string(4093, 'x'), "path-too-long"}));
+        PathCase{"app/.wh.d/run", "whiteout-name"}, PathCase{Deep(4096), "home/vcap/" + Deep(4096)},
+        PathCase{Deep(4097), "path-too-long"},
+        PathCase{"app/" + std::string(255, 'x'), "home/vcap/app/" + std::string(255, 'x')},
+        PathCase{"app/" + std::string(256, 'x'), "path-too-long"}));
 
 TEST(DropletEntry, TheRootIsTheImagesOwn) {
   for (const char* root : {".", "./", ""}) {
@@ -165,7 +175,7 @@ TEST(DropletTree, FoldersWithoutEntriesAreBounded) {
   DropletPaths paths;
   std::string result = "plain";
   for (int index = 0; result == "plain" && index < 2000; ++index) {
-    result = AddAll(paths, {Entry("app/" + std::string(4000, 'x') + std::to_string(index) + "/f")});
+    result = AddAll(paths, {Entry(Deep(4000) + std::to_string(index) + "/f")});
   }
   EXPECT_EQ(result, "too-many-unlisted-folders");
 }

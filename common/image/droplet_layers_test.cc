@@ -47,7 +47,7 @@ std::string WholeDroplet() {
       .File("./app/run", "#!/bin/sh", 0755)
       .HardLink("./app/again", "./app/run")
       .SymbolicLink("./app/etc", "/etc")
-      .File("./app/" + std::string(300, 'n'), "long")
+      .File("./app/" + std::string(255, 'n'), "long")
       .Folder("./deps")
       .Folder("./deps/0")
       .File("./deps/0/library", "library")
@@ -69,7 +69,7 @@ TEST_F(DropletLayersTest, DependenciesAndAppAreApartAndBelowTheHomeOfVcap) {
               ElementsAre("home/vcap/", "sluice/", "sluice/launch.json", "home/vcap/app/",
                           "home/vcap/staging_info.yml", "home/vcap/tmp/", "home/vcap/logs/",
                           "home/vcap/app/run", "home/vcap/app/again -> home/vcap/app/run",
-                          "home/vcap/app/etc -> /etc", "home/vcap/app/" + std::string(300, 'n')));
+                          "home/vcap/app/etc -> /etc", "home/vcap/app/" + std::string(255, 'n')));
   EXPECT_EQ(app[0].entry.mode, 0755U) << "the droplet's root is 0700, the image's is open";
   EXPECT_EQ(Find(app, "home/vcap/app/run")->content, "#!/bin/sh");
   EXPECT_EQ(Find(app, "home/vcap/app/run")->entry.mode, 0755U);

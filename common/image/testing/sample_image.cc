@@ -8,10 +8,11 @@ namespace sluice::image {
 
 std::string SampleDroplet() {
   return SmallDroplet()
-      .File("./app/server", "#!/bin/sh\necho \"hello on $PORT as $0\"\n", 0755)
+      .File("./app/server",
+            "#!/bin/sh\necho \"hello on $PORT as $0, from a profile: $FROM_PROFILE\"\n", 0755)
       .HardLink("./app/again", "./app/server")
       .SymbolicLink("./app/etc", "/etc")
-      .File("./app/" + std::string(300, 'n'), "long")
+      .File("./app/" + std::string(200, 'n') + "/" + std::string(200, 'm'), "long")
       .Folder("./deps")
       .Folder("./deps/0")
       .File("./deps/0/library", "library")
