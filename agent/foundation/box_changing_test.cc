@@ -300,6 +300,20 @@ TEST_F(ChangingBoxTest, MakesOneDropletOnlyWhenTheAnswerIsLost) {
   EXPECT_EQ(waiting->front().guid, made->guid);
 }
 
+TEST_F(ChangingBoxTest, TellsItsOwnNewDropletsFromThoseThatOthersMade) {
+  const json added = AddApp("made-by-whom");
+  const AppGuid app(added["app_guid"]);
+  const DropletGuid pushed(added["droplet_guid"].get<std::string>());
+  const DropletGuid made = NewDroplet(app);
+  const auto source = client().GetDroplet(pushed, {});
+  ASSERT_THAT(source, IsOk());
+  const auto copy = client().CopyDroplet(*source, app, {});
+  ASSERT_THAT(copy, IsOk());
+  const auto own = client().FindOwnDroplets(app, {pushed, made, copy->guid}, {});
+  ASSERT_THAT(own, IsOk());
+  EXPECT_THAT(*own, testing::UnorderedElementsAre(made, copy->guid));
+}
+
 TEST_F(ChangingBoxTest, DoesNotDeployTwiceWhenTheAnswerIsLost) {
   const json added = AddApp("deployed-once", /*start=*/true);
   const AppGuid app(added["app_guid"]);

@@ -67,7 +67,9 @@ StatusOr<AuditEvent> ReadAuditEvent(const json& value) {
                    .reason = fields.OptionalText("data.reason"),
                    .exit_description = fields.OptionalText("data.exit_description"),
                    .exit_status = fields.Number("data.exit_status").value_or(0),
-                   .index = fields.Number("data.index").value_or(0)};
+                   .index = fields.Number("data.index").value_or(0),
+                   .droplet_guid = DropletGuid(fields.OptionalText("data.droplet_guid")),
+                   .package_guid = fields.OptionalText("data.package_guid")};
   return Finish(std::move(event), fields);
 }
 

@@ -123,6 +123,11 @@ class CloudController final {
   // download-wrong-size, download-truncated, download-changed.
   Status DownloadDroplet(const DropletGuid& droplet, uint64_t offset, uint64_t expected_bytes,
                          http::ByteSink& sink, std::stop_token stop);
+  // Those of these that this client created in the app, by an upload or a copy and not by staging.
+  // Asks the app's audit events, which Cloud Controller keeps for 31 days by default.
+  StatusOr<std::vector<DropletGuid>> FindOwnDroplets(const AppGuid& app,
+                                                     std::set<DropletGuid> droplets,
+                                                     std::stop_token stop);
   // A new droplet AWAITING_UPLOAD. After a lost answer the one that CC made is found and returned.
   StatusOr<Droplet> CreateDroplet(const AppGuid& app, const ProcessTypes& process_types,
                                   std::stop_token stop);

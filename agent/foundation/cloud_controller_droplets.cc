@@ -99,6 +99,28 @@ Status CloudController::DownloadDroplet(const DropletGuid& droplet, uint64_t off
   return Download(request, *session_, sink, std::move(stop));
 }
 
+StatusOr<std::vector<DropletGuid>> CloudController::FindOwnDroplets(const AppGuid& app,
+                                                                    std::set<DropletGuid> droplets,
+                                                                    std::stop_token stop) {
+  // Cloud Controller takes a UAA client for a user whose guid is its id.
+  SLUICE_ASSIGN_OR_RETURN(const AccessToken token, session_->Token(stop));
+  const Query query = Query()
+                          .WithList("types", {"audit.app.droplet.create"})
+                          .WithList("target_guids", {app.value()})
+                          .With("order_by", "-created_at");
+  std::vector<DropletGuid> own;
+  const auto visit = [&](const json& resource) -> StatusOr<bool> {
+    SLUICE_ASSIGN_OR_RETURN(const AuditEvent event, ReadAuditEvent(resource));
+    if (droplets.erase(event.droplet_guid) == 0) return true;
+    if (event.actor_guid == token.client_id && event.package_guid.empty()) {
+      own.push_back(event.droplet_guid);
+    }
+    return !droplets.empty();
+  };
+  SLUICE_RETURN_IF_ERROR(session_->ForEach("/v3/audit_events", query, visit, stop));
+  return own;
+}
+
 StatusOr<std::optional<Droplet>> CloudController::FindNewDroplet(
     const AppGuid& app, const std::vector<std::string>& states, const std::vector<Droplet>& known,
     std::stop_token stop) {

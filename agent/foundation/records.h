@@ -206,6 +206,9 @@ struct AuditEvent {
   std::string exit_description;  // what the cell said about the exit
   int64_t exit_status = 0;
   int64_t index = 0;
+  // Of "audit.app.droplet.create": which droplet, and by which package it was staged, if it was.
+  DropletGuid droplet_guid;
+  std::string package_guid;
 };
 
 // Limits of one quota; absent means unlimited.

@@ -43,10 +43,12 @@ bool MayPass(const Status& broken) {
 }  // namespace
 
 DropletUpload::DropletUpload(Terms terms, foundation::CloudController& cloud_controller,
-                             ParallelLimit& arriving, const Clock& clock, http::Waiter& waiter,
-                             TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop)
+                             DropletMaker& maker, ParallelLimit& arriving, const Clock& clock,
+                             http::Waiter& waiter, TargetFacts& facts, const Checkpoint& checkpoint,
+                             std::stop_token stop)
     : terms_(std::move(terms)),
       cloud_controller_(cloud_controller),
+      maker_(maker),
       clock_(clock),
       waiter_(waiter),
       facts_(facts),
@@ -141,11 +143,11 @@ Status DropletUpload::OpenTransfer(const OpenIncoming& open_incoming) {
 
 Status DropletUpload::MakeDroplet() {
   if (!facts_.droplet_guid.empty()) return absl::OkStatus();
-  SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.CreateDroplet(
-                                                     facts_.app_guid, terms_.process_types, stop_));
-  facts_.droplet_guid = droplet.guid;
-  facts_.droplet_made = true;
-  return Keep();
+  const auto ask = [this] {
+    return cloud_controller_.CreateDroplet(facts_.app_guid, terms_.process_types, stop_);
+  };
+  return maker_.Make(
+      ask, terms_.marks, facts_, [this](const TargetFacts&) { return Keep(); }, stop_);
 }
 
 Status DropletUpload::UploadUntilStored(const OpenIncoming& open_incoming) {

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "agent/foundation/cloud_controller.h"
 #include "agent/jobs/arrival_rate.h"
+#include "agent/jobs/droplet_maker.h"
 #include "agent/jobs/incoming_droplet.h"
 #include "agent/jobs/parallel_limit.h"
 #include "agent/jobs/target_facts.h"
@@ -30,15 +31,16 @@ class DropletUpload {
  public:
   struct Terms {
     foundation::ProcessTypes process_types;
+    DropletMaker::Annotations marks;  // of the droplet, once it is made
     uint64_t droplet_bytes = 0;
     UploadLimits limits;
     // What waits for room or for its peer waits no longer than this.
     absl::Time expires_at;
   };
-  // `arriving` is of all droplets that arrive here.
-  DropletUpload(Terms terms, foundation::CloudController& cloud_controller, ParallelLimit& arriving,
-                const Clock& clock, http::Waiter& waiter, TargetFacts& facts,
-                const Checkpoint& checkpoint, std::stop_token stop);
+  // `maker` and `arriving` are of all droplets that come here.
+  DropletUpload(Terms terms, foundation::CloudController& cloud_controller, DropletMaker& maker,
+                ParallelLimit& arriving, const Clock& clock, http::Waiter& waiter,
+                TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
 
   // OK when Cloud Controller has the droplet whole and stored. DeadlineExceeded "order-expired";
   // names of CloudController::UploadDroplet() and WaitForJob(), and of the transfer's failures.
@@ -69,6 +71,7 @@ class DropletUpload {
 
   const Terms terms_;
   foundation::CloudController& cloud_controller_;
+  DropletMaker& maker_;
   const Clock& clock_;
   http::Waiter& waiter_;
   TargetFacts& facts_;

@@ -92,6 +92,7 @@ class DropletUploadTest : public ::testing::Test {
     On("GET", "/v3/jobs/job-1", JsonReply(200, JobJson("job-1", "COMPLETE")));
     On("GET", "/v3/apps/app-1/droplets", foundation::PageReply({}));
     On("POST", "/v3/droplets", JsonReply(201, DropletJson("new", "AWAITING_UPLOAD")));
+    On("PATCH", "/v3/droplets/new", JsonReply(200, DropletJson("new", "AWAITING_UPLOAD")));
     facts_.app_guid = AppGuid("app-1");
   }
 
@@ -129,10 +130,11 @@ class DropletUploadTest : public ::testing::Test {
       return NamedError(StatusCode::kResourceExhausted, "disk-full", "the journal's disk is full");
     };
     DropletUpload upload({.process_types = {{"web", "run"}},
+                          .marks = {{"sluice.dev/promotion", "promotion-1"}},
                           .droplet_bytes = link_.droplet_bytes,
                           .limits = limits_,
                           .expires_at = prod_.clock().Now() + absl::Hours(1)},
-                         prod_.client(), arriving_, prod_.clock(), prod_.waiter(), facts_,
+                         prod_.client(), maker_, arriving_, prod_.clock(), prod_.waiter(), facts_,
                          checkpoint, stop_.get_token());
     return upload.Run([this](std::stop_token) -> StatusOr<std::unique_ptr<IncomingDroplet>> {
       ++transfers_;
@@ -149,6 +151,7 @@ class DropletUploadTest : public ::testing::Test {
              .opened = {},
              .given_up = {}};
   UploadLimits limits_;
+  DropletMaker maker_{prod_.client(), prod_.waiter()};
   ParallelLimit arriving_{1};
   // Another droplet that arrives; it may leave when somebody has said to wait for that.
   std::optional<ParallelLimit::Place> other_;

@@ -17,6 +17,8 @@ TEST(Records, TargetFactsReadBackAsTheyWereWritten) {
   facts.previous_droplet_guid = DropletGuid("before");
   facts.droplet_guid = DropletGuid("promoted");
   facts.droplet_made = true;
+  facts.droplet_asked = true;
+  facts.droplets_before = {DropletGuid("before"), DropletGuid("older")};
   facts.droplet_staged = true;
   facts.reported_sha256 = std::string(64, 'a');
   facts.path = kDirectPath;

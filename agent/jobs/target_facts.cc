@@ -43,6 +43,18 @@ std::vector<transfer::WayFigures> ParseWays(const json& values) {
   return ways;
 }
 
+json FormatGuids(const std::vector<DropletGuid>& droplets) {
+  json formatted = json::array();
+  for (const DropletGuid& droplet : droplets) formatted.push_back(droplet.value());
+  return formatted;
+}
+
+std::vector<DropletGuid> ParseGuids(const json& values) {
+  std::vector<DropletGuid> droplets;
+  for (const json& value : values) droplets.emplace_back(value.get<std::string>());
+  return droplets;
+}
+
 StatusOr<TargetFacts> ParseFacts(const json& value) {
   const auto text = [&value](const char* name) { return value.at(name).get<std::string>(); };
   TargetFacts facts;
@@ -52,6 +64,8 @@ StatusOr<TargetFacts> ParseFacts(const json& value) {
   facts.previous_droplet_guid = DropletGuid(text("previous_droplet_guid"));
   facts.droplet_guid = DropletGuid(text("droplet_guid"));
   facts.droplet_made = value.at("droplet_made").get<bool>();
+  facts.droplet_asked = value.value("droplet_asked", false);
+  facts.droplets_before = ParseGuids(value.value("droplets_before", json::array()));
   facts.droplet_staged = value.at("droplet_staged").get<bool>();
   facts.reported_sha256 = text("reported_sha256");
   facts.path = text("path");
@@ -99,6 +113,8 @@ std::string FormatTargetFacts(const TargetFacts& facts) {
                             {"previous_droplet_guid", facts.previous_droplet_guid.value()},
                             {"droplet_guid", facts.droplet_guid.value()},
                             {"droplet_made", facts.droplet_made},
+                            {"droplet_asked", facts.droplet_asked},
+                            {"droplets_before", FormatGuids(facts.droplets_before)},
                             {"droplet_staged", facts.droplet_staged},
                             {"reported_sha256", facts.reported_sha256},
                             {"path", facts.path},

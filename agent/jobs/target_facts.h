@@ -23,14 +23,16 @@ struct TargetFacts {
   DropletGuid previous_droplet_guid;  // what the app had; empty: none
   DropletGuid droplet_guid;           // the promoted droplet here
   bool droplet_made = false;          // uploaded or copied by this promotion, not found
-  bool droplet_staged = false;        // and its digest confirmed
-  std::string reported_sha256;        // by this foundation's Cloud Controller
-  std::string path;                   // "direct", "relay", "peer", "copied", "stored", "running"
-  bool activation_begun = false;      // the app's droplet may have been changed
-  DeploymentGuid deployment_guid;     // the deployment that does it; empty: none (yet)
-  int64_t bytes_transferred = 0;      // of the droplet, over the wire and authenticated here
-  int64_t bytes_received = 0;         // as they were on the wire
-  int64_t bytes_direct = 0;           // of these, by the path they took
+  bool droplet_asked = false;  // to be made; besides droplet_guid there may be others of ours
+  std::vector<DropletGuid> droplets_before;  // of the app, when it was; at most kDropletsBeforeMax
+  bool droplet_staged = false;               // and its digest confirmed
+  std::string reported_sha256;               // by this foundation's Cloud Controller
+  std::string path;                // "direct", "relay", "peer", "copied", "stored", "running"
+  bool activation_begun = false;   // the app's droplet may have been changed
+  DeploymentGuid deployment_guid;  // the deployment that does it; empty: none (yet)
+  int64_t bytes_transferred = 0;   // of the droplet, over the wire and authenticated here
+  int64_t bytes_received = 0;      // as they were on the wire
+  int64_t bytes_direct = 0;        // of these, by the path they took
   int64_t bytes_relay = 0;
   int64_t bytes_peer = 0;
   int64_t bytes_again = 0;  // of these, chunks that had come before
@@ -50,6 +52,8 @@ struct TargetFacts {
 };
 inline constexpr size_t kWarningsMax = 32;
 inline constexpr size_t kWaysMax = 8;
+// Some 40 KB of JSON. Cloud Controller keeps 5 staged ones of its own per app.
+inline constexpr size_t kDropletsBeforeMax = 1000;
 inline constexpr char kWaitingForRoom[] = "room";    // in the spool or on its disk
 inline constexpr char kWaitingForPeer[] = "peer";    // no byte comes
 inline constexpr char kWaitingForLimit[] = "limit";  // as many droplets arrive as may at a time

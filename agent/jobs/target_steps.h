@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "agent/foundation/cloud_controller.h"
+#include "agent/jobs/droplet_maker.h"
 #include "agent/jobs/incoming_droplet.h"
 #include "agent/jobs/parallel_limit.h"
 #include "agent/jobs/target_facts.h"
@@ -107,16 +108,18 @@ class TargetSteps final : public TargetWork {
   Status FindOrCreateApp(const TargetAssignment& assignment, const trust::Statement& statement,
                          TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
   StatusOr<bool> UseStoredDroplet(const TargetAssignment& assignment,
-                                  const trust::Statement& statement, TargetFacts& facts,
+                                  const trust::Statement& statement,
+                                  const DropletMaker::Annotations& marks, TargetFacts& facts,
                                   const Checkpoint& checkpoint, std::stop_token stop);
+  StatusOr<bool> CopyFromElsewhere(const TargetAssignment& assignment,
+                                   const trust::Statement& statement,
+                                   const DropletMaker::Annotations& marks, TargetFacts& facts,
+                                   const Checkpoint& checkpoint, std::stop_token stop);
   Status CreateApp(const TargetAssignment& assignment, const trust::Statement& statement,
                    TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
   StatusOr<bool> AwaitCopy(TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
-  Status ConfirmDroplet(const TargetAssignment& assignment, TargetFacts& facts,
-                        std::stop_token stop);
-  Status Annotate(const TargetAssignment& assignment, const trust::Statement& statement,
-                  const std::string& statement_envelope, const TargetFacts& facts,
-                  std::stop_token stop);
+  Status ConfirmDroplet(const TargetAssignment& assignment, const DropletMaker::Annotations& marks,
+                        TargetFacts& facts, std::stop_token stop);
   StatusOr<bool> RunsDroplet(const AppGuid& app, const DropletGuid& droplet, std::stop_token stop);
 
   // target_activate.cc
@@ -153,6 +156,7 @@ class TargetSteps final : public TargetWork {
   const Clock& clock_;
   http::Waiter& waiter_;
   ParallelLimit arriving_;
+  DropletMaker maker_;
 };
 
 }  // namespace sluice::agent

@@ -189,6 +189,8 @@ StatusOr<bool> TargetSteps::OthersUseApp(const TargetFacts& facts, std::stop_tok
 // A droplet of ours that is STAGED with the right digest stays: promoting again moves no byte.
 Status TargetSteps::RemoveMade(const TargetAssignment& assignment, TargetFacts& facts,
                                const Checkpoint& checkpoint, std::stop_token stop) {
+  SLUICE_RETURN_IF_ERROR(
+      maker_.RemoveStrays(assignment.order.promotion.value(), facts, checkpoint, stop));
   if (facts.droplet_made && !facts.droplet_staged && !facts.droplet_guid.empty()) {
     SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteDroplet(facts.droplet_guid, stop));
     facts.droplet_made = false;

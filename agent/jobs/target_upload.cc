@@ -55,7 +55,8 @@ TargetSteps::TargetSteps(Options options, foundation::CloudController& cloud_con
       cloud_controller_(cloud_controller),
       clock_(clock),
       waiter_(waiter),
-      arriving_(options.arriving_max) {}
+      arriving_(options.arriving_max),
+      maker_(cloud_controller, waiter) {}
 
 Status TargetSteps::CheckPlan(const TargetAssignment& assignment, std::stop_token stop) {
   const trust::OrderTarget& target = assignment.target();
@@ -77,29 +78,37 @@ StatusOr<bool> TargetSteps::Upload(const TargetAssignment& assignment,
                                    const OpenIncoming& open_incoming, TargetFacts& facts,
                                    const Checkpoint& checkpoint, std::stop_token stop) {
   SLUICE_RETURN_IF_ERROR(FindOrCreateApp(assignment, statement, facts, checkpoint, stop));
+  const std::string promotion = assignment.order.promotion.value();
+  const DropletMaker::Annotations marks =
+      DropletAnnotations(assignment.order.promotion, statement, statement_envelope);
+  // Before what an earlier process may have left is taken for something that was there.
+  SLUICE_RETURN_IF_ERROR(maker_.RemoveStrays(promotion, facts, checkpoint, stop));
   // What an earlier process has begun here is not looked for elsewhere any more.
   bool stored = false;
   if (!facts.FromSource()) {
     SLUICE_ASSIGN_OR_RETURN(stored, AwaitCopy(facts, checkpoint, stop));
     if (!stored) {
-      SLUICE_ASSIGN_OR_RETURN(stored,
-                              UseStoredDroplet(assignment, statement, facts, checkpoint, stop));
+      SLUICE_ASSIGN_OR_RETURN(
+          stored, UseStoredDroplet(assignment, statement, marks, facts, checkpoint, stop));
     }
   }
   if (!stored) {
     DropletUpload upload(
         {.process_types = statement.process_types,
+         .marks = marks,
          .droplet_bytes = static_cast<uint64_t>(assignment.order.artifact.size_bytes),
          .limits = options_.upload_limits,
          .expires_at = assignment.order.expires_at},
-        cloud_controller_, arriving_, clock_, waiter_, facts, checkpoint, stop);
+        cloud_controller_, maker_, arriving_, clock_, waiter_, facts, checkpoint, stop);
     SLUICE_RETURN_IF_ERROR(upload.Run(open_incoming));
   }
-  SLUICE_RETURN_IF_ERROR(ConfirmDroplet(assignment, facts, stop));
-  if (facts.droplet_made) {
-    SLUICE_RETURN_IF_ERROR(Annotate(assignment, statement, statement_envelope, facts, stop));
-  }
+  SLUICE_RETURN_IF_ERROR(ConfirmDroplet(assignment, marks, facts, stop));
   facts.droplet_staged = true;
+  const Status clean = maker_.RemoveStrays(promotion, facts, checkpoint, stop);
+  if (stop.stop_requested()) return clean;
+  if (!clean.ok()) {
+    Warn(facts, absl::StrCat("droplets that were made twice may be left: ", Describe(clean)));
+  }
   bool runs_already = false;
   if (facts.droplet_guid == facts.previous_droplet_guid && facts.app_was_started) {
     SLUICE_ASSIGN_OR_RETURN(runs_already, RunsDroplet(facts.app_guid, facts.droplet_guid, stop));
@@ -175,8 +184,10 @@ StatusOr<bool> TargetSteps::AwaitCopy(TargetFacts& facts, const Checkpoint& chec
 }
 
 StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
-                                             const trust::Statement& statement, TargetFacts& facts,
-                                             const Checkpoint& checkpoint, std::stop_token stop) {
+                                             const trust::Statement& statement,
+                                             const DropletMaker::Annotations& marks,
+                                             TargetFacts& facts, const Checkpoint& checkpoint,
+                                             std::stop_token stop) {
   const trust::Order& order = assignment.order;
   SLUICE_ASSIGN_OR_RETURN(const auto current,
                           CurrentDroplet(cloud_controller_, facts.app_guid, stop));
@@ -197,25 +208,34 @@ StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
     return true;
   }
+  return CopyFromElsewhere(assignment, statement, marks, facts, checkpoint, stop);
+}
+
+StatusOr<bool> TargetSteps::CopyFromElsewhere(const TargetAssignment& assignment,
+                                              const trust::Statement& statement,
+                                              const DropletMaker::Annotations& marks,
+                                              TargetFacts& facts, const Checkpoint& checkpoint,
+                                              std::stop_token stop) {
+  const trust::Order& order = assignment.order;
   SLUICE_ASSIGN_OR_RETURN(const auto elsewhere, cloud_controller_.FindStagedDropletsAnywhere(
                                                     order.artifact.sha256, stop));
   for (const Droplet& listed : elsewhere) {
     if (listed.app_guid == facts.app_guid) continue;
     SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.GetDroplet(listed.guid, stop));
     if (!SameDroplet(droplet, order, statement)) continue;
-    SLUICE_ASSIGN_OR_RETURN(const Droplet copy,
-                            cloud_controller_.CopyDroplet(droplet, facts.app_guid, stop));
-    facts.droplet_guid = copy.guid;
-    facts.droplet_made = true;
     facts.path = "copied";
-    SLUICE_RETURN_IF_ERROR(checkpoint(facts));
-    SLUICE_RETURN_IF_ERROR(cloud_controller_.WaitForCopy(copy.guid, stop).status());
+    const auto ask = [&, source = droplet] {
+      return cloud_controller_.CopyDroplet(source, facts.app_guid, stop);
+    };
+    SLUICE_RETURN_IF_ERROR(maker_.Make(ask, marks, facts, checkpoint, stop));
+    SLUICE_RETURN_IF_ERROR(cloud_controller_.WaitForCopy(facts.droplet_guid, stop).status());
     return true;
   }
   return false;
 }
 
-Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment, TargetFacts& facts,
+Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment,
+                                   const DropletMaker::Annotations& marks, TargetFacts& facts,
                                    std::stop_token stop) {
   SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
                           cloud_controller_.GetDroplet(facts.droplet_guid, stop));
@@ -232,18 +252,9 @@ Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment, TargetFac
         absl::StrCat("Cloud Controller reports sha256:", facts.reported_sha256,
                      " where the order names sha256:", assignment.order.artifact.sha256));
   }
-  return absl::OkStatus();
-}
-
-Status TargetSteps::Annotate(const TargetAssignment& assignment, const trust::Statement& statement,
-                             const std::string& statement_envelope, const TargetFacts& facts,
-                             std::stop_token stop) {
-  foundation::MetadataChange change;
-  for (auto& [key, value] :
-       DropletAnnotations(assignment.order.promotion, statement, statement_envelope)) {
-    change.annotations[key] = std::move(value);
-  }
-  return cloud_controller_.UpdateDropletMetadata(facts.droplet_guid, change, stop).status();
+  // A process that died between making and marking it left it without.
+  if (!facts.droplet_made || droplet.metadata.HasAnnotations(marks)) return absl::OkStatus();
+  return maker_.Mark(droplet.guid, marks, stop);
 }
 
 StatusOr<bool> TargetSteps::RunsDroplet(const AppGuid& app, const DropletGuid& droplet,

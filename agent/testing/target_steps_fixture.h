@@ -26,6 +26,7 @@ using nlohmann::json;
 
 inline const std::string kApp = "22222222-0000-4000-8000-000000000003";
 inline const std::string kBefore = "22222222-0000-4000-8000-000000000004";
+inline const std::string kStatementEnvelope = "{statement}";
 inline const std::string kSha256(64, 'a');
 inline const std::string kOtherSha256(64, 'b');
 inline const std::string kAppPath = "/v3/apps/" + kApp;
@@ -142,8 +143,11 @@ class TargetStepsTest : public testing::Test {
     On("POST", "/v3/droplets", JsonReply(201, DropletJson("new", "AWAITING_UPLOAD")));
     On("GET", "/v3/droplets/new", ADroplet("new", "AWAITING_UPLOAD"));
     On("POST", "/v3/droplets/new/upload", Accepted());
-    On("GET", "/v3/droplets/new", ADroplet("new", "STAGED", kSha256));
-    On("PATCH", "/v3/droplets/new", ADroplet("new", "STAGED", kSha256));
+    json uploaded = DropletJson("new", "STAGED", kSha256);
+    uploaded["metadata"]["annotations"] =
+        DropletAnnotations(assignment_.order.promotion, statement_, kStatementEnvelope);
+    On("GET", "/v3/droplets/new", JsonReply(200, uploaded));
+    On("PATCH", "/v3/droplets/new", ADroplet("new", "AWAITING_UPLOAD"));
   }
   // The uploaded droplet, about to be activated in a started app by a deployment that is made.
   void ExpectDeployment() {
@@ -192,13 +196,14 @@ class TargetStepsTest : public testing::Test {
     facts_.droplet_made = true;
   }
 
-  StatusOr<bool> Upload() {
+  StatusOr<bool> Upload(std::stop_token stop = {}) {
     const OpenIncoming open =
         [this](std::stop_token) -> StatusOr<std::unique_ptr<IncomingDroplet>> {
       ++opened_;
       return std::make_unique<ArrivingBits>(arriving_);
     };
-    return steps_->Upload(assignment_, statement_, "{statement}", open, facts_, checkpoint_, {});
+    return steps_->Upload(assignment_, statement_, kStatementEnvelope, open, facts_, checkpoint_,
+                          stop);
   }
   Status Activate() { return steps_->Activate(assignment_, facts_, checkpoint_, {}); }
   Status Undo() { return steps_->Undo(assignment_, facts_, checkpoint_, {}); }

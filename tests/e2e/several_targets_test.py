@@ -96,11 +96,11 @@ class SeveralTargets(FederationCase):
         activations = [at for at, _, what in changes if "/deployments" in what]
         self.assertEqual((len(uploads), len(activations)), (3, 3), changes)
         self.assertLess(max(uploads), min(activations), changes)
-        # What each change is: a droplet made, sent and described, and only then the deployment.
+        # What each change is: a droplet made, described and sent, and only then the deployment.
         for name in TARGETS:
             self.assertEqual([what.split(" ")[0] + " " + what.split("/")[2] for _, place, what
                               in changes if place == name],
-                             ["POST droplets", "POST droplets", "PATCH droplets",
+                             ["POST droplets", "PATCH droplets", "POST droplets",
                               "POST deployments"], changes)
             self.wait_for_version(self.federation.boxes[name], self.app, 2)
 
