@@ -1,9 +1,5 @@
-// JSON as a hostile stranger may send it: one meaning or none.
-//
-// Beyond RFC 8259 this refuses what parsers disagree about: duplicate fields, numbers that are not
-// integers within ±(2^53 - 1), NUL, a byte order mark, anything after the value. Size and depth
-// have limits. A JsonReader then takes a document apart field by field and remembers every mistake
-// with its path, so that one answer names them all.
+// A document of strict JSON, taken apart field by field: a JsonReader remembers every mistake with
+// its path, so that one answer names them all.
 #pragma once
 
 #include <cstdint>
@@ -18,29 +14,21 @@
 
 #include "absl/time/time.h"
 #include "common/base/status.h"
+#include "common/base/strict_json.h"
 #include "nlohmann/json_fwd.hpp"
 
 namespace sluice::trust {
 
-inline constexpr int64_t kJsonIntegerMax = (int64_t{1} << 53) - 1;
-inline constexpr size_t kEnvelopeBytesMax = 64 * 1024;
-inline constexpr int kJsonDepthMax = 8;
+using sluice::FormatJson;
+using sluice::JsonLimits;
+using sluice::kJsonDepthMax;
+using sluice::kJsonIntegerMax;
+using sluice::ParseStrictJson;
+
+inline constexpr size_t kEnvelopeBytesMax = kJsonBytesMax;
 inline constexpr size_t kJsonStringBytesMax =
     16 * 1024;                                    // one text field, unless it says otherwise
 inline constexpr size_t kJsonElementsMax = 4096;  // of one list or map
-
-struct JsonLimits {
-  size_t bytes_max = kEnvelopeBytesMax;
-  int depth_max = kJsonDepthMax;
-};
-
-// The value, an object. InvalidArgument by name: json-too-large, json-too-deep, json-malformed,
-// json-duplicate-field, json-number (not an integer within the limits), json-not-an-object.
-StatusOr<nlohmann::json> ParseStrictJson(std::string_view text, const JsonLimits& limits = {});
-
-// One text for one value: no blanks, fields in byte order. What is signed is this text, kept as it
-// is and never made again from the value.
-std::string FormatJson(const nlohmann::json& value);
 
 enum class UnknownFields { kRefuse, kIgnore };
 

@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "crypto": {"base"},
     "store": {"base"},
     "http": {"base"},
+    "registry": _GROUND | {"http"},
     # Linked with nothing else of Sluice: it runs inside an exported image.
     "launcher": set(),
     # A droplet as a runnable image: no network.
@@ -35,8 +36,8 @@ MAY_INCLUDE = {
     "cli": _GROUND | {"store", "proto", "net", "trust"},
     # A second opinion: it shares no line with the client it judges.
     "foundation-box": _GROUND,
-    "tests": _GROUND | {"store", "http", "image", "proto", "net", "trust", "transfer", "foundation",
-                        "agent", "coordinator", "cli"},
+    "tests": _GROUND | {"store", "http", "registry", "image", "proto", "net", "trust", "transfer",
+                        "foundation", "agent", "coordinator", "cli"},
 }
 
 
