@@ -72,7 +72,7 @@ struct Order {
   int64_t trust_version = 1;  // agents refuse it until they have this trust document or a later one
   absl::Time issued_at;       // whole seconds, as all times here
   absl::Time expires_at;      // until when it may be accepted; it does not end what runs
-  std::optional<absl::Time> activate_before;
+  std::optional<absl::Time> activate_before;  // agents begin no activation from then on
   OrderSource source;
   Artifact artifact;
   std::vector<OrderTarget> targets;

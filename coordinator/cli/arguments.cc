@@ -25,6 +25,7 @@ constexpr size_t kGuidBytesMax = 64;
 constexpr size_t kDigestHexDigits = 64;
 constexpr absl::Duration kStartupTimeoutMax = absl::Hours(24);
 constexpr absl::Duration kTimeoutMax = absl::Hours(24 * 30);
+constexpr absl::Duration kDeadlineMax = absl::Hours(24 * 30);
 constexpr absl::Duration kYear = absl::Hours(24 * 365);
 constexpr absl::Duration kLifeMax = absl::Hours(24 * 365 * 10);
 
@@ -144,6 +145,10 @@ StatusOr<Command> PromoteOf(const CommandWords& words) {
   SLUICE_ASSIGN_OR_RETURN(
       promote.startup_timeout,
       DurationOf(words, "--startup-timeout", promote.startup_timeout, kStartupTimeoutMax));
+  if (words.Has("--deadline")) {
+    SLUICE_ASSIGN_OR_RETURN(promote.deadline,
+                            DurationOf(words, "--deadline", absl::ZeroDuration(), kDeadlineMax));
+  }
   SLUICE_ASSIGN_OR_RETURN(promote.bytes_per_second_max, RateOf(words, "--limit-rate"));
   SLUICE_ASSIGN_OR_RETURN(promote.wait, WaitOf(words));
   return promote;

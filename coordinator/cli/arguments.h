@@ -33,6 +33,7 @@ struct PromoteArguments {
   std::string id;  // "" for a fresh one
   std::string reason;
   absl::Duration startup_timeout = absl::Minutes(5);
+  std::optional<absl::Duration> deadline;  // from the order on; nothing is activated after it
   std::optional<int64_t> bytes_per_second_max;
   bool create = false;
   bool activate = true;

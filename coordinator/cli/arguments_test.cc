@@ -57,7 +57,7 @@ TEST(ArgumentsTest, PromoteTakesSourceTargetAndEveryFlag) {
   const auto promote = Parsed<PromoteArguments>(
       {"promote", kSource, kTarget, "--droplet", "11111111-0000-4000-8000-000000000002", "--create",
        "--no-activate", "--strategy", "restart", "--startup-timeout", "90s", "--id", "CHG-7",
-       "--reason", "because --this", "--yes", "--timeout", "10m"});
+       "--reason", "because --this", "--yes", "--timeout", "10m", "--deadline", "2h"});
   EXPECT_EQ(promote.source, kSource);
   EXPECT_THAT(promote.targets, ElementsAre(kTarget));
   EXPECT_EQ(promote.droplet, "11111111-0000-4000-8000-000000000002");
@@ -69,6 +69,7 @@ TEST(ArgumentsTest, PromoteTakesSourceTargetAndEveryFlag) {
   EXPECT_EQ(promote.reason, "because --this");
   EXPECT_TRUE(promote.yes);
   EXPECT_EQ(promote.wait.timeout, absl::Minutes(10));
+  EXPECT_EQ(promote.deadline, absl::Hours(2));
 }
 
 TEST(ArgumentsTest, PromoteTakesSeveralTargetsWithFlagsAmongThem) {
@@ -143,6 +144,7 @@ TEST(ArgumentsTest, EveryMistakeIsToldByItsNameOnOneLine) {
       {{"promote", kSource, kTarget, "--timeout", "-1s"}, "bad-duration", "90s"},
       {{"promote", kSource, kTarget, "--timeout", "0.5s"}, "bad-duration", "from 1s"},
       {{"promote", kSource, kTarget, "--startup-timeout", "25h"}, "bad-duration", "24h"},
+      {{"promote", kSource, kTarget, "--deadline", "0s"}, "bad-duration", "from 1s"},
       {{"promote", kSource, kTarget, "--detach", "--timeout", "1m"}, "bad-arguments", "--detach"},
       {{"promote", kSource, kTarget, "--id", ""}, "bad-promotion-id", "--id"},
       {{"promote", kSource, kTarget, "--id", long_id}, "bad-promotion-id", "64"},

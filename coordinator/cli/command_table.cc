@@ -44,6 +44,9 @@ CommandDescription Promote() {
             {"--no-activate", "", "Stop when uploaded; 'sluice activate ID' does the rest"},
             {"--strategy", "S", "How a running app gets the droplet", {"rolling", "restart"}},
             {"--startup-timeout", "T", "How long the app may take to get healthy (default: 5m)"},
+            {"--deadline", "T",
+             "What has not begun to activate so long after the order is not activated any more, "
+             "but undone at every target (default: 24h; none with --no-activate)"},
             {"--limit-rate", "RATE",
              "Bytes a second, as in 10M, at which each agent sends and receives the droplet at "
              "most"},
@@ -57,6 +60,8 @@ CommandDescription Promote() {
         "to two foundations: all or none"},
        {"sluice promote dev:acme/payments/checkout prod:acme/payments --no-activate --yes",
         "upload now, activate in the change window"},
+       {"sluice promote dev:acme/payments/checkout prod:acme/payments --deadline 2h --yes",
+        "active within the change window, or not at all"},
        {"sluice promote dev:acme/payments/checkout prod:acme/payments --dry-run --output json",
         "only the plan, for a script"}}};
 }

@@ -22,6 +22,9 @@ namespace {
 // 64 random bits: short enough to type, and a coordinator that has the id already says so.
 constexpr size_t kPromotionIdBytes = 8;
 
+// By then a coordinator that held a promotion back must not let it activate any more.
+constexpr absl::Duration kDeadlineDefault = absl::Hours(24);
+
 struct Route {
   trust::AppReference source;
   std::vector<trust::AppReference> targets;  // each once, none of them the source
@@ -65,6 +68,12 @@ std::string Question(const Route& route) {
   return absl::StrCat("Promote to these ", count, " targets: ", ListOf(route.targets), "?");
 }
 
+// Without activation the operator who activates says when, unless this one has said it.
+std::optional<absl::Duration> DeadlineOf(const PromoteArguments& arguments) {
+  if (arguments.deadline.has_value() || !arguments.activate) return arguments.deadline;
+  return kDeadlineDefault;
+}
+
 StatusOr<trust::Order> MakeOrder(World& world, const Session& session,
                                  const PromoteArguments& arguments, const PromotionPlan& plan) {
   trust::Order order;
@@ -87,6 +96,9 @@ StatusOr<trust::Order> MakeOrder(World& world, const Session& session,
   }
   SLUICE_ASSIGN_OR_RETURN(order.strategy, trust::ParseStrategy(arguments.strategy));
   order.activate = arguments.activate;
+  if (const auto deadline = DeadlineOf(arguments)) {
+    order.activate_before = order.issued_at + absl::Trunc(*deadline, absl::Seconds(1));
+  }
   order.startup_timeout_seconds = absl::ToInt64Seconds(arguments.startup_timeout);
   order.bytes_per_second_max = arguments.bytes_per_second_max;
   order.reason = arguments.reason;
@@ -101,6 +113,14 @@ bool SameTargets(const Route& route, const trust::Order& order) {
   std::sort(asked.begin(), asked.end());
   std::sort(recorded.begin(), recorded.end());
   return asked == recorded;
+}
+
+bool SameDeadline(const PromoteArguments& arguments, const trust::Order& order) {
+  const std::optional<absl::Duration> asked = DeadlineOf(arguments);
+  if (!asked.has_value() || !order.activate_before.has_value()) {
+    return asked.has_value() == order.activate_before.has_value();
+  }
+  return *order.activate_before - order.issued_at == absl::Trunc(*asked, absl::Seconds(1));
 }
 
 // Whether the recorded order is what these arguments would order. A droplet that was not named was
@@ -120,6 +140,7 @@ Status CheckSameContent(const PromoteArguments& arguments, const Route& route,
   if (order.startup_timeout_seconds != absl::ToInt64Seconds(arguments.startup_timeout)) {
     differing = "startup timeout";
   }
+  if (!SameDeadline(arguments, order)) differing = "deadline";
   if (order.bytes_per_second_max != arguments.bytes_per_second_max) differing = "--limit-rate";
   if (order.reason != arguments.reason) differing = "reason";
   const bool creates = std::any_of(order.targets.begin(), order.targets.end(),

@@ -68,6 +68,25 @@ TEST_F(PromotingTest, ThePlanIsShownAndConfirmedBeforeTheOrderIsSigned) {
   EXPECT_THAT(terminal_.notes, HasSubstr("cut-through (no rate is known yet)"));
 }
 
+TEST_F(PromotingTest, TheOrderSaysUntilWhenAgentsMayActivate) {
+  using Case = std::pair<std::vector<std::string>, std::optional<absl::Duration>>;
+  const std::vector<Case> cases = {
+      {{}, absl::Hours(24)},
+      {{"--deadline", "90m"}, absl::Minutes(90)},
+      {{"--no-activate"}, std::nullopt},  // who activates orders it in a day or in a week
+      {{"--no-activate", "--deadline", "72h"}, absl::Hours(72)},
+  };
+  for (const auto& [flags, expected] : cases) {
+    std::vector<std::string> words = {"--yes", "--detach"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    ASSERT_EQ(Promote(words), 0) << terminal_.notes;
+    const trust::Order& order = federation_.orders.back();
+    std::optional<absl::Duration> life;
+    if (order.activate_before) life = *order.activate_before - order.issued_at;
+    EXPECT_EQ(life, expected) << ::testing::PrintToString(flags);
+  }
+}
+
 TEST_F(PromotingTest, AnAnswerThatIsNotYesOrdersNothing) {
   terminal_.can_ask = true;
   for (const std::string& answer : {std::string("n"), std::string(), std::string("yellow")}) {
@@ -259,6 +278,7 @@ TEST_F(PromotingTest, TheSameIdWithAnotherContentIsRefused) {
       {"--reason", "another"},
       {"--startup-timeout", "1m"},
       {"--limit-rate", "10M"},
+      {"--deadline", "2h"},
       {"--droplet", "sha256:" + std::string(64, 'c')},
       {"--droplet", "33333333-0000-4000-8000-000000000002"}};
   for (std::vector<std::string> other : others) {
@@ -285,6 +305,7 @@ TEST_F(PromotingTest, WhoIsSlowerWithAnIdWatchesTheFastersPromotion) {
   trust::Order order = trust_.PromoteOrder();
   order.promotion = PromotionId("CHG-7");
   order.startup_timeout_seconds = 300;
+  order.activate_before = order.issued_at + absl::Hours(24);
   order.reason = "";
   federation_.Record(order);
   federation_.moments = federation_.GoodEnd();

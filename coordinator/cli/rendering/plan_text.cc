@@ -159,6 +159,11 @@ std::string RenderPlan(const PromotionPlan& plan, const PromoteArguments& argume
     absl::StrAppend(&out, Field("rate", absl::StrCat(FormatRate(static_cast<double>(*rate)),
                                                      " at most, at each agent")));
   }
+  if (arguments.deadline.has_value()) {
+    absl::StrAppend(&out, Field("deadline", absl::StrCat("no activation later than ",
+                                                         absl::FormatDuration(*arguments.deadline),
+                                                         " after the order")));
+  }
   for (const std::string& warning : source.warnings) {
     absl::StrAppend(&out, Field("warning", warning));
   }
