@@ -5,9 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/logging.h"
 #include "common/net/event_loop.h"
 #include "common/net/network.h"
 #include "common/net/sockets.h"
+#include "common/net/tcp_connection.h"
+#include "common/net/unfinished_messages.h"
 #include "common/net/wire.h"
 #include "sluice/v1/control.pb.h"
 
@@ -84,6 +87,9 @@ class DealerControlClient final : public ControlClient {
       timer->reset();
     }
     if (!dialed_) return;
+    if (look_) loop_.timers().Cancel(*look_);
+    look_.reset();
+    unfinished_.OnClosed(dialed_->descriptor);
     loop_.UnwatchSocket(dialed_->monitor.handle());
     loop_.UnwatchSocket(dialed_->socket.handle());
     CloseDialer(*dialed_);
@@ -112,6 +118,8 @@ class DealerControlClient final : public ControlClient {
       const auto event = NextDialEvent(*dialed_);
       if (!event) return;
       if (*event == DialEvent::kReady) {
+        unfinished_.OnOpened(dialed_->descriptor);
+        LookLater();
         SayHello();
       } else if (*event == DialEvent::kRefused) {
         Lose(NamedError(StatusCode::kUnauthenticated, "not-admitted",
@@ -126,6 +134,24 @@ class DealerControlClient final : public ControlClient {
              kTransportBackoffMax);
       }
     }
+  }
+
+  void LookLater() {
+    look_ = loop_.timers().After(kLookForUnfinishedEvery, [this] { LookForUnfinished(); });
+  }
+
+  void LookForUnfinished() {
+    look_.reset();
+    ReadSome();  // what is whole
+    if (!dialed_) return;
+    const auto excess = unfinished_.Look();
+    if (excess.empty()) return LookLater();
+    const Status why =
+        NamedError(StatusCode::kUnavailable, "endless-message",
+                   absl::StrCat("the coordinator at ", options_.endpoint, " has sent ",
+                                excess.front().bytes, " bytes of a message that does not end"));
+    LogStatus(LogLevel::kWarning, "endless-message-refused", why, {{"name", "coordinator"}});
+    Lose(why, kRefusalBackoffMax);
   }
 
   void TakeBrokenHandshake() {
@@ -158,6 +184,7 @@ class DealerControlClient final : public ControlClient {
     for (int i = 0; i < kMessagesPerTurn && dialed_; ++i) {
       auto received = Receive(dialed_->socket, false);
       if (!received) return;
+      unfinished_.OnWhole(dialed_->descriptor, "");
       auto message = DecodeControl(received->frames);
       if (!message.ok()) {
         Lose(WithContext(message.status(), "the coordinator sent what this side does not read"),
@@ -251,6 +278,8 @@ class DealerControlClient final : public ControlClient {
   absl::Duration heard_at_;
   absl::Duration backoff_;
   int broken_handshakes_ = 0;  // in a row
+  UnfinishedMessages unfinished_{BytesTaken};
+  std::optional<Timers::Id> look_;  // while there is a connection
   absl::Duration ping_every_ = absl::Seconds(5);
   absl::Duration dead_after_ = absl::Seconds(20);
 };

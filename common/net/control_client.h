@@ -35,7 +35,8 @@ struct ControlClientEvents {
   std::function<void(const v1::Welcome&)> on_welcome;
   std::function<void(const v1::ControlMessage&)> on_message;
   // Why it ended: "coordinator-unreachable", "not-admitted" (our key is unknown there),
-  // "wrong-coordinator-key" (after three broken handshakes in a row: the first may be a restart).
+  // "wrong-coordinator-key" (after three broken handshakes in a row: the first may be a restart),
+  // "endless-message" (more than kUnfinishedBytesMax of one).
   // The client goes on trying with back-off (at most 2 s after a transport failure, 60 s after a
   // refusal); this is called once per loss or failed attempt.
   std::function<void(const Status&)> on_lost;

@@ -11,6 +11,7 @@
 #include "common/net/control_client.h"
 #include "common/net/control_server.h"
 #include "common/net/event_loop.h"
+#include "common/net/sockets.h"
 #include "common/net/testing/test_network.h"
 #include "gmock/gmock.h"
 #include "sluice/v1/bulk.pb.h"
@@ -127,6 +128,32 @@ TEST_F(SessionTest, MessagesArriveBothWaysWithTheirRequestId) {
   loop_.RunUntil([&] { return !client->messages.empty(); });
   EXPECT_EQ(client->messages[0].request(), "0123456789abcdef");
   EXPECT_EQ(events_.messages[0].name, "dev");
+}
+
+// What answers the first HELLO has the coordinator's key and says what ControlServer never would.
+TEST_F(SessionTest, ACoordinatorWhoseMessageDoesNotEndIsGivenUpByName) {
+  constexpr int kFrames = 512;
+  std::string frame(512 << 10, 'e');  // 256 MiB in all; outlives the sockets that send it
+  const auto network = directory_.Start(coordinator_);
+  auto hostile = MakeListener(*network, kControlDomain, kControlLimits, endpoint_);
+  ASSERT_THAT(hostile, IsOk());
+  endpoint_ = BoundEndpoint(hostile->socket);
+  auto client = Dial(agent_, coordinator_.public_key);
+  loop_.WatchSocket(hostile->socket.handle(), [&] {
+    const auto received = Receive(hostile->socket, true);
+    if (!received) return;
+    ASSERT_TRUE(hostile->socket.send(zmq::buffer(received->route), zmq::send_flags::sndmore));
+    for (int i = 0; i < kFrames; ++i) {
+      zmq::message_t part(frame.data(), frame.size(), nullptr);
+      const auto more = i + 1 < kFrames ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      ASSERT_TRUE(hostile->socket.send(part, more));
+    }
+  });
+  loop_.RunUntil([&] { return !client->losses.empty(); });
+  EXPECT_THAT(client->losses[0], HasErrorName("endless-message"));
+  EXPECT_TRUE(client->welcomes.empty());
+  loop_.UnwatchSocket(hostile->socket.handle());
+  CloseListener(*hostile);
 }
 
 TEST_F(SessionTest, UnknownKeyIsRefusedByNameAndNeverReachesTheCoordinator) {
