@@ -1,7 +1,10 @@
 #include "common/transfer/line_ways.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
 
 namespace sluice::transfer {
 namespace {
@@ -11,6 +14,13 @@ constexpr int kRedialDoublingsMax = 5;
 bool IsDialled(WayKind kind) { return kind != WayKind::kAccepted; }
 // Lower is better: direct ways are as good as each other.
 int Rank(WayKind kind) { return kind == WayKind::kRelay ? 1 : 0; }
+
+// What broke it is known there alone; here no sign of it had come yet.
+Status LostByTheOtherEnd(std::string_view what_it_did) {
+  return NamedError(
+      StatusCode::kUnavailable, "lost-by-other-end",
+      absl::StrCat("the other end had lost the connection and ", ToAbsl(what_it_did)));
+}
 
 }  // namespace
 
@@ -131,8 +141,9 @@ void LineWays::Uncarry(const Status& why, absl::Duration now, Actions& actions) 
 
 LineWays::Heard LineWays::OnMeeting(size_t number, bool new_connection, absl::Duration now) {
   Way& way = ways_[number];
-  const bool ready = way.account.state == State::kReady && !new_connection;
-  if (!ready) SetReady(number);
+  const bool was_ready = way.account.state == State::kReady;
+  if (was_ready && new_connection) way.account.why = LostByTheOtherEnd("came back over a new one");
+  if (!was_ready || new_connection) SetReady(number);
   const bool known = std::exchange(way.announced, true);
   Heard heard{{}, true};
   if (carrying_ == number) return heard;
@@ -143,6 +154,7 @@ LineWays::Heard LineWays::OnMeeting(size_t number, bool new_connection, absl::Du
   // Who announces itself once more over a way that was known has left the other.
   const bool better = Rank(way.account.kind) < Rank(ways_[*carrying_].account.kind);
   if (!better && !known) return {{}, false};
+  if (!better) ways_[*carrying_].account.why = LostByTheOtherEnd("went on over another way");
   Retire(*carrying_, now, heard.actions);
   carrying_ = number;
   return heard;

@@ -72,7 +72,8 @@ class LineWays {
     State state = State::kWaiting;
     uint64_t tries = 0;  // to dial
     uint64_t times_ready = 0;
-    Status why;  // it was lost last
+    // It was lost last, here or at the other end; one that was left for a better one was not lost.
+    Status why;
   };
 
   // `random` is borrowed.

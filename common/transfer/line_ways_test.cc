@@ -198,6 +198,35 @@ TEST_F(LineWaysTest, AccountsSayWhatBecameOfEachWay) {
   EXPECT_EQ(accounts[kRelay].times_ready, 1u);
 }
 
+TEST_F(LineWaysTest, AccountsSayWhichWayTheOtherEndLostBeforeAnythingWasNoticedHere) {
+  target_.OnBegin(now_);
+  target_.OnMeeting(kAccept, true, now_);
+  EXPECT_THAT(target_.accounts()[kAccept].why, IsOk());
+  target_.OnMeeting(kAccept, true, now_);  // over another connection
+  EXPECT_THAT(target_.accounts()[kAccept].why, HasErrorName("lost-by-other-end"));
+  EXPECT_EQ(target_.accounts()[kAccept].times_ready, 2u);
+
+  target_.OnReady(kDial, now_);
+  target_.OnMeeting(kDial, false, now_);  // made known, in reserve
+  EXPECT_THAT(target_.accounts()[kDial].why, IsOk());
+  target_.OnLost(kAccept, Broken(), now_);
+  ASSERT_EQ(target_.carrying(), kDial);
+  target_.OnMeeting(kAccept, true, now_);
+  target_.OnMeeting(kAccept, false, now_);  // and goes on there
+  ASSERT_EQ(target_.carrying(), kAccept);
+  EXPECT_THAT(target_.accounts()[kDial].why, HasErrorName("lost-by-other-end"));
+}
+
+TEST_F(LineWaysTest, ARelayThatIsLeftForADirectWayWasNotLost) {
+  target_.OnBegin(now_);
+  target_.OnReady(kRelay, now_);
+  target_.OnTime(now_ + kDirectHeadStart);
+  ASSERT_EQ(target_.carrying(), kRelay);
+  target_.OnMeeting(kAccept, true, now_ + kDirectHeadStart);
+  ASSERT_EQ(target_.carrying(), kAccept);
+  EXPECT_THAT(target_.accounts()[kRelay].why, IsOk());
+}
+
 // Two ends, and between them connections that stand or fall as chance has it. Each end's dialled
 // way is the other's accepted one.
 class TwoEnds {
