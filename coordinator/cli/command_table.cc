@@ -70,7 +70,8 @@ std::vector<CommandDescription> StepCommands() {
   return {
       {"activate",
        "Activate a promotion that was made with --no-activate",
-       "Its droplet must be uploaded at every target.",
+       "Given before its droplet is uploaded at every target, it takes effect as soon as that is "
+       "so, if it is within the hour for which the order holds.",
        {PromotionId()},
        With({{"--reason", "TEXT", kReasonHelp}, {"--yes", "", "Do not ask"}}, WaitFlags()),
        {{"sluice activate 5f1c", "by the beginning of its id"}}},
@@ -84,9 +85,8 @@ std::vector<CommandDescription> StepCommands() {
        "Put back the droplets that ran before a promotion",
        "Uses the droplets that are still stored at the targets: no byte is moved. The targets that "
        "are not named go on as they are, and may be rolled back later. An app reference instead of "
-       "an "
-       "id stands for the newest promotion that is done there.",
-       {{"PROMOTION", "An id or the only beginning of one, or FOUNDATION:ORG/SPACE/APP"},
+       "an id stands for the newest promotion that is done there, if that went nowhere else.",
+       {{"PROMOTION", "An id, any unique beginning of one, or FOUNDATION:ORG/SPACE/APP"},
         {.name = "TARGET",
          .help = "Only these of its targets, FOUNDATION:ORG/SPACE or FOUNDATION:ORG/SPACE/APP",
          .optional = true,
@@ -235,7 +235,8 @@ const std::vector<FlagDescription>& GlobalFlags() {
   static const auto& flags = *new std::vector<FlagDescription>{
       {"--output", "FORMAT", "How to print data (default: table)", {"table", "json"}},
       {"--no-color", "", "No color, even on a terminal"},
-      {"--config", "FILE", "Configuration (default: ~/.config/sluice/config.yaml)"},
+      {"--config", "FILE",
+       "Configuration (default: $SLUICE_CONFIG, else ~/.config/sluice/config.yaml)"},
       {"--version", "", "Print the version and end"},
       {"--help", "", "Show help and end; so does -h"}};
   return flags;

@@ -62,9 +62,10 @@ constexpr char kExitStatus[] =
 constexpr char kFiles[] =
     ".SH FILES\n"
     ".TP\n.I ~/.config/sluice/config.yaml\n"
-    "coordinator.endpoint, trust.document, trust.roots and key_file. SLUICE_CONFIG names another "
-    "file; SLUICE_COORDINATOR_ENDPOINT, SLUICE_TRUST_DOCUMENT, SLUICE_TRUST_ROOTS and "
-    "SLUICE_KEY_FILE override what is in it.\n";
+    "coordinator.endpoint, coordinator.connect_wait, trust.document, trust.roots and key_file; in "
+    "XDG_CONFIG_HOME instead of ~/.config where that is set. SLUICE_CONFIG names another file; "
+    "SLUICE_COORDINATOR_ENDPOINT, SLUICE_COORDINATOR_CONNECT_WAIT, SLUICE_TRUST_DOCUMENT, "
+    "SLUICE_TRUST_ROOTS and SLUICE_KEY_FILE override what is in it.\n";
 
 }  // namespace
 
