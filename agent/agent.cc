@@ -80,8 +80,8 @@ void Agent::ScheduleProgress() {
   progress_ = timers_.After(options_.progress_every, [this] {
     source_jobs_.SendProgress();
     target_jobs_.SendProgress();
-    source_jobs_.RetryUnsaved();
-    target_jobs_.RetryUnsaved();
+    source_jobs_.Retry();
+    target_jobs_.Retry();
     ScheduleProgress();
   });
 }

@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/executor.h"
 #include "common/base/status.h"
+#include "common/http/waiter.h"
 #include "common/transfer/stream_layout.h"
 
 namespace sluice::v1 {
@@ -31,7 +32,8 @@ struct JobServices {
   Journal& journal;
   Authority& authority;
   const Clock& clock;
-  Executor& executor;  // for steps
+  Executor& executor;    // for steps
+  http::Waiter& waiter;  // for their pauses, on their threads
   // Runs a call on the control loop's thread; from any thread. False when the loop has stopped.
   std::function<bool(std::function<void()>)> post;
   // To the coordinator. Lost without a session: reports come again from the journal.
@@ -42,7 +44,8 @@ struct JobServices {
   std::stop_token leaving;
   // What droplets are cut into; the same at all agents.
   uint32_t chunk_bytes = transfer::kChunkBytesDefault;
-  // The journal cannot be written: nothing may happen any more, and the process has to end.
+  // The journal cannot be written, and not for want of room: nothing may happen any more, and the
+  // process has to end.
   std::function<void(const Status&)> give_up;
 
   CoordinatorAddress Coordinator() const {
@@ -50,8 +53,9 @@ struct JobServices {
   }
 };
 
-// Events of one job that wait for the journal's disk; further wishes come again.
-inline constexpr size_t kUnsavedEventsMax = 32;
+// Wishes of one job that wait for the journal's disk; further ones come again. The end of a step is
+// kept whatever waits: it comes once, and no other step begins before it is journalled.
+inline constexpr size_t kUnsavedWishesMax = 32;
 
 // Whether a journal's write was kept. When its disk is full it is tried again; for any other
 // failure the services are told to give up.

@@ -123,6 +123,7 @@ JobServices Program::Services() {
           .authority = *authority_,
           .clock = around_.clock,
           .executor = *steps_,
+          .waiter = foundation_.waiter(),
           .post = [this](std::function<void()> call) { return loop_.Post(std::move(call)); },
           .send =
               [this](v1::ControlMessage message) {

@@ -1,5 +1,6 @@
 #include "agent/source_jobs.h"
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -10,6 +11,11 @@
 #include "sluice/v1/control.pb.h"
 
 namespace sluice::agent {
+namespace {
+
+Status Stopped() { return NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped"); }
+
+}  // namespace
 
 struct SourceJobs::Job : HeldJob {
   SourceRecord record;
@@ -18,6 +24,7 @@ struct SourceJobs::Job : HeldJob {
   std::vector<ChosenPath> paths;
   std::deque<SourceEvent> unsaved;  // the journal had no room for what they decide
   bool seed_unsaved = false;        // nor for the transfer's seed
+  bool unstarted = false;           // sending is to begin, and no thread was free
 
   bool Busy() const { return false; }
   std::string_view Phase(const transfer::TransferFigures&) const {
@@ -149,7 +156,9 @@ void SourceJobs::Refuse(const JobKey& key, const Status& why) {
   SendLooseReport(services_, key, ReportOf(record, trust::Order()));
 }
 
+// Without room the job's record stays as it was.
 Saved SourceJobs::Save(Job& job) {
+  JobRecord before = job.stored;
   if (Ended(job.record.state.phase)) {
     job.record.header.clear();
     job.stored.secret = Secret();
@@ -157,30 +166,33 @@ Saved SourceJobs::Save(Job& job) {
   job.stored.state = FormatSourceRecord(job.record);
   job.stored.open = !Ended(job.record.state.phase);
   PutReport(job.stored, ReportOf(job.record, job.order), services_.clock.Now());
-  return JudgeSave(services_, services_.journal.SaveJob(job.stored));
+  const Saved saved = JudgeSave(services_, services_.journal.SaveJob(job.stored));
+  if (saved != Saved::kYes) job.stored = std::move(before);
+  return saved;
 }
 
 void SourceJobs::Apply(Job& job, const SourceEvent& event) {
-  if (!job.unsaved.empty()) {  // in their order
-    if (job.unsaved.size() < kUnsavedEventsMax) job.unsaved.push_back(event);
-    return;
-  }
+  // Nothing that stops needs to be journalled first: what was stopped in vain begins again.
+  if (Decide(job.record.state, event).stop_sending) job.stop.request_stop();
+  if (job.unsaved.empty() && ApplyNow(job, event) != Saved::kLater) return;
+  const bool waits =
+      std::any_of(job.unsaved.begin(), job.unsaved.end(),
+                  [&event](const SourceEvent& other) { return other.index() == event.index(); });
+  if (!waits) job.unsaved.push_back(event);  // in their order
+}
+
+Saved SourceJobs::ApplyNow(Job& job, const SourceEvent& event) {
   const SourceDecision decision = Decide(job.record.state, event);
   const SourceRecord before = job.record;
-  const JobRecord stored_before = job.stored;
   job.record.state = decision.state;
   if (decision.changed) {
     const Saved saved = Save(job);
-    if (saved == Saved::kLater) {
-      job.record = before;
-      job.stored = stored_before;
-      job.unsaved.push_back(event);
-    }
-    if (saved != Saved::kYes) return;
+    if (saved == Saved::kLater) job.record = before;
+    if (saved != Saved::kYes) return saved;
     Announce(job);
   }
-  if (decision.stop_sending) job.stop.request_stop();
   if (decision.start_sending) StartSending(job);
+  return Saved::kYes;
 }
 
 void SourceJobs::Announce(const Job& job) {
@@ -194,10 +206,21 @@ void SourceJobs::Announce(const Job& job) {
   if (Ended(state.phase)) work_.Forget(job.order_sha256);
 }
 
-// A transfer that has no seed yet gets one first; what is journalled is sent by any process.
 void SourceJobs::StartSending(Job& job) {
-  const JobKey key = job.stored.key;
   job.stop = std::stop_source();
+  job.unstarted = true;
+  RunUnstarted(job);
+}
+
+// Sending for which no thread is free begins when there is one. A transfer that has no seed yet
+// gets one first; what is journalled is sent by any process.
+void SourceJobs::RunUnstarted(Job& job) {
+  if (!job.unstarted) return;
+  const JobKey key = job.stored.key;
+  if (job.stop.stop_requested()) {
+    job.unstarted = false;
+    return EndSending(key, Stopped());
+  }
   Sending sending = {.order = job.order,
                      .order_sha256 = job.order_sha256,
                      .statement = job.record.statement,
@@ -218,19 +241,14 @@ void SourceJobs::StartSending(Job& job) {
     const Status status = work_.Send(sending, *trust, *meter, stop);
     services_.post([this, key, status] { EndSending(key, status); });
   });
-  if (!begun) {
-    EndSending(key, NamedError(StatusCode::kUnavailable, "agent-busy",
-                               "the source's agent has no thread free; try again later"));
-  }
+  if (begun) job.unstarted = false;
 }
 
 void SourceJobs::KeepSeed(const JobKey& key, const StatusOr<transfer::TransferSeed>& seed) {
   Job* job = jobs_.Find(key);
   if (job == nullptr) return;
   if (!seed.ok()) return EndSending(key, seed.status());
-  if (job->stop.stop_requested()) {
-    return EndSending(key, NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped"));
-  }
+  if (job->stop.stop_requested()) return EndSending(key, Stopped());
   job->stored.secret = seed->content_key;
   job->record.header = seed->header;
   SaveSeed(*job);
@@ -242,15 +260,18 @@ void SourceJobs::SaveSeed(Job& job) {
   if (saved == Saved::kYes) StartSending(job);
 }
 
-void SourceJobs::RetryUnsaved() {
+void SourceJobs::Retry() {
   jobs_.ForEach([this](Job& job) {
+    RunUnstarted(job);
     if (job.seed_unsaved && !job.stop.stop_requested()) return SaveSeed(job);
-    std::deque<SourceEvent> events = std::exchange(job.unsaved, {});
-    for (const SourceEvent& event : events) Apply(job, event);
+    while (!job.unsaved.empty()) {
+      const SourceEvent next = job.unsaved.front();
+      if (ApplyNow(job, next) == Saved::kLater) break;
+      job.unsaved.pop_front();
+    }
     if (!job.seed_unsaved || !job.stop.stop_requested()) return;
     job.seed_unsaved = false;
-    Apply(job,
-          SendingEnded{NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped")});
+    Apply(job, SendingEnded{Stopped()});
   });
 }
 

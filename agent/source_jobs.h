@@ -34,8 +34,8 @@ class SourceJobs {
   // What the coordinator's ledger does not have yet.
   void ResendReports();
   void SendProgress();
-  // What could not be journalled for want of room is tried again.
-  void RetryUnsaved();
+  // What could not be journalled for want of room is tried again, and what no thread was free for.
+  void Retry();
   // Tells every running step to stop; none reports any more.
   void StopAll();
 
@@ -45,8 +45,10 @@ class SourceJobs {
   void EndAccept(const JobKey& key, const StatusOr<std::string>& statement);
   void Refuse(const JobKey& key, const Status& why);
   void Apply(Job& job, const SourceEvent& event);
+  Saved ApplyNow(Job& job, const SourceEvent& event);
   void Announce(const Job& job);
   void StartSending(Job& job);
+  void RunUnstarted(Job& job);
   void SaveSeed(Job& job);
   void KeepSeed(const JobKey& key, const StatusOr<transfer::TransferSeed>& seed);
   void EndSending(const JobKey& key, const Status& status);

@@ -128,6 +128,16 @@ TEST_F(SourceJobsTest, ProgressIsShownAgainToACoordinatorThatIsBack) {
   EXPECT_EQ(source_.sending.order.promotion, PromotionId("promotion-1")) << "it was sent";
 }
 
+TEST_F(SourceJobsTest, SendingThatFindsNoFreeThreadBeginsWhenThereIsOne) {
+  Hear(Command(v1::JOB_STEP_ACCEPT));
+  steps_.full = true;
+  Hear(Transfer());
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_SENDING);
+  steps_.full = false;
+  LetTimePass();
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_SENT);
+}
+
 TEST_F(SourceJobsTest, FailedSendingIsReportedByItsCause) {
   source_.send = NamedError(StatusCode::kDataLoss, "download-truncated", "cut");
   Hear(Command(v1::JOB_STEP_ACCEPT));

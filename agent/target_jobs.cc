@@ -17,6 +17,8 @@
 namespace sluice::agent {
 namespace {
 
+// The journal's disk is looked at so often while it is full.
+constexpr absl::Duration kRoomPoll = absl::Seconds(1);
 // How long after its end an order's failure at one target may still be undone at the others.
 constexpr absl::Duration kUndoAfterExpiry = absl::Hours(1);
 
@@ -72,7 +74,7 @@ Status TargetJobs::Restore(const JobRecord& stored) {
                       "a job in the journal is for a target that its order does not name");
   }
   job->order_sha256 = trust::OrderSha256(stored.order);
-  Apply(jobs_.Hold(std::move(job)), Restarted{});
+  Apply(jobs_.Hold(std::move(job)), {Restarted{}});
   return absl::OkStatus();
 }
 
@@ -109,11 +111,11 @@ void TargetJobs::OnWish(Job& job, const v1::JobCommand& command) {
         if (!paths.empty()) job.path = paths.front();
         job.fellow_paths = FellowPathsOf(command);
         job.record.statement = command.statement();
-        Apply(job, TransferWished{});
+        Apply(job, {TransferWished{}});
       }
       return;
     case v1::JOB_STEP_ACTIVATE:
-      if (job.order.activate) return Apply(job, ActivateWished{});
+      if (job.order.activate) return Apply(job, {ActivateWished{}});
       return ObeyStepOrder(job, command.step_order(), trust::Action::kActivate);
     case v1::JOB_STEP_UNDO:
       if (command.step_order().empty()) return OnUndoWish(job);
@@ -138,32 +140,46 @@ void TargetJobs::OnUndoWish(Job& job) {
                                  "the promotion is finished here; going back needs a rollback "
                                  "order"));
   }
-  Apply(job, UndoWished{UndoKind::kFailure});
+  Apply(job, {UndoWished{UndoKind::kFailure}});
 }
 
-void TargetJobs::Apply(Job& job, const TargetEvent& event) {
-  if (!job.unsaved.empty()) {  // in their order
-    if (job.unsaved.size() < kUnsavedEventsMax) job.unsaved.push_back(event);
-    return;
-  }
-  const TargetDecision decision = Decide(job.record.state, event);
+void TargetJobs::Apply(Job& job, const Happening& happening) {
+  // Nothing that stops needs to be journalled first: what was stopped in vain begins again.
+  if (Decide(job.record.state, happening.event).stop_running) job.stop.request_stop();
+  if (job.unsaved.empty() && ApplyNow(job, happening) != Saved::kLater) return;
+  const bool end = std::holds_alternative<StepEnded>(happening.event);
+  if (!end && (job.Waits(happening) || job.unsaved.size() >= kUnsavedWishesMax)) return;
+  job.unsaved.push_back(happening);  // in their order
+}
+
+Saved TargetJobs::ApplyNow(Job& job, const Happening& happening) {
+  const TargetDecision decision = Decide(job.record.state, happening.event);
   const TargetRecord before = job.record;
-  const JobRecord stored_before = job.stored;
   job.record.state = decision.state;  // what runs is known to this process alone
-  if (!decision.changed) return;
-  job.refusal = absl::OkStatus();
-  const Saved saved = Save(job);
-  if (saved == Saved::kYes) return Carry(job, decision);
-  if (saved == Saved::kNever) return;
-  job.record = before;
-  job.stored = stored_before;
-  job.unsaved.push_back(event);
+  if (!decision.changed) return Saved::kYes;
+  if (happening.order && happening.order->rollback) {
+    job.record.rollback = happening.order->rollback;
+  }
+  Status refusal = std::exchange(job.refusal, absl::OkStatus());
+  const Saved saved = Save(job, happening.order ? &*happening.order : nullptr);
+  if (saved == Saved::kYes) {
+    Carry(job, decision);
+  } else if (saved == Saved::kLater) {
+    job.record = before;
+    job.refusal = std::move(refusal);
+  }
+  return saved;
 }
 
-void TargetJobs::RetryUnsaved() {
+void TargetJobs::Retry() {
   jobs_.ForEach([this](Job& job) {
-    const std::deque<TargetEvent> events = std::exchange(job.unsaved, {});
-    for (const TargetEvent& event : events) Apply(job, event);
+    RunUnstarted(job);
+    while (!job.unsaved.empty()) {
+      const Happening next = job.unsaved.front();
+      if (StillObeyed(job, next) && ApplyNow(job, next) == Saved::kLater) break;
+      job.unsaved.pop_front();
+    }
+    ReportNews(job);
   });
 }
 
@@ -174,7 +190,6 @@ void TargetJobs::Carry(Job& job, const TargetDecision& decision) {
        {"role", "target"},
        {"state", TargetPhaseName(decision.state.phase)},
        {"reason", ErrorName(decision.state.cause)}});
-  if (decision.stop_running) job.stop.request_stop();
   if (Reportable(job.record)) SendReport(services_, job.stored);
   DropSpooled(job);
   if (decision.start) StartStep(job, *decision.start);
@@ -238,19 +253,67 @@ void TargetJobs::Prepare(Job& job) {
   }
 }
 
-Saved TargetJobs::Save(Job& job) {
+// With the order that it follows from, if any. Without room the job's record stays as it was.
+Saved TargetJobs::Save(Job& job, const ObeyedOrder* order) {
+  JobRecord before = job.stored;
   Prepare(job);
-  return JudgeSave(services_, services_.journal.SaveJob(job.stored));
+  const Saved saved =
+      JudgeSave(services_, order != nullptr ? SaveAcceptance(job, *order)
+                                            : services_.journal.SaveJob(job.stored));
+  if (saved != Saved::kYes) job.stored = std::move(before);
+  return saved;
+}
+
+// Called by the step that runs, on its thread. While the journal's disk is full it waits: until the
+// order's end what is being uploaded, which nobody misses, and for ever what has begun to change
+// what runs, or puts it back. Whoever stops the step ends the wait.
+Checkpoint TargetJobs::CheckpointOf(const Job& job, TargetStep step) {
+  const absl::Time ends_at =
+      step == TargetStep::kUpload ? job.order.expires_at : absl::InfiniteFuture();
+  return [this, key = job.stored.key, stop = job.stop.get_token(),
+          ends_at](const TargetFacts& facts) -> Status {
+    const auto show = [&](const TargetFacts& shown) {
+      services_.post([this, key, shown] { OnFacts(key, shown); });
+    };
+    bool waits = false;
+    while (true) {
+      const Status saved = services_.journal.SaveFacts(key, FormatTargetFacts(facts));
+      if (saved.ok()) break;
+      if (ErrorName(saved) != "disk-full") return saved;
+      if (services_.clock.Now() >= ends_at) {
+        return NamedError(StatusCode::kDeadlineExceeded, "order-expired",
+                          "the order expired while the journal waited for room; promote again");
+      }
+      if (!std::exchange(waits, true)) {
+        LogStatus(LogLevel::kWarning, "journal-full", saved, {{"promotion", key.promotion}});
+        TargetFacts waiting = facts;
+        waiting.waiting_for = kWaitingForRoom;
+        show(waiting);
+      }
+      SLUICE_RETURN_IF_ERROR(services_.waiter.Wait(kRoomPoll, stop));
+    }
+    show(facts);
+    return absl::OkStatus();
+  };
 }
 
 void TargetJobs::StartStep(Job& job, TargetStep step) {
-  const JobKey key = job.stored.key;
   job.stop = std::stop_source();
-  const Checkpoint checkpoint = [this, key](const TargetFacts& facts) {
-    SLUICE_RETURN_IF_ERROR(services_.journal.SaveFacts(key, FormatTargetFacts(facts)));
-    services_.post([this, key, facts] { OnFacts(key, facts); });
-    return absl::OkStatus();
-  };
+  job.unstarted = step;
+  RunUnstarted(job);
+}
+
+// A step for which no thread is free begins when there is one.
+void TargetJobs::RunUnstarted(Job& job) {
+  if (!job.unstarted) return;
+  const JobKey key = job.stored.key;
+  const TargetStep step = *job.unstarted;
+  if (job.stop.stop_requested()) {
+    job.unstarted.reset();
+    const Status stopped = NamedError(StatusCode::kCancelled, "cancelled", "stopped in time");
+    return EndStep(key, {step, stopped, false, job.facts});
+  }
+  const Checkpoint checkpoint = CheckpointOf(job, step);
   UploadTask upload = {.work = work_,
                        .exchange = exchange_,
                        .assignment = job.Assignment(),
@@ -281,25 +344,28 @@ void TargetJobs::StartStep(Job& job, TargetStep step) {
     }
     services_.post([this, key, end = std::move(end)] { EndStep(key, end); });
   });
-  if (begun) return;
-  end.status = NamedError(StatusCode::kUnavailable, "agent-busy",
-                          "the target's agent has no thread free; try again later");
-  EndStep(key, end);
+  if (begun) job.unstarted.reset();
 }
 
 void TargetJobs::OnFacts(const JobKey& key, const TargetFacts& facts) {
   Job* job = jobs_.Find(key);
   if (job == nullptr) return;
   job->facts = facts;
-  if (job->record.state.phase != TargetPhase::kTransferring || !facts.FromSource()) return;
+  ReportNews(*job);
+}
+
+// What the facts have that no report has shown; news of which the journal has no room for later.
+void TargetJobs::ReportNews(Job& job) {
+  const TargetFacts& facts = job.facts;
+  if (job.record.state.phase != TargetPhase::kTransferring || !facts.FromSource()) return;
   // The first upload is no news, and each that is begun again is.
-  const bool again = facts.uploads_begun > std::max(job->uploads_reported, int64_t{1});
-  const bool news = !job->transfer_reported || again || facts.waiting_for != job->waiting_reported;
-  if (!news) return;
-  job->transfer_reported = true;
-  job->uploads_reported = facts.uploads_begun;
-  job->waiting_reported = facts.waiting_for;
-  if (Save(*job) == Saved::kYes) SendReport(services_, job->stored);
+  const bool again = facts.uploads_begun > std::max(job.uploads_reported, int64_t{1});
+  const bool news = !job.transfer_reported || again || facts.waiting_for != job.waiting_reported;
+  if (!news || Save(job) != Saved::kYes) return;
+  job.transfer_reported = true;
+  job.uploads_reported = facts.uploads_begun;
+  job.waiting_reported = facts.waiting_for;
+  SendReport(services_, job.stored);
 }
 
 void TargetJobs::EndStep(const JobKey& key, const StepEnd& end) {
@@ -310,7 +376,7 @@ void TargetJobs::EndStep(const JobKey& key, const StepEnd& end) {
     LogStatus(LogLevel::kWarning, "step-failed", end.status,
               {{"promotion", key.promotion}, {"role", "target"}});
   }
-  Apply(*job, StepEnded{end.step, end.status, end.runs_already});
+  Apply(*job, {StepEnded{end.step, end.status, end.runs_already}});
 }
 
 void TargetJobs::OnRecorded(const JobKey& key, uint64_t revision) {

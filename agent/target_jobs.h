@@ -42,14 +42,16 @@ class TargetJobs {
   // What the coordinator's ledger does not have yet.
   void ResendReports();
   void SendProgress();
-  // What could not be journalled for want of room is tried again.
-  void RetryUnsaved();
+  // What could not be journalled for want of room is tried again, and what no thread was free for.
+  void Retry();
   // Tells every running step to stop; none reports any more.
   void StopAll();
 
  private:
   struct Job;
   struct StepEnd;
+  struct ObeyedOrder;
+  struct Happening;
   // target_jobs_orders.cc: whether to obey
   void BeginAccept(const JobKey& key, const v1::JobCommand& command);
   void EndAccept(const JobKey& key, const Status& checked);
@@ -59,18 +61,22 @@ class TargetJobs {
   void ObeyStepOrder(Job& job, const std::string& envelope, trust::Action action);
   void BeginRollback(Job& job, const std::string& envelope, const JudgedStep& judged);
   void EndRollbackCheck(const JobKey& key, const std::string& envelope, const Status& checked);
-  Status CommitStepOrder(Job& job, const std::string& envelope, const JudgedOrder& judged,
-                         const TargetDecision& decision);
+  Status SaveAcceptance(const Job& job, const ObeyedOrder& order);
   void RefuseStep(Job& job, const std::string& envelope, const Status& why);
   // target_jobs.cc: going on
   void OnWish(Job& job, const v1::JobCommand& command);
   void OnUndoWish(Job& job);
-  void Apply(Job& job, const TargetEvent& event);
+  void Apply(Job& job, const Happening& happening);
+  Saved ApplyNow(Job& job, const Happening& happening);
+  bool StillObeyed(Job& job, const Happening& happening);
   void Carry(Job& job, const TargetDecision& decision);
   void DropSpooled(const Job& job);
   void Prepare(Job& job);
-  Saved Save(Job& job);
+  Saved Save(Job& job, const ObeyedOrder* order = nullptr);
   void StartStep(Job& job, TargetStep step);
+  void RunUnstarted(Job& job);
+  Checkpoint CheckpointOf(const Job& job, TargetStep step);
+  void ReportNews(Job& job);
   void OnFacts(const JobKey& key, const TargetFacts& facts);
   void EndStep(const JobKey& key, const StepEnd& end);
 

@@ -162,17 +162,15 @@ void TargetJobs::ObeyStepOrder(Job& job, const std::string& envelope, trust::Act
   }
   const std::string sha256 = trust::OrderSha256(envelope);
   if (job.record.rollback && job.record.rollback->order_sha256 == sha256) {
-    return Apply(job, EventOf(action));  // obeyed before
+    return Apply(job, {EventOf(action)});  // obeyed before
   }
   if (job.checking_rollback || job.refused_order == sha256) return;
   const auto judged = JudgeStepOrder(services_.authority, envelope, SubjectOf(job, action));
   if (!judged.ok()) return RefuseStep(job, envelope, judged.status());
+  const Happening wish = {EventOf(action), ObeyedOrder{envelope, *judged}};
+  if (job.Waits(wish)) return;
   if (action == trust::Action::kRollback) return BeginRollback(job, envelope, *judged);
-  const TargetDecision decision = Decide(job.record.state, EventOf(action));
-  if (!decision.changed) return;
-  job.record.state = decision.state;
-  const Status committed = CommitStepOrder(job, envelope, *judged, decision);
-  if (!committed.ok()) services_.give_up(committed);
+  Apply(job, wish);
 }
 
 void TargetJobs::BeginRollback(Job& job, const std::string& envelope, const JudgedStep& judged) {
@@ -207,25 +205,31 @@ void TargetJobs::EndRollbackCheck(const JobKey& key, const std::string& envelope
   const auto judged =
       JudgeStepOrder(services_.authority, envelope, SubjectOf(*job, trust::Action::kRollback));
   if (!judged.ok()) return RefuseStep(*job, envelope, judged.status());
-  const TargetDecision decision = Decide(job->record.state, UndoWished{UndoKind::kRollback});
-  if (!decision.changed) return;
   const trust::OrderTarget& target = judged->target();
-  job->record.rollback = {.order_sha256 = judged->sha256,
-                          .restore_droplet_guid = target.droplet_guid,
-                          .expected_current_droplet_guid = target.expected_current_droplet_guid,
-                          .expires_at = judged->order.expires_at};
-  job->record.state = decision.state;
-  const Status committed = CommitStepOrder(*job, envelope, *judged, decision);
-  if (!committed.ok()) services_.give_up(committed);
+  const RollbackTerms terms = {
+      .order_sha256 = judged->sha256,
+      .restore_droplet_guid = target.droplet_guid,
+      .expected_current_droplet_guid = target.expected_current_droplet_guid,
+      .expires_at = judged->order.expires_at};
+  Apply(*job, {UndoWished{UndoKind::kRollback}, ObeyedOrder{envelope, *judged, terms}});
 }
 
-Status TargetJobs::CommitStepOrder(Job& job, const std::string& envelope, const JudgedOrder& judged,
-                                   const TargetDecision& decision) {
-  job.refusal = absl::OkStatus();
-  Prepare(job);
+// An order that has waited for the journal's disk is judged once more: it may have expired, and
+// another may have used its counter.
+bool TargetJobs::StillObeyed(Job& job, const Happening& happening) {
+  if (!happening.order) return true;
+  const ObeyedOrder& obeyed = *happening.order;
+  const auto judged = JudgeStepOrder(services_.authority, obeyed.envelope,
+                                     SubjectOf(job, obeyed.judged.order.action));
+  if (!judged.ok()) RefuseStep(job, obeyed.envelope, judged.status());
+  return judged.ok();
+}
+
+Status TargetJobs::SaveAcceptance(const Job& job, const ObeyedOrder& order) {
+  const JudgedOrder& judged = order.judged;
   SLUICE_RETURN_IF_ERROR(services_.journal.RecordAcceptance({.order_id = judged.order.order_id,
                                                              .order_sha256 = judged.sha256,
-                                                             .envelope = envelope,
+                                                             .envelope = order.envelope,
                                                              .accepted_at = services_.clock.Now(),
                                                              .counters = judged.counters,
                                                              .job = job.stored}));
@@ -233,7 +237,6 @@ Status TargetJobs::CommitStepOrder(Job& job, const std::string& envelope, const 
       {{"promotion", job.stored.key.promotion},
        {"operator", judged.operator_name},
        {"name", trust::ActionName(judged.order.action)}});
-  Carry(job, decision);
   return absl::OkStatus();
 }
 

@@ -48,6 +48,7 @@ TEST_F(TargetJobsTest, ProgressThatStandsStillIsShownOnceForEachThingThatIsDoneO
       .authority = *authority_,
       .clock = clock_,
       .executor = steps_,
+      .waiter = waiter_,
       .post = {},
       .send = [this](v1::ControlMessage message) { sent_.push_back(std::move(message)); },
       .leaving = {},
@@ -504,6 +505,30 @@ TEST_F(TargetJobsTest, AgentWithoutAFreeThreadRefusesInsteadOfWaitingForEver) {
   steps_.full = true;
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
   EXPECT_EQ(LastReport().error().name(), "agent-busy");
+}
+
+TEST_F(TargetJobsTest, UndoThatFindsNoFreeThreadBeginsWhenThereIsOne) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  Hear(Transfer());
+  steps_.full = true;
+  Hear(Command(v1::JOB_STEP_UNDO, order_text_));
+  LetTimePass();
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload"));
+  steps_.full = false;
+  LetTimePass();
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_FAILED);
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "upload", "undo"));
+}
+
+TEST_F(TargetJobsTest, UploadThatFoundNoFreeThreadIsUndoneWithoutHavingBegun) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  steps_.full = true;
+  Hear(Transfer());
+  Hear(Command(v1::JOB_STEP_UNDO, order_text_));
+  steps_.full = false;
+  LetTimePass();
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_FAILED);
+  EXPECT_THAT(target_.calls, ElementsAre("check-plan", "undo"));
 }
 
 }  // namespace

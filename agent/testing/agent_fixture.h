@@ -54,6 +54,22 @@ class HeldExecutor final : public Executor {
   std::deque<std::function<void()>> tasks_;
 };
 
+// Waits in no time. `in_wait` is what happens meanwhile.
+class EventfulWaiter final : public http::Waiter {
+ public:
+  explicit EventfulWaiter(FakeClock& clock) : clock_(clock) {}
+  Status Wait(absl::Duration duration, std::stop_token stop) override {
+    clock_.Advance(duration);
+    if (in_wait) in_wait();
+    if (!stop.stop_requested()) return absl::OkStatus();
+    return NamedError(StatusCode::kCancelled, "cancelled", "stopped while waiting");
+  }
+  std::function<void()> in_wait;
+
+ private:
+  FakeClock& clock_;
+};
+
 // Each step is a function of the test's; the calls are counted by name.
 class ScriptedTarget final : public TargetWork {
  public:
@@ -78,7 +94,8 @@ class ScriptedTarget final : public TargetWork {
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
     if (in_upload) in_upload();
     if (in_upload_of) in_upload_of(facts, checkpoint);
-    if (stop.stop_requested()) return absl::CancelledError("stopped");
+    stopped = stop.stop_requested();
+    if (stopped) return absl::CancelledError("stopped");
     SLUICE_RETURN_IF_ERROR(upload);
     facts.reported_sha256 = assignment.order.artifact.sha256;
     facts.droplet_staged = true;
@@ -88,21 +105,26 @@ class ScriptedTarget final : public TargetWork {
   Status Activate(const TargetAssignment&, TargetFacts& facts, const Checkpoint& checkpoint,
                   std::stop_token) override {
     calls.push_back("activate");
+    if (in_activate) in_activate();
     facts.activation_begun = true;
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
     return activate;
   }
-  Status Undo(const TargetAssignment& assignment, TargetFacts&, const Checkpoint&,
+  Status Undo(const TargetAssignment& assignment, TargetFacts& facts, const Checkpoint& checkpoint,
               std::stop_token) override {
     calls.push_back("undo");
+    if (in_undo) in_undo();
     rollback = assignment.rollback;
+    facts.droplet_made = false;
+    SLUICE_RETURN_IF_ERROR(checkpoint(facts));
     return undo;
   }
 
   std::vector<std::string> calls;
   Status check_plan, check_rollback, upload, activate, undo;
   bool runs_already = false;
-  std::function<void()> in_upload;
+  bool stopped = false;  // the latest upload was told to
+  std::function<void()> in_upload, in_activate, in_undo;
   std::function<void(TargetFacts&, const Checkpoint&)> in_upload_of;
   std::optional<RollbackTerms> rollback;
 };
@@ -123,7 +145,8 @@ class ScriptedSource final : public SourceWork {
     calls.push_back("send");
     sending = asked;
     if (in_send) in_send(meter);
-    return stop.stop_requested() ? absl::CancelledError("stopped") : send;
+    stopped = stop.stop_requested();
+    return stopped ? absl::CancelledError("stopped") : send;
   }
 
   void Forget(const std::string&) override { calls.push_back("forget"); }
@@ -137,6 +160,7 @@ class ScriptedSource final : public SourceWork {
       transfer::TransferSeed{.content_key = Secret("content key"), .header = "header"};
   StatusOr<std::string> statement = std::string("{statement}");
   Status send;
+  bool stopped = false;  // the latest sending was told to
   std::function<void(TransferMeter&)> in_send;
   Sending sending;
 };
@@ -210,6 +234,7 @@ class AgentFixture : public ::testing::Test {
                 .authority = *authority_,
                 .clock = clock_,
                 .executor = steps_,
+                .waiter = step_waiter_,
                 .post =
                     [this](std::function<void()> call) {
                       posted_.push_back(std::move(call));
@@ -246,9 +271,19 @@ class AgentFixture : public ::testing::Test {
   }
 
   void Hear(const v1::JobCommand& command) {
+    Receive(command);
+    RunSteps();
+  }
+  // While a step runs.
+  void Receive(const v1::JobCommand& command) {
     v1::ControlMessage message;
     *message.mutable_job_command() = command;
     agent_->OnMessage(message);
+  }
+  // What is tried again from time to time is, and what follows from it is done.
+  void LetTimePass() {
+    clock_.Advance(absl::Seconds(1));
+    timers_.RunDue();
     RunSteps();
   }
 
@@ -288,6 +323,7 @@ class AgentFixture : public ::testing::Test {
     return NamedError(StatusCode::kUnavailable, "connect-failed", "no foundation in this test");
   }};
   http::FakeWaiter waiter_{clock_};
+  EventfulWaiter step_waiter_{clock_};
   foundation::CloudController cloud_controller_{
       [this] {
         foundation::CloudController::Options options;

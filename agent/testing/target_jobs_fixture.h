@@ -53,7 +53,7 @@ class TargetJobsTest : public AgentFixture {
   // An order by alice that continues the promotion.
   std::string StepOrder(trust::Action action) {
     trust::Order order = order_;
-    order.order_id = std::string(31, 'f') + std::to_string(++step_orders_);
+    order.order_id = std::string(28, 'f') + std::to_string(1000 + ++step_orders_);
     order.action = action;
     order.original_order_sha256 = trust::OrderSha256(order_text_);
     for (trust::OrderTarget& target : order.targets) target.counter = 0;

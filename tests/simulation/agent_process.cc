@@ -164,6 +164,7 @@ void AgentProcess::MakeAgent() {
                        .authority = *authority_,
                        .clock = world.clock,
                        .executor = *steps_,
+                       .waiter = *waiter_,
                        .post =
                            [this](std::function<void()> call) {
                              posted_.push_back(std::move(call));
