@@ -55,37 +55,13 @@ StatusOr<Signed> OpenOperatorEnvelope(std::string_view envelope_text, std::strin
   return Denied("unknown-operator", "not signed by an operator that the trust document names");
 }
 
-struct Lifetime {
-  std::string_view what;  // "order" or "request": begins the names
-  absl::Time issued_at;
-  absl::Time expires_at;
-  absl::Duration life_max;
-};
-
 Status CheckTimes(const Lifetime& life, const AcceptanceContext& context) {
-  const auto named = [&life](std::string_view suffix) {
-    return absl::StrCat(ToAbsl(life.what), "-", ToAbsl(suffix));
-  };
   if (context.now < context.time_floor - kClockSkewMax) {
     return Untimely("clock-behind", absl::StrCat("this agent's clock shows a time before ",
                                                  sluice::FormatTime(context.time_floor),
                                                  ", which it has already seen; set the clock"));
   }
-  if (life.issued_at > context.now + kClockSkewMax) {
-    return Untimely(named("from-the-future"),
-                    absl::StrCat("issued at ", sluice::FormatTime(life.issued_at),
-                                 ", which is more than 5 minutes ahead of this agent's clock; "
-                                 "compare the clocks"));
-  }
-  if (context.now >= life.expires_at) {
-    return Untimely(named("expired"),
-                    absl::StrCat("expired at ", sluice::FormatTime(life.expires_at)));
-  }
-  if (life.expires_at - life.issued_at > life.life_max) {
-    return Untimely(named("life-too-long"),
-                    absl::StrCat("valid for more than ", absl::FormatDuration(life.life_max)));
-  }
-  return absl::OkStatus();
+  return CheckLifetime(life, context.now);
 }
 
 Status CheckAudience(std::string_view federation, const AcceptanceContext& context) {
@@ -206,6 +182,28 @@ Status CheckDenied(const Order& order, const TrustDocument& trust) {
 }
 
 }  // namespace
+
+Status CheckLifetime(const Lifetime& life, absl::Time now) {
+  const auto named = [&life](std::string_view suffix) {
+    return absl::StrCat(ToAbsl(life.what), "-", ToAbsl(suffix));
+  };
+  if (life.issued_at > now + kClockSkewMax) {
+    return Untimely(named("from-the-future"),
+                    absl::StrCat("the ", ToAbsl(life.what), " was issued at ",
+                                 sluice::FormatTime(life.issued_at), ", and here it is ",
+                                 sluice::FormatTime(now), ": compare the clocks"));
+  }
+  if (now >= life.expires_at) {
+    return Untimely(named("expired"), absl::StrCat("the ", ToAbsl(life.what), " expired at ",
+                                                   sluice::FormatTime(life.expires_at)));
+  }
+  if (life.expires_at - life.issued_at > life.life_max) {
+    return Untimely(named("life-too-long"),
+                    absl::StrCat("the ", ToAbsl(life.what), " is valid for more than ",
+                                 absl::FormatDuration(life.life_max)));
+  }
+  return absl::OkStatus();
+}
 
 StatusOr<AcceptedOrder> AcceptOrder(std::string_view envelope, const AcceptanceContext& context) {
   SLUICE_CHECK(context.trust != nullptr && context.policy != nullptr);

@@ -21,6 +21,16 @@ namespace sluice::trust {
 inline constexpr absl::Duration kClockSkewMax = absl::Minutes(5);
 inline constexpr int64_t kCounterJumpMax = 1000;
 
+// When something signed may be taken.
+struct Lifetime {
+  std::string_view what;  // "order" or "request": begins the names
+  absl::Time issued_at;
+  absl::Time expires_at;
+  absl::Duration life_max;
+};
+// FailedPrecondition "…-from-the-future", "…-expired", "…-life-too-long".
+Status CheckLifetime(const Lifetime& life, absl::Time now);
+
 // All borrowed for the duration of the call.
 struct AcceptanceContext {
   FoundationName foundation;  // whose agent decides

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/base/clock.h"
 #include "common/trust/acceptance.h"
 #include "common/trust/envelope.h"
 #include "common/trust/order.h"
@@ -33,9 +32,6 @@ Status CheckSigner(const trust::VerifiedPayload& verified, const IntakeContext& 
 }
 
 Status CheckTimes(const trust::Order& order, const IntakeContext& context) {
-  const auto refused = [](std::string_view name, const std::string& message) {
-    return NamedError(StatusCode::kFailedPrecondition, name, message);
-  };
   if (order.trust_version > context.trust.version()) {
     return NamedError(StatusCode::kUnavailable, "trust-too-old",
                       absl::StrCat("the order builds on trust document ", order.trust_version,
@@ -43,24 +39,15 @@ Status CheckTimes(const trust::Order& order, const IntakeContext& context) {
                                    ": give it the later one and send it SIGHUP"));
   }
   if (context.trust.ExpiredAt(context.now)) {
-    return refused("trust-expired",
-                   "the coordinator's trust document has expired: the trust root "
-                   "must sign another");
+    return NamedError(
+        StatusCode::kFailedPrecondition, "trust-expired",
+        "the coordinator's trust document has expired: the trust root must sign another");
   }
-  if (order.issued_at > context.now + trust::kClockSkewMax) {
-    return refused(
-        "order-from-the-future",
-        absl::StrCat("the order is of ", sluice::FormatTime(order.issued_at), ", here it is ",
-                     sluice::FormatTime(context.now), ": compare the clocks"));
-  }
-  if (context.now >= order.expires_at) {
-    return refused("order-expired",
-                   absl::StrCat("the order expired at ", sluice::FormatTime(order.expires_at)));
-  }
-  if (order.expires_at - order.issued_at > trust::kOrderLifeMax) {
-    return refused("order-life-too-long", "an order lives at most 24 hours");
-  }
-  return absl::OkStatus();
+  return trust::CheckLifetime({.what = "order",
+                               .issued_at = order.issued_at,
+                               .expires_at = order.expires_at,
+                               .life_max = trust::kOrderLifeMax},
+                              context.now);
 }
 
 Status CheckGrants(const trust::Order& order, const IntakeContext& context) {
