@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/trust/order.h"
+
 namespace sluice::trust {
 
 bool IsToken(std::string_view text, size_t length_max, std::string_view others) {
@@ -32,9 +34,8 @@ FoundationName ReadFoundation(JsonReader& reader, std::string_view field) {
 }
 
 PromotionId ReadPromotion(JsonReader& reader, std::string_view field) {
-  std::string text = reader.String(field);
-  if (!IsToken(text, 64, "._-")) reader.Mistake(field, "must be 1 to 64 of A-Z a-z 0-9 . _ -");
-  return PromotionId(std::move(text));
+  const std::string text = reader.String(field);
+  return reader.Checked(field, ParsePromotionId(text)).value_or(PromotionId());
 }
 
 std::string ReadFederation(JsonReader& reader, std::string_view field) {

@@ -59,15 +59,8 @@ StatusOr<std::optional<int64_t>> RateOf(const CommandWords& words, std::string_v
   return rate;
 }
 
-bool IsPromotionId(std::string_view id) {
-  return !id.empty() && id.size() <= kPromotionIdBytesMax &&
-         std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
-         });
-}
-
 Status CheckPromotionId(std::string_view id, std::string_view what) {
-  if (IsPromotionId(id)) return absl::OkStatus();
+  if (trust::ParsePromotionId(id).ok()) return absl::OkStatus();
   if (trust::AppReference::Parse(id).ok()) {
     return BadArguments("bad-promotion-id",
                         absl::StrCat("'", ToAbsl(id), "' is an app; give the id of one of its ",
@@ -190,7 +183,7 @@ StatusOr<Command> WatchOf(const CommandWords& words) {
 
 StatusOr<Command> KeygenOf(const CommandWords& words) {
   KeygenArguments keygen{words.One("KIND"), words.One("NAME"), words.One("--file")};
-  if (!IsPromotionId(keygen.name)) {
+  if (!trust::ParsePromotionId(keygen.name).ok()) {
     return BadArguments("bad-arguments",
                         "NAME is 1 to 64 letters, digits, dots, dashes and underscores");
   }
