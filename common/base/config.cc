@@ -81,8 +81,8 @@ struct ConfigSection::Value {
   std::string variable = "";  // not empty when an override gave it
 };
 
-ConfigSection::ConfigSection(Shared* shared, ConfigNode* node, std::string path, bool overridable)
-    : shared_(shared), node_(node), path_(std::move(path)), overridable_(overridable) {}
+ConfigSection::ConfigSection(Shared* shared, ConfigNode* node, std::string path)
+    : shared_(shared), node_(node), path_(std::move(path)) {}
 
 std::string ConfigSection::FullPath(std::string_view path) const {
   if (path_.empty()) return std::string(path);
@@ -117,7 +117,6 @@ ConfigNode* ConfigSection::Descend(std::string_view path) const {
 }
 
 const std::string* ConfigSection::Override(std::string_view path) const {
-  if (!overridable_) return nullptr;
   const std::string variable = VariableOf(FullPath(path));
   shared_->asked_overrides.insert(variable);
   const auto found = shared_->overrides.find(variable);
@@ -213,10 +212,6 @@ int64_t ConfigSection::Integer(std::string_view path, int64_t fallback, IntegerR
   return fallback;
 }
 
-bool ConfigSection::Boolean(std::string_view path, bool fallback) const {
-  return Choice(path, {"true", "false"}, fallback ? "true" : "false") == "true";
-}
-
 absl::Duration ConfigSection::Duration(std::string_view path, absl::Duration fallback) const {
   const Value value = Scalar(path);
   if (!value.text) return fallback;
@@ -253,7 +248,7 @@ ConfigSection ConfigSection::Section(std::string_view path) const {
     Note({.line = node->line}, path, "must be a section (a map of keys to values)");
     node = nullptr;
   }
-  return {shared_, node, FullPath(path), overridable_};
+  return {shared_, node, FullPath(path)};
 }
 
 std::vector<std::pair<std::string, ConfigSection>> ConfigSection::Sections(
@@ -269,24 +264,6 @@ std::vector<std::pair<std::string, ConfigSection>> ConfigSection::Sections(
   return sections;
 }
 
-std::vector<ConfigSection> ConfigSection::SectionList(std::string_view path) const {
-  const ConfigNode* list = Descend(path);
-  std::vector<ConfigSection> sections;
-  if (list == nullptr) return sections;
-  if (list->kind != ConfigNode::Kind::kList) {
-    Note({.line = list->line}, path, "must be a list of sections");
-    return sections;
-  }
-  for (const ConfigEntry& entry : list->entries) {
-    if (entry.node->kind != ConfigNode::Kind::kSection) {
-      Note({.line = entry.line}, path, "must be a list of sections");
-      continue;
-    }
-    sections.push_back({shared_, entry.node.get(), FullPath(path), false});
-  }
-  return sections;
-}
-
 void ConfigSection::Mistake(std::string_view path, std::string_view what) const {
   const ConfigNode* node = path.empty() ? nullptr : Descend(path);
   if (!path.empty() && Override(path) != nullptr) {
@@ -298,7 +275,7 @@ void ConfigSection::Mistake(std::string_view path, std::string_view what) const 
 }
 
 ConfigReader::ConfigReader(std::unique_ptr<Shared> shared)
-    : ConfigSection(shared.get(), shared->tree.root.get(), "", true), owned_(std::move(shared)) {}
+    : ConfigSection(shared.get(), shared->tree.root.get(), ""), owned_(std::move(shared)) {}
 
 ConfigReader::ConfigReader(std::string file, std::string_view text, Overrides overrides)
     : ConfigReader(std::unique_ptr<Shared>(new Shared{.file = std::move(file),

@@ -11,8 +11,8 @@
 //
 // Overrides: "coordinator.heartbeat" is replaced by SLUICE_COORDINATOR_HEARTBEAT (upper case, dots
 // and dashes as underscores), lists separated by commas. Only main() reads the environment, and
-// hands it in. Within SectionList() nothing can be overridden, as its members have no names. A
-// variable that nothing asked for is a mistake when it looks like one that something did.
+// hands it in. A variable that nothing asked for is a mistake when it looks like one that something
+// did.
 //
 // Messages hold keys, never values: a value in the wrong place may be a secret. Not thread-safe.
 #pragma once
@@ -55,7 +55,6 @@ class ConfigSection {
   std::vector<std::string> Strings(std::string_view path,
                                    std::vector<std::string> fallback = {}) const;
   int64_t Integer(std::string_view path, int64_t fallback, IntegerRange range = {}) const;
-  bool Boolean(std::string_view path, bool fallback) const;                       // true or false
   absl::Duration Duration(std::string_view path, absl::Duration fallback) const;  // "30s"
   uint64_t Size(std::string_view path, uint64_t fallback) const;                  // bytes: "10M"
   // A secret comes from the environment only (or from a file that another key names): one that
@@ -66,8 +65,6 @@ class ConfigSection {
   ConfigSection Section(std::string_view path) const;
   // A map whose keys the operator chose ("foundations: {dev: {...}}"), in the file's order.
   std::vector<std::pair<std::string, ConfigSection>> Sections(std::string_view path) const;
-  // A list of maps ("rules: [{...}, {...}]").
-  std::vector<ConfigSection> SectionList(std::string_view path) const;
 
   // Notes a mistake that only the caller can see (a malformed URL), at the line of `path`; at that
   // of the section when `path` is empty or not in the file.
@@ -75,7 +72,7 @@ class ConfigSection {
 
  protected:
   struct Shared;
-  ConfigSection(Shared* shared, ConfigNode* node, std::string path, bool overridable);
+  ConfigSection(Shared* shared, ConfigNode* node, std::string path);
 
  private:
   struct Value;
@@ -88,7 +85,6 @@ class ConfigSection {
   Shared* shared_;
   ConfigNode* node_;  // null when the section is not in the file
   std::string path_;  // from the top, for overrides and messages
-  bool overridable_;
 };
 
 // The file as a whole, and its top section.

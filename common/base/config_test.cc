@@ -28,7 +28,6 @@ coordinator:
 limits:
   droplet: 2G
   reads: 4
-  delta: true
 features: [a, b]
 log_level: debug
 )");
@@ -37,7 +36,6 @@ log_level: debug
   EXPECT_EQ(config.Duration("coordinator.heartbeat", absl::ZeroDuration()), absl::Seconds(90));
   EXPECT_EQ(config.Size("limits.droplet", 0), uint64_t{2} << 30);
   EXPECT_EQ(config.Section("limits").Integer("reads", 1), 4);
-  EXPECT_TRUE(config.Boolean("limits.delta", false));
   EXPECT_THAT(config.Strings("features"), ElementsAre("a", "b"));
   EXPECT_EQ(config.Choice("log_level", {"debug", "info"}, "info"), "debug");
   EXPECT_THAT(config.Finish(), IsOk());
@@ -49,7 +47,6 @@ TEST(ConfigReaderTest, WhatIsAbsentGivesTheFallbackAndIsNoMistake) {
   EXPECT_EQ(config.Duration("a.b.c", absl::Seconds(5)), absl::Seconds(5));
   EXPECT_EQ(config.Size("size", 7), 7u);
   EXPECT_EQ(config.Integer("count", -3), -3);
-  EXPECT_TRUE(config.Boolean("flag", true));
   EXPECT_THAT(config.Strings("list", {"x"}), ElementsAre("x"));
   EXPECT_FALSE(config.Has("flag"));
   EXPECT_TRUE(config.Has("coordinator"));
@@ -179,24 +176,6 @@ foundations:
   EXPECT_EQ(sections[1].first, "dev");
   EXPECT_EQ(sections[1].second.RequiredString("url"), "d");
   EXPECT_EQ(Message(config), "c.yaml:4: foundations.dev.urk: unknown key; did you mean 'url'?");
-}
-
-TEST(ConfigReaderTest, EachSectionOfAListIsReadAndItsMistakesHaveTheirOwnLines) {
-  const ConfigReader config("policy.yaml", R"(rules:
-  - operator: alice
-  - operater: bob
-  - carol
-)");
-  const auto rules = config.SectionList("rules");
-  ASSERT_EQ(rules.size(), 2u);
-  EXPECT_EQ(rules[0].RequiredString("operator"), "alice");
-  EXPECT_EQ(rules[1].RequiredString("operator"), "");
-  rules[0].Mistake("operator", "has left");
-  EXPECT_EQ(Message(config),
-            "policy.yaml:2: rules.operator: has left\n"
-            "policy.yaml:3: rules.operater: unknown key; did you mean 'operator'?\n"
-            "policy.yaml:3: rules.operator: is missing\n"
-            "policy.yaml:4: rules: must be a list of sections");
 }
 
 struct Broken {

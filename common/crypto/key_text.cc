@@ -152,8 +152,6 @@ StatusOr<std::string> Parse(KeyKind kind, bool secret, std::string_view text) {
 
 }  // namespace
 
-std::string_view KeyKindName(KeyKind kind) { return TextOf(kind).name; }
-
 KeyAlgorithm AlgorithmOf(KeyKind kind) {
   return kind == KeyKind::kCurve ? KeyAlgorithm::kX25519 : KeyAlgorithm::kEd25519;
 }

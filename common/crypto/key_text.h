@@ -25,8 +25,6 @@ enum class KeyAlgorithm : uint8_t { kEd25519 = 1, kEcdsaP256Sha256 = 2, kX25519 
 
 inline constexpr size_t kKeyBytes = 32;  // Ed25519 and X25519, public and secret alike
 
-// "trust root", "operator", "agent" or "CURVE", for messages.
-std::string_view KeyKindName(KeyKind kind);
 // What keys of this kind are today: Ed25519, or X25519 for CURVE.
 KeyAlgorithm AlgorithmOf(KeyKind kind);
 

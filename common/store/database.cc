@@ -164,8 +164,6 @@ StatusOr<Transaction> Database::BeginReading() {
   return Transaction(connection_);
 }
 
-int64_t Database::ChangedRows() const { return sqlite3_changes64(connection_); }
-
 Transaction::Transaction(Transaction&& other) noexcept
     : connection_(std::exchange(other.connection_, nullptr)) {}
 

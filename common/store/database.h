@@ -77,9 +77,6 @@ class Database {
   // What is read until it goes is of one instant, whatever the owner commits meanwhile.
   StatusOr<Transaction> BeginReading();
 
-  // Rows that the latest INSERT, UPDATE or DELETE changed.
-  int64_t ChangedRows() const;
-
  private:
   explicit Database(sqlite3* connection) : connection_(connection) {}
   Status Configure(Sharing sharing);

@@ -80,7 +80,6 @@ TEST_F(DatabaseTest, ValuesOfEachTypeComeBackAsTheyWere) {
   const std::string bytes("\0\xff\n\0", 4);
   ASSERT_THAT(Insert(*database, "ü", bytes), IsOk());
   ASSERT_THAT(Insert(*database, "", ""), IsOk());
-  EXPECT_EQ(database->ChangedRows(), 1);
 
   auto select = database->Prepare("SELECT id, size, content, NULL FROM item ORDER BY size DESC");
   ASSERT_THAT(select, IsOk());

@@ -40,8 +40,6 @@ void Statement::BindBlob(int parameter, std::string_view bytes) {
                                bytes.size(), SQLITE_TRANSIENT));
 }
 
-void Statement::BindNull(int parameter) { NoteBind(sqlite3_bind_null(statement_, parameter)); }
-
 StatusOr<bool> Statement::Step() {
   sqlite3* connection = sqlite3_db_handle(statement_);
   if (bind_error_ != SQLITE_OK) return SqliteError(connection, bind_error_, "bind a value for");

@@ -29,7 +29,6 @@ class Statement {
   void BindInteger(int parameter, int64_t value);
   void BindText(int parameter, std::string_view text);   // UTF-8, copied
   void BindBlob(int parameter, std::string_view bytes);  // copied; empty is not NULL
-  void BindNull(int parameter);
 
   // True: there is a row, valid until the next Step() or Reset(). False: no more rows.
   StatusOr<bool> Step();

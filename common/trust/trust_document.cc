@@ -133,8 +133,6 @@ std::optional<CurveHolder> TrustDocument::CurveRole(const CurvePublicKey& curve)
   return found->second;
 }
 
-std::map<CurvePublicKey, CurveHolder> TrustDocument::AdmittedCurves() const { return curves_; }
-
 bool TrustDocument::Revoked(std::string_view key_text) const {
   return content_.revoked_keys.contains(std::string(key_text));
 }

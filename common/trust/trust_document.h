@@ -129,8 +129,6 @@ class TrustDocument {
 
   // Nothing when unknown, when it or its owner's signing key is revoked.
   std::optional<CurveHolder> CurveRole(const crypto::CurvePublicKey& curve) const;
-  // Every key that ZAP admits now, by its role.
-  std::map<crypto::CurvePublicKey, CurveHolder> AdmittedCurves() const;
 
   bool Revoked(std::string_view key_text) const;
   bool DropletDenied(std::string_view sha256) const;

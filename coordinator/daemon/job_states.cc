@@ -44,9 +44,6 @@ bool IsEnd(v1::TargetState state) {
 
 bool HasAccepted(v1::TargetState state) { return Rank(state) >= v1::TARGET_STATE_ACCEPTED; }
 bool HasUploaded(v1::TargetState state) { return Rank(state) >= v1::TARGET_STATE_UPLOADED; }
-bool HasBegunActivation(v1::TargetState state) {
-  return Rank(state) >= v1::TARGET_STATE_ACTIVATING;
-}
 
 bool MaySourceGo(v1::SourceState from, v1::SourceState to, bool routes_chosen) {
   if (IsEnd(from)) return from == to;

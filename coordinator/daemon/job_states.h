@@ -22,7 +22,6 @@ bool IsEnd(v1::TargetState state);
 // On the way forward, this far or farther.
 bool HasAccepted(v1::TargetState state);
 bool HasUploaded(v1::TargetState state);
-bool HasBegunActivation(v1::TargetState state);
 
 // May a source's report of `to` follow `from`? Steps may be skipped (an agent reports where it is,
 // not how it got there), and SENDING may fall back to ACCEPTED: a retry.
