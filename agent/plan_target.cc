@@ -135,20 +135,23 @@ void DescribeProcesses(const TargetQuestion& question,
 
 // When the upload is going to begin. What the transfer measures decides in the end.
 void DescribeUpload(const TargetQuestion& question, TargetPlan& plan) {
-  if (!question.bytes_per_second) {
+  const std::optional<double> allowed = question.bytes_per_second_max;
+  const bool limited =
+      allowed && (!question.bytes_per_second || *allowed < *question.bytes_per_second);
+  const std::optional<double> rate = limited ? allowed : question.bytes_per_second;
+  if (!rate) {
     plan.upload_why = "no rate is known yet: it is measured as the transfer begins";
     return;
   }
-  const Arrival arrival = {.bytes_missing = question.size_bytes,
-                           .bytes_per_second = question.bytes_per_second,
-                           .uploads_cut = 0};
+  const Arrival arrival = {
+      .bytes_missing = question.size_bytes, .bytes_per_second = rate, .uploads_cut = 0};
   const bool now = DecideUploadStart(arrival, question.upload_limits).now;
-  const double seconds = static_cast<double>(question.size_bytes) / *question.bytes_per_second;
+  const double seconds = static_cast<double>(question.size_bytes) / *rate;
   plan.estimated_seconds = static_cast<int64_t>(std::ceil(seconds));
   plan.upload = now ? "cut-through" : "spool-first";
   plan.upload_why = absl::StrCat(
-      "at ", static_cast<int64_t>(*question.bytes_per_second / 1000), " kB/s the droplet comes in ",
-      *plan.estimated_seconds, " s, and an upload may take ",
+      "at ", static_cast<int64_t>(*rate / 1000), " kB/s", limited ? ", the limit that is set," : "",
+      " the droplet comes in ", *plan.estimated_seconds, " s, and an upload may take ",
       absl::FormatDuration(question.upload_limits.time_max), now ? "" : ", of which half is used");
 }
 

@@ -28,6 +28,7 @@ struct TargetQuestion {
   UploadLimits upload_limits;      // likewise
   // At which droplets are expected to arrive here; nothing when nobody knows.
   std::optional<double> bytes_per_second;
+  std::optional<double> bytes_per_second_max;  // what the operator allows
 };
 
 struct TargetPlan {

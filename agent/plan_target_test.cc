@@ -28,6 +28,7 @@ using nlohmann::json;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 const std::string kSha256(64, 'a');
 const std::string kOtherSha256(64, 'b');
@@ -71,7 +72,8 @@ class PlanTargetTest : public testing::Test {
                               .process_types = {{"web", "run"}},
                               .droplet_bytes_max = 1 << 20,
                               .upload_limits = {},
-                              .bytes_per_second = {}};
+                              .bytes_per_second = {},
+                              .bytes_per_second_max = {}};
 };
 
 TEST_F(PlanTargetTest, DropletThatTheFoundationDoesNotHaveIsUploadedAsItArrives) {
@@ -96,6 +98,28 @@ TEST_F(PlanTargetTest, UploadIsForetoldFromTheRateAndTheFoundationsLimits) {
   ASSERT_THAT(plan, IsOk());
   EXPECT_EQ(plan->upload, "spool-first");
   EXPECT_NE(plan->upload_why, "");
+}
+
+TEST_F(PlanTargetTest, WhatTheOperatorAllowsBoundsTheForetoldRate) {
+  prod_.On("GET", "/v3/droplets", PageReply({}));
+  question_.size_bytes = 1 << 19;
+  question_.upload_limits.time_max = absl::Seconds(20);
+  question_.bytes_per_second = 1 << 20;
+  question_.bytes_per_second_max = 1 << 21;  // more than the link gives
+  auto plan = Plan();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->upload, "cut-through");
+  EXPECT_EQ(plan->estimated_seconds, 1);
+  EXPECT_THAT(plan->upload_why, Not(HasSubstr("limit")));
+  for (const bool known : {true, false}) {
+    if (!known) question_.bytes_per_second.reset();
+    question_.bytes_per_second_max = 1 << 15;  // 16 s, more than half of what an upload may take
+    plan = Plan();
+    ASSERT_THAT(plan, IsOk());
+    EXPECT_EQ(plan->upload, "spool-first");
+    EXPECT_EQ(plan->estimated_seconds, 16);
+    EXPECT_THAT(plan->upload_why, HasSubstr("the limit that is set"));
+  }
 }
 
 TEST_F(PlanTargetTest, DropletThatAnotherAppHoldsIsCopied) {

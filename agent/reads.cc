@@ -275,6 +275,11 @@ StatusOr<std::string> Reads::PlanTarget(const Question& question) {
     asked.size_bytes = artifact.at("size_bytes").get<uint64_t>();
     asked.stack = artifact.at("stack").get<std::string>();
     asked.process_types = artifact.at("process_types").get<foundation::ProcessTypes>();
+    // Not from a CLI that knows no limit.
+    if (const auto limit = arguments.find("bytes_per_second_max"); limit != arguments.end()) {
+      asked.bytes_per_second_max = limit->get<int64_t>();
+      if (*asked.bytes_per_second_max < 1) return BadArguments("a limit below 1 byte a second");
+    }
   } catch (const json::exception& error) {
     return BadArguments(error.what());
   }

@@ -180,6 +180,9 @@ json TargetArguments(const PromoteArguments& arguments, const SourcePlan& source
   fields["activate"] = arguments.activate;
   fields["strategy"] = arguments.strategy;
   fields["startup_timeout_seconds"] = absl::ToInt64Seconds(arguments.startup_timeout);
+  if (arguments.bytes_per_second_max) {
+    fields["bytes_per_second_max"] = *arguments.bytes_per_second_max;
+  }
   fields["source"] = {{"foundation", source.reference.foundation.value()},
                       {"app", source.reference.text()}};
   fields["artifact"] = {{"sha256", source.sha256},

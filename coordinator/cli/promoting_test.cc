@@ -253,6 +253,17 @@ TEST_F(PromotingTest, ADryRunSendsNoOrderAndPrintsThePlanAsData) {
   EXPECT_THAT(federation_.orders, IsEmpty());
 }
 
+TEST_F(PromotingTest, TheTargetsPlanWithTheLimitOfTheRate) {
+  const auto told = [this] {
+    EXPECT_EQ(federation_.questions.back().action, "plan-target");
+    return json::parse(federation_.questions.back().arguments).value("bytes_per_second_max", 0);
+  };
+  EXPECT_EQ(Promote({"--dry-run", "--limit-rate", "10M"}), 0);
+  EXPECT_EQ(told(), 10 << 20);
+  EXPECT_EQ(Promote({"--dry-run"}), 0);
+  EXPECT_EQ(told(), 0);
+}
+
 TEST_F(PromotingTest, DetachEndsAsSoonAsTheOrderIsRecorded) {
   EXPECT_EQ(Promote({"--yes", "--detach", "--id", "CHG-7"}), 0);
   EXPECT_EQ(terminal_.out, "CHG-7\n");
