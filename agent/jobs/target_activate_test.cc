@@ -78,6 +78,13 @@ TEST_F(TargetStepsTest, ActivationThatEndsWithOtherBitsIsNotASuccess) {
   EXPECT_THAT(Activate(), HasErrorName("wrong-droplet-runs"));
 }
 
+TEST_F(TargetStepsTest, NothingIsActivatedOnceTheOrderAllowsItNoMore) {
+  ExpectDeployment();
+  assignment_.order.activate_before = prod_->clock().Now();
+  EXPECT_THAT(Activate(), HasErrorName("activate-too-late"));
+  EXPECT_THAT(Changes(), IsEmpty());
+}
+
 TEST_F(TargetStepsTest, AppThatSomebodyPushedSinceIsNotActivated) {
   ExpectDeployment();
   assignment_.order.targets[0].expected_current_droplet_guid = DropletGuid("older");
