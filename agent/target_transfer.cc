@@ -15,10 +15,15 @@ namespace {
 StatusOr<transfer::IncomingOptions> OptionsOf(const IncomingTerms& terms,
                                               const trust::TrustDocument& trust) {
   const FoundationName& source = terms.order.source.reference.foundation;
-  if (!terms.path) {
-    return NamedError(StatusCode::kFailedPrecondition, "droplet-not-copied",
-                      "another target of this promotion brought the droplet into this foundation, "
-                      "and it is not found there any more; promote again");
+  const bool at_source = terms.order.targets[terms.target_index].reference.foundation == source;
+  if (!terms.path || at_source) {
+    return NamedError(
+        StatusCode::kFailedPrecondition, "droplet-not-copied",
+        absl::StrCat(at_source ? "the droplet of the source is in this foundation"
+                               : "another target of this promotion brought the droplet into this "
+                                 "foundation",
+                     ", and no STAGED one with its digest and process types is found there any "
+                     "more to copy; promote again"));
   }
   transfer::IncomingOptions options;
   SLUICE_ASSIGN_OR_RETURN(options.layout,

@@ -39,7 +39,7 @@ StatusOr<trust::Statement> CheckStatement(const std::string& envelope, const tru
                                           const std::string& order_sha256,
                                           const trust::TrustDocument& trust);
 
-// FailedPrecondition "droplet-not-copied" without a path.
+// FailedPrecondition "droplet-not-copied" without a path, and at the source.
 // `leaving` is requested before `stop` when the process ends: see IncomingTransferDroplet.
 StatusOr<std::unique_ptr<IncomingDroplet>> OpenIncomingTransfer(
     transfer::BulkExchange& exchange, const IncomingTerms& terms, const trust::TrustDocument& trust,

@@ -103,13 +103,14 @@ StatusOr<SourceSteps::Receivers> SourceSteps::ReceiversOf(const Sending& sending
       return NamedError(StatusCode::kInvalidArgument, "no-such-target",
                         "the coordinator sent a path for a target that the order does not name");
     }
-    if (ReceiverOf(sending.order, path.target_index) != i) {
-      return NamedError(StatusCode::kInvalidArgument, "paths-out-of-order",
-                        "the coordinator must send one path to each foundation, in the order of "
-                        "the targets");
-    }
     const FoundationName& foundation =
         sending.order.targets[path.target_index].reference.foundation;
+    if (foundation == sending.order.source.reference.foundation ||
+        ReceiverOf(sending.order, path.target_index) != i) {
+      return NamedError(StatusCode::kInvalidArgument, "paths-out-of-order",
+                        "the coordinator must send one path to each foundation but the source's, "
+                        "in the order of the targets");
+    }
     SLUICE_ASSIGN_OR_RETURN(const trust::SealOffer offer,
                             trust::VerifySealOffer(sending.seal_offers[i],
                                                    {.foundation = foundation,

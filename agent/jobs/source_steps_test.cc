@@ -341,6 +341,9 @@ TEST_F(SourceStepsTest, OffersThatAreNotForThisTransferAreRefused) {
   sending.seal_offers.push_back(sending.seal_offers[0]);
   EXPECT_THAT(seed_of(sending), HasErrorName("paths-out-of-order"));
   sending = ToSend();
+  sending.order.targets[0].reference.foundation = sending.order.source.reference.foundation;
+  EXPECT_THAT(seed_of(sending), HasErrorName("paths-out-of-order")) << "a path to itself";
+  sending = ToSend();
   sending.order_sha256 = std::string(64, 'f');
   EXPECT_THAT(seed_of(sending), HasErrorName("offer-for-another-order"));
   sending = ToSend();

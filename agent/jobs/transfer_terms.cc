@@ -68,13 +68,13 @@ transfer::Rate RateOf(const trust::Order& order) {
 }
 
 uint32_t ReceiverOf(const trust::Order& order, uint32_t target_index) {
-  std::set<FoundationName> before;
+  std::set<FoundationName> before = {order.source.reference.foundation};
   for (uint32_t i = 0; i < target_index; ++i) {
     const FoundationName& foundation = order.targets[i].reference.foundation;
     if (foundation == order.targets[target_index].reference.foundation) break;
     before.insert(foundation);
   }
-  return static_cast<uint32_t>(before.size());
+  return static_cast<uint32_t>(before.size() - 1);  // the source's is none of the receivers
 }
 
 StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_view payload_type,

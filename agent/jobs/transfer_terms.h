@@ -32,8 +32,9 @@ StatusOr<transfer::StreamLayout> LayoutOf(std::string_view order_sha256,
 // How fast the order lets each of its agents send, and receive.
 transfer::Rate RateOf(const trust::Order& order);
 
-// A transfer has one receiver in each foundation, for the order's first target there: which of the
-// receivers that of this target is, counted from 0 in the order of their targets.
+// A transfer has one receiver in each foundation but the source's, for the order's first target
+// there: which of the receivers that of this target, which is not at the source, is, counted from 0
+// in the order of their targets.
 uint32_t ReceiverOf(const trust::Order& order, uint32_t target_index);
 
 // The agent of `foundation` that signed the envelope. PermissionDenied "unknown-agent".

@@ -95,6 +95,13 @@ TEST_F(TransferTermsTest, SourcesOwnFoundationIsNobodysFellow) {
   EXPECT_THAT(NamesOf(Fellows(1)), ElementsAre("west"));
 }
 
+TEST_F(TransferTermsTest, TargetsAtTheSourceAreNotCountedAmongReceivers) {
+  SetTargets({"dev", "east", "dev", "west", "west"});
+  EXPECT_EQ(ReceiverOf(order_, 1), 0u);
+  EXPECT_EQ(ReceiverOf(order_, 3), 1u);
+  EXPECT_EQ(ReceiverOf(order_, 4), 1u);
+}
+
 TEST_F(TransferTermsTest, FoundationWhoseAgentIsBeingReplacedIsDoneWithout) {
   trust::TrustContent content = trust_.content();
   const trust::TrustedAgent other = content.foundations["north"].agents.front();

@@ -65,7 +65,7 @@ bool MayTargetGo(v1::TargetState from, v1::TargetState to, const TargetGates& ga
     case v1::TARGET_STATE_ACCEPTED:
       return Rank(from) <= v1::TARGET_STATE_TRANSFERRING;
     case v1::TARGET_STATE_TRANSFERRING:
-      return gates.routes_chosen && Rank(from) <= v1::TARGET_STATE_TRANSFERRING;
+      return gates.transfer_wished && Rank(from) <= v1::TARGET_STATE_TRANSFERRING;
     case v1::TARGET_STATE_UPLOADED:
       return Rank(from) <= v1::TARGET_STATE_UPLOADED;
     case v1::TARGET_STATE_ACTIVATING:

@@ -28,7 +28,7 @@ bool HasUploaded(v1::TargetState state);
 bool MaySourceGo(v1::SourceState from, v1::SourceState to, bool routes_chosen);
 
 struct TargetGates {
-  bool routes_chosen = false;
+  bool transfer_wished = false;
   bool activation_released = false;
   bool undoing = false;
 };

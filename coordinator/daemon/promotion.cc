@@ -304,7 +304,8 @@ struct Machine {
     SLUICE_RETURN_IF_ERROR(CheckRevision(
         report.revision, before.id.empty() ? 0 : before.targets[report.target_index].revision));
     const TargetJob& job = before.targets[report.target_index];
-    const TargetGates gates{.routes_chosen = !before.routes.empty(),
+    const bool at_source = IsAtSource(before.terms, report.target_index) && SourceAccepted(before);
+    const TargetGates gates{.transfer_wished = !before.routes.empty() || at_source,
                             .activation_released = before.activation_released,
                             .undoing = UndoConcerns(before, job)};
     if (!MayTargetGo(job.state, report.state, gates)) {
@@ -376,8 +377,13 @@ uint32_t CarrierOf(const PromotionTerms& terms, uint32_t target_index) {
   return first;
 }
 
+bool IsAtSource(const PromotionTerms& terms, uint32_t target_index) {
+  return terms.targets[target_index].foundation == terms.source_foundation;
+}
+
 bool NeedsRoute(const Promotion& promotion, uint32_t target_index) {
   return promotion.targets[target_index].state == v1::TARGET_STATE_ACCEPTED &&
+         !IsAtSource(promotion.terms, target_index) &&
          CarrierOf(promotion.terms, target_index) == target_index;
 }
 

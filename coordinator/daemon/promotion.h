@@ -103,6 +103,10 @@ struct ChosenRoute {
 // The target by which the droplet comes into the foundation of that target: the first one there.
 uint32_t CarrierOf(const PromotionTerms& terms, uint32_t target_index);
 
+// The droplet is in that target's foundation from the beginning, which is the source's: its Cloud
+// Controller copies it, and the one agent there never sends to itself.
+bool IsAtSource(const PromotionTerms& terms, uint32_t target_index);
+
 // In milliseconds, as control.proto's StageTimes.
 struct StageTimes {
   uint64_t download = 0;

@@ -86,7 +86,10 @@ std::optional<Wish> TargetWish(const Promotion& promotion, uint32_t index) {
     return wish;
   }
   const uint32_t carrier = CarrierOf(promotion.terms, index);
-  if (carrier != index && HasUploaded(promotion.targets[carrier].state)) {
+  const bool brought = carrier != index && HasUploaded(promotion.targets[carrier].state);
+  const bool at_source =
+      IsAtSource(promotion.terms, index) && promotion.state == v1::PROMOTION_STATE_TRANSFERRING;
+  if (brought || at_source) {
     wish.step = v1::JOB_STEP_TRANSFER;
     return wish;
   }
