@@ -141,6 +141,9 @@ TEST(PromotionHistoryTest, InEveryHistoryPromisesHoldReplayAgreesAndObedientAgen
     const auto targets = static_cast<size_t>(*rc::gen::inRange(1, 4));
     std::vector<Event> history;
     OrderRecorded order = TestOrder(targets, *rc::gen::arbitrary<bool>());
+    if (*rc::gen::inRange(0, 3) == 0) {  // the first at the source
+      order.terms.targets.front().foundation = order.terms.source_foundation;
+    }
     if (*rc::gen::arbitrary<bool>()) {  // the last in the same foundation as the first
       order.terms.targets.back().foundation = order.terms.targets.front().foundation;
     }
