@@ -82,8 +82,10 @@ BANNED_WORDS = {
     "manager", "helper", "helpers", "util", "utils", "utilities", "common", "handler", "processor",
     "controller", "wrapper", "base", "impl", "misc", "new", "old", "data", "info", "object",
 }
-# A ZAP handler is called so by ZeroMQ (RFC 27), a Cloud Controller by Cloud Foundry.
-FIELD_TERMS = {("zap", "handler"), ("cloud", "controller")}
+# A ZAP handler is called so by ZeroMQ (RFC 27), a Cloud Controller by Cloud Foundry, a credential
+# helper by docker.
+FIELD_TERMS = {("zap", "handler"), ("cloud", "controller"), ("credential", "helper"),
+               ("credential", "helpers")}
 ABBREVIATIONS = {"ctx", "mgr", "msg2", "src", "dst"}
 
 _TYPE_NAME = re.compile(r"\b(?:class|struct|union|enum(?:\s+class)?|concept)\s+"
