@@ -10,6 +10,8 @@
 #include "common/image/image_config.h"
 #include "common/image/layer_writer.h"
 #include "common/image/tar_writer.h"
+#include "common/registry/manifest.h"
+#include "common/registry/media_types.h"
 
 namespace sluice::image {
 namespace {
@@ -21,18 +23,17 @@ std::string WholeName(const ImageName& name) {
 }
 
 StatusOr<std::string> OciIndex(const Image& image, const ImageName& name) {
-  json annotations = json::object();
-  if (!name.tag.empty()) annotations["org.opencontainers.image.ref.name"] = name.tag;
+  registry::Descriptor entry;
+  entry.media_type = ManifestMediaType(image.format);
+  entry.digest = image.digest;
+  entry.size = image.manifest.size();
+  if (!name.tag.empty()) entry.annotations["org.opencontainers.image.ref.name"] = name.tag;
   const std::string whole = WholeName(name);
-  if (!whole.empty()) annotations["io.containerd.image.name"] = whole;
-  json entry = {{"mediaType", ManifestMediaType(image.format)},
-                {"digest", DigestText(image.digest)},
-                {"size", image.manifest.size()}};
-  if (!annotations.empty()) entry["annotations"] = std::move(annotations);
-  return FormatDocument({{"schemaVersion", 2},
-                         {"mediaType", "application/vnd.oci.image.index.v1+json"},
-                         {"manifests", {std::move(entry)}}},
-                        "archive's index");
+  if (!whole.empty()) entry.annotations["io.containerd.image.name"] = whole;
+  registry::Index index;
+  index.media_type = registry::kOciIndex;
+  index.manifests = {std::move(entry)};
+  return registry::FormatIndex(index);
 }
 
 StatusOr<std::string> DockerIndex(const Image& image, const ImageName& name) {
@@ -121,9 +122,10 @@ class ArchiveFile {
         tar_([this](std::string_view bytes) { return file_->Write(bytes); }) {}
 
   static Status Changed(const ImageLayer& layer) {
-    return NamedError(StatusCode::kDataLoss, "layer-changed",
-                      absl::StrCat(layer.range.file, " was changed while it was exported: it no ",
-                                   "longer holds the layer ", DigestText(layer.digest)));
+    return NamedError(
+        StatusCode::kDataLoss, "layer-changed",
+        absl::StrCat(layer.range.file, " was changed while it was exported: it no ",
+                     "longer holds the layer ", registry::FormatDigest(layer.digest)));
   }
 
   Files& files_;

@@ -8,6 +8,8 @@
 #include "common/image/bounded_json.h"
 #include "common/image/launcher/launch.h"
 #include "common/image/launcher_layer.h"
+#include "common/registry/manifest.h"
+#include "common/registry/media_types.h"
 
 namespace sluice::image {
 namespace {
@@ -16,23 +18,6 @@ using nlohmann::json;
 
 constexpr char kVcapUser[] = "2000:2000";
 constexpr char kPort[] = "8080/tcp";  // the launcher's PORT where nobody sets one
-
-struct MediaTypes {
-  const char* manifest;
-  const char* config;
-  const char* layer;
-};
-
-// OCI image-spec, media-types.md; distribution, "Image Manifest Version 2, Schema 2".
-const MediaTypes& TypesOf(ImageFormat format) {
-  static constexpr MediaTypes kOci = {"application/vnd.oci.image.manifest.v1+json",
-                                      "application/vnd.oci.image.config.v1+json",
-                                      "application/vnd.oci.image.layer.v1.tar+gzip"};
-  static constexpr MediaTypes kDocker = {"application/vnd.docker.distribution.manifest.v2+json",
-                                         "application/vnd.docker.container.image.v1+json",
-                                         "application/vnd.docker.image.rootfs.diff.tar.gzip"};
-  return format == ImageFormat::kOci ? kOci : kDocker;
-}
 
 std::string CreatedText(const ImageRecipe& recipe) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", recipe.created, absl::UTCTimeZone());
@@ -94,10 +79,6 @@ json HistoryList(const ImageRecipe& recipe, const RunImage& base,
   return list;
 }
 
-json DescriptorOf(const char* media_type, const crypto::Sha256Digest& digest, uint64_t bytes) {
-  return {{"mediaType", media_type}, {"digest", DigestText(digest)}, {"size", bytes}};
-}
-
 }  // namespace
 
 std::map<std::string, std::string> ImageLabels(const ImageRecipe& recipe, const RunImage& base) {
@@ -111,12 +92,12 @@ std::map<std::string, std::string> ImageLabels(const ImageRecipe& recipe, const 
       {"org.opencontainers.image.version", droplet.guid},
       {"org.opencontainers.image.base.name", base.name},
       {"org.opencontainers.image.base.digest",
-       base.manifest_digest ? DigestText(*base.manifest_digest) : ""},
+       base.manifest_digest ? registry::FormatDigest(*base.manifest_digest) : ""},
       {"dev.sluice.app", droplet.app_name},
       {"dev.sluice.app-guid", droplet.app_guid},
       {"dev.sluice.buildpacks", droplet.buildpacks.empty() ? "" : Lenient(BuildpackList(droplet))},
       {"dev.sluice.droplet-created", droplet.created},
-      {"dev.sluice.droplet-digest", DigestText(droplet.digest)},
+      {"dev.sluice.droplet-digest", registry::FormatDigest(droplet.digest)},
       {"dev.sluice.droplet-guid", droplet.guid},
       {"dev.sluice.exporter", recipe.exporter},
       {"dev.sluice.foundation", droplet.foundation},
@@ -129,13 +110,16 @@ std::map<std::string, std::string> ImageLabels(const ImageRecipe& recipe, const 
   return labels;
 }
 
-std::string ManifestMediaType(ImageFormat format) { return TypesOf(format).manifest; }
+std::string ManifestMediaType(ImageFormat format) {
+  return format == ImageFormat::kOci ? registry::kOciManifest : registry::kDockerManifest;
+}
 
 StatusOr<std::string> FormatImageConfig(const ImageRecipe& recipe, const RunImage& base,
                                         const std::vector<MadeLayer>& made) {
   json diff_ids = json::array();
-  for (const ImageLayer& layer : base.layers) diff_ids.push_back(DigestText(layer.diff_id));
-  for (const MadeLayer& each : made) diff_ids.push_back(DigestText(each.layer.diff_id));
+  for (const ImageLayer& layer : base.layers)
+    diff_ids.push_back(registry::FormatDigest(layer.diff_id));
+  for (const MadeLayer& each : made) diff_ids.push_back(registry::FormatDigest(each.layer.diff_id));
   json document = {{"architecture", base.config.architecture},
                    {"os", base.config.os},
                    {"created", CreatedText(recipe)},
@@ -155,18 +139,27 @@ StatusOr<std::string> FormatImageConfig(const ImageRecipe& recipe, const RunImag
 StatusOr<std::string> FormatImageManifest(const ImageRecipe& recipe, const RunImage& base,
                                           const std::string& config,
                                           const std::vector<ImageLayer>& layers) {
-  const MediaTypes& types = TypesOf(recipe.format);
-  json list = json::array();
+  const bool oci = recipe.format == ImageFormat::kOci;
+  registry::Manifest manifest;
+  manifest.media_type = ManifestMediaType(recipe.format);
+  manifest.config = {.media_type = oci ? registry::kOciConfig : registry::kDockerConfig,
+                     .digest = crypto::Sha256Of(config),
+                     .size = config.size(),
+                     .annotations = {},
+                     .artifact_type = "",
+                     .platform = std::nullopt};
   for (const ImageLayer& layer : layers) {
-    list.push_back(DescriptorOf(types.layer, layer.digest, layer.bytes));
+    manifest.layers.push_back(
+        {.media_type = oci ? registry::kOciLayerGzip : registry::kDockerLayerGzip,
+         .digest = layer.digest,
+         .size = layer.bytes,
+         .annotations = {},
+         .artifact_type = "",
+         .platform = std::nullopt});
   }
-  json manifest = {{"schemaVersion", 2},
-                   {"mediaType", types.manifest},
-                   {"config", DescriptorOf(types.config, crypto::Sha256Of(config), config.size())},
-                   {"layers", std::move(list)}};
   // Docker's schema 2 has none.
-  if (recipe.format == ImageFormat::kOci) manifest["annotations"] = ImageLabels(recipe, base);
-  return FormatDocument(manifest, "image's manifest");
+  if (oci) manifest.annotations = ImageLabels(recipe, base);
+  return registry::FormatManifest(manifest);
 }
 
 }  // namespace sluice::image

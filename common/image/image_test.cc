@@ -7,10 +7,10 @@
 #include "common/base/testing/fake_files.h"
 #include "common/base/testing/status_matchers.h"
 #include "common/image/launcher_layer.h"
-#include "common/image/run_image_config.h"
 #include "common/image/testing/run_image_bytes.h"
 #include "common/image/testing/sample_image.h"
 #include "common/image/testing/tar_bytes.h"
+#include "common/registry/digest_text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -103,16 +103,17 @@ TEST_F(ImageTest, ManifestConfigAndLayersAreTiedByTheirDigestsInOneOrder) {
   const json config = json::parse(image->config);
   EXPECT_EQ(crypto::Sha256Of(image->manifest), image->digest);
   EXPECT_EQ(manifest["mediaType"], "application/vnd.oci.image.manifest.v1+json");
-  EXPECT_EQ(manifest["config"]["digest"], DigestText(crypto::Sha256Of(image->config)));
+  EXPECT_EQ(manifest["config"]["digest"], registry::FormatDigest(crypto::Sha256Of(image->config)));
   EXPECT_EQ(manifest["config"]["size"], image->config.size());
   ASSERT_EQ(manifest["layers"].size(), image->layers.size());
   ASSERT_EQ(config["rootfs"]["diff_ids"].size(), image->layers.size());
   for (size_t index = 0; index < image->layers.size(); ++index) {
     const json& layer = manifest["layers"][index];
     EXPECT_EQ(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
-    EXPECT_EQ(layer["digest"], DigestText(image->layers[index].digest));
+    EXPECT_EQ(layer["digest"], registry::FormatDigest(image->layers[index].digest));
     EXPECT_EQ(layer["size"], image->layers[index].bytes);
-    EXPECT_EQ(config["rootfs"]["diff_ids"][index], DigestText(image->layers[index].diff_id));
+    EXPECT_EQ(config["rootfs"]["diff_ids"][index],
+              registry::FormatDigest(image->layers[index].diff_id));
   }
 }
 
@@ -139,13 +140,14 @@ TEST_F(ImageTest, LabelsAndAnnotationsSayWhereItComesFromAndAreTheSame) {
   ASSERT_THAT(image, IsOk());
   const json labels = json::parse(image->config)["config"]["Labels"];
   EXPECT_EQ(labels, json::parse(image->manifest)["annotations"]);
-  EXPECT_EQ(labels["dev.sluice.droplet-digest"], DigestText(recipe_.droplet.digest));
+  EXPECT_EQ(labels["dev.sluice.droplet-digest"], registry::FormatDigest(recipe_.droplet.digest));
   EXPECT_EQ(labels["dev.sluice.foundation"], "dev");
   EXPECT_EQ(labels["dev.sluice.promotion"], "promotion-id");
   EXPECT_EQ(labels["dev.sluice.buildpacks"], R"([{"name":"go_buildpack","version":"1.10.1"}])");
   EXPECT_EQ(labels["dev.sluice.process-types"], R"(["web","worker"])");
   EXPECT_EQ(labels["org.opencontainers.image.base.name"], base_.name);
-  EXPECT_EQ(labels["org.opencontainers.image.base.digest"], DigestText(*base_.manifest_digest));
+  EXPECT_EQ(labels["org.opencontainers.image.base.digest"],
+            registry::FormatDigest(*base_.manifest_digest));
 }
 
 TEST_F(ImageTest, WhatIsUnknownIsNotSaid) {

@@ -8,6 +8,7 @@
 #include "common/image/gzip.h"
 #include "common/image/launcher_layer.h"
 #include "common/image/layer_writer.h"
+#include "common/registry/digest_text.h"
 
 namespace sluice::image {
 namespace {
@@ -101,10 +102,10 @@ StatusOr<bool> IsGzipped(const RandomAccessFile& file, uint64_t offset) {
 Status Compare(const crypto::Sha256Digest& actual, const crypto::Sha256Digest& said, size_t number,
                std::string_view what) {
   if (actual == said) return absl::OkStatus();
-  return NamedError(
-      StatusCode::kDataLoss, "base-layer-mismatch",
-      absl::StrCat("layer ", number, " of the base has the ", ToAbsl(what), " ", DigestText(actual),
-                   ", not ", DigestText(said), ": get the base again"));
+  return NamedError(StatusCode::kDataLoss, "base-layer-mismatch",
+                    absl::StrCat("layer ", number, " of the base has the ", ToAbsl(what), " ",
+                                 registry::FormatDigest(actual), ", not ",
+                                 registry::FormatDigest(said), ": get the base again"));
 }
 
 StatusOr<ImageLayer> ProveLayer(const UnprovenLayer& layer, const crypto::Sha256Digest& diff_id,

@@ -7,14 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "common/image/bounded_json.h"
 #include "common/image/launcher_layer.h"
+#include "common/registry/manifest.h"
+#include "common/registry/media_types.h"
 
 namespace sluice::image {
 namespace {
 
 using nlohmann::json;
+using registry::Descriptor;
 
-constexpr char kOciIndex[] = "application/vnd.oci.image.index.v1+json";
-constexpr char kDockerList[] = "application/vnd.docker.distribution.manifest.list.v2+json";
 constexpr char kTagAnnotation[] = "org.opencontainers.image.ref.name";
 // containerd's and docker's own exports keep the whole name here.
 constexpr char kNameAnnotation[] = "io.containerd.image.name";
@@ -28,9 +29,8 @@ Status RefusedRunImage(std::string_view name, std::string_view message) {
 // Layers whose compression this room reads (OCI image-spec, layer.md; docker's by content).
 bool IsLayerType(const std::string& type) {
   static const auto* const kTypes = new std::set<std::string>{
-      "application/vnd.oci.image.layer.v1.tar", "application/vnd.oci.image.layer.v1.tar+gzip",
-      "application/vnd.docker.image.rootfs.diff.tar",
-      "application/vnd.docker.image.rootfs.diff.tar.gzip"};
+      registry::kOciLayerGzip, registry::kDockerLayerGzip, "application/vnd.oci.image.layer.v1.tar",
+      "application/vnd.docker.image.rootfs.diff.tar"};
   return kTypes->contains(type);
 }
 
@@ -51,21 +51,30 @@ Status NoSuchTag(std::string_view tag) {
                     absl::StrCat("the archive holds no image called ", ToAbsl(tag)));
 }
 
+// One name for whatever is wrong with a document of the base.
+Status Malformed(std::string_view what, const Status& mistake) {
+  return MalformedRunImage(absl::StrCat(ToAbsl(what), ": ", mistake.message()));
+}
+
+std::string AnnotationOf(const Descriptor& descriptor, const char* name) {
+  const auto found = descriptor.annotations.find(name);
+  return found == descriptor.annotations.end() ? "" : found->second;
+}
+
 class OciLayout {
  public:
   explicit OciLayout(const ArchiveContents& archive) : archive_(archive) {}
 
   StatusOr<RunImageParts> Find(std::string_view tag) {
     SLUICE_ASSIGN_OR_RETURN(const std::string text, archive_.Read("index.json", kDocumentBytesMax));
-    SLUICE_ASSIGN_OR_RETURN(const json index, ParseBoundedJson(text, "index.json"));
-    SLUICE_ASSIGN_OR_RETURN(const json images, Images(index));
-    std::vector<json> candidates;
-    for (const json& each : images) {
-      SLUICE_ASSIGN_OR_RETURN(const json annotations, ObjectField(each, "annotations"));
-      SLUICE_ASSIGN_OR_RETURN(const std::string own_tag, TextField(annotations, kTagAnnotation));
-      SLUICE_ASSIGN_OR_RETURN(std::string name, TextField(annotations, kNameAnnotation));
+    const auto index = registry::ParseIndex(text);
+    if (!index.ok()) return Malformed("index.json", index.status());
+    std::vector<Descriptor> candidates;
+    for (const Descriptor& each : index->manifests) {
+      const std::string own_tag = AnnotationOf(each, kTagAnnotation);
+      const std::string name = AnnotationOf(each, kNameAnnotation);
       if (!tag.empty() && !IsCalled(own_tag, tag) && !IsCalled(name, tag)) continue;
-      parts_.name = name.empty() ? own_tag : std::move(name);
+      parts_.name = name.empty() ? own_tag : name;
       candidates.push_back(each);
     }
     if (candidates.empty() && !tag.empty()) return NoSuchTag(tag);
@@ -75,62 +84,46 @@ class OciLayout {
   }
 
  private:
-  static StatusOr<json> Images(const json& index) {
-    SLUICE_ASSIGN_OR_RETURN(json images, ListField(index, "manifests"));
-    if (images.size() > kImagesMax)
-      return MalformedRunImage("an index of the base has too many images");
-    return images;
-  }
-
-  static StatusOr<crypto::Sha256Digest> DigestOf(const json& descriptor) {
-    SLUICE_ASSIGN_OR_RETURN(const std::string text, TextField(descriptor, "digest"));
-    return ParseDigestText(text);
-  }
-
-  StatusOr<FileRange> RangeOf(const json& descriptor) const {
-    SLUICE_ASSIGN_OR_RETURN(const crypto::Sha256Digest digest, DigestOf(descriptor));
-    const std::optional<FileRange> range = archive_.Find(BlobPath(digest));
+  StatusOr<FileRange> RangeOf(const Descriptor& descriptor) const {
+    const std::optional<FileRange> range = archive_.Find(BlobPath(descriptor.digest));
     if (!range) {
       return RefusedRunImage("base-blob-missing",
-                             absl::StrCat(archive_.path(), " lacks the blob ", DigestText(digest)));
+                             absl::StrCat(archive_.path(), " lacks the blob ",
+                                          registry::FormatDigest(descriptor.digest)));
     }
-    const auto size = descriptor.find("size");
-    if (size == descriptor.end() || !size->is_number_unsigned() ||
-        size->get<uint64_t>() != range->bytes) {
-      return Mismatch(digest);
-    }
+    if (range->bytes != descriptor.size) return Mismatch(descriptor.digest);
     return *range;
   }
 
-  Status Mismatch(const crypto::Sha256Digest& digest) const {
-    return NamedError(StatusCode::kDataLoss, "base-blob-mismatch",
-                      absl::StrCat("the blob ", DigestText(digest), " in ", archive_.path(),
-                                   " is not what it is said to be: get the base again"));
+  Status Mismatch(const registry::Digest& digest) const {
+    return NamedError(
+        StatusCode::kDataLoss, "base-blob-mismatch",
+        absl::StrCat("the blob ", registry::FormatDigest(digest), " in ", archive_.path(),
+                     " is not what it is said to be: get the base again"));
   }
 
-  StatusOr<std::string> ReadDocument(const json& descriptor) const {
+  StatusOr<std::string> ReadDocument(const Descriptor& descriptor) const {
     SLUICE_RETURN_IF_ERROR(RangeOf(descriptor).status());
-    SLUICE_ASSIGN_OR_RETURN(const crypto::Sha256Digest digest, DigestOf(descriptor));
-    SLUICE_ASSIGN_OR_RETURN(std::string text, archive_.Read(BlobPath(digest), kDocumentBytesMax));
-    if (crypto::Sha256Of(text) != digest) return Mismatch(digest);
+    SLUICE_ASSIGN_OR_RETURN(std::string text,
+                            archive_.Read(BlobPath(descriptor.digest), kDocumentBytesMax));
+    if (crypto::Sha256Of(text) != descriptor.digest) return Mismatch(descriptor.digest);
     return text;
   }
 
-  Status Enter(const json& descriptor, int depth_left) {
+  Status Enter(const Descriptor& descriptor, int depth_left) {
     SLUICE_ASSIGN_OR_RETURN(const std::string text, ReadDocument(descriptor));
-    SLUICE_ASSIGN_OR_RETURN(const json document, ParseBoundedJson(text, "the base's manifest"));
-    SLUICE_ASSIGN_OR_RETURN(const std::string type, TextField(descriptor, "mediaType"));
-    if (type != kOciIndex && type != kDockerList) {
-      SLUICE_ASSIGN_OR_RETURN(parts_.manifest_digest, DigestOf(descriptor));
-      return TakeManifest(document);
+    if (!registry::IsIndexType(descriptor.media_type)) {
+      const auto manifest = registry::ParseManifest(text);
+      if (!manifest.ok()) return Malformed("the base's manifest", manifest.status());
+      parts_.manifest_digest = descriptor.digest;
+      return TakeManifest(*manifest);
     }
     if (depth_left == 0) return MalformedRunImage("the base's indexes are nested too deeply");
-    SLUICE_ASSIGN_OR_RETURN(const json images, Images(document));
-    for (const json& each : images) {
-      SLUICE_ASSIGN_OR_RETURN(const json platform, ObjectField(each, "platform"));
-      SLUICE_ASSIGN_OR_RETURN(const std::string system, TextField(platform, "os"));
-      SLUICE_ASSIGN_OR_RETURN(const std::string architecture, TextField(platform, "architecture"));
-      if (system == "linux" && architecture == LauncherArchitecture()) {
+    const auto index = registry::ParseIndex(text);
+    if (!index.ok()) return Malformed("the base's index", index.status());
+    for (const Descriptor& each : index->manifests) {
+      if (each.platform && each.platform->os == "linux" &&
+          each.platform->architecture == LauncherArchitecture()) {
         return Enter(each, depth_left - 1);
       }
     }
@@ -139,25 +132,21 @@ class OciLayout {
         absl::StrCat("the base has no image for linux and ", ToAbsl(LauncherArchitecture())));
   }
 
-  Status TakeManifest(const json& manifest) {
-    SLUICE_ASSIGN_OR_RETURN(const json config, ObjectField(manifest, "config"));
-    SLUICE_ASSIGN_OR_RETURN(parts_.config, ReadDocument(config));
-    SLUICE_ASSIGN_OR_RETURN(const json layers, ListField(manifest, "layers"));
-    if (layers.size() > kImageLayersMax) {
+  Status TakeManifest(const registry::Manifest& manifest) {
+    SLUICE_ASSIGN_OR_RETURN(parts_.config, ReadDocument(manifest.config));
+    if (manifest.layers.size() > kImageLayersMax) {
       return RefusedRunImage("base-too-many-layers",
-                             absl::StrCat("the base has ", layers.size(), " layers"));
+                             absl::StrCat("the base has ", manifest.layers.size(), " layers"));
     }
-    for (const json& each : layers) {
-      SLUICE_ASSIGN_OR_RETURN(const std::string type, TextField(each, "mediaType"));
-      if (!IsLayerType(type)) {
+    for (const Descriptor& each : manifest.layers) {
+      if (!IsLayerType(each.media_type)) {
         return RefusedRunImage("base-layer-type",
-                               absl::StrCat("a layer of the base is ", type.substr(0, 200),
+                               absl::StrCat("a layer of the base is ", each.media_type,
                                             "; copy the base with gzip layers, as by skopeo copy "
                                             "--dest-compress-format gzip"));
       }
-      SLUICE_ASSIGN_OR_RETURN(const crypto::Sha256Digest digest, DigestOf(each));
       SLUICE_ASSIGN_OR_RETURN(const FileRange range, RangeOf(each));
-      parts_.layers.push_back({digest, range});
+      parts_.layers.push_back({each.digest, range});
     }
     return absl::OkStatus();
   }

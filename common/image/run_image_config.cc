@@ -5,13 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/image/bounded_json.h"
+#include "common/registry/digest_text.h"
 
 namespace sluice::image {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::string_view kSha256 = "sha256:";
 
 StatusOr<HistoryEntry> ParseHistoryEntry(const json& value) {
   HistoryEntry entry;
@@ -50,26 +49,14 @@ StatusOr<std::vector<crypto::Sha256Digest>> ParseDiffIds(const json& config) {
   std::vector<crypto::Sha256Digest> diff_ids;
   for (const json& each : list) {
     if (!each.is_string()) return MalformedRunImage("a diff_id of the base is no text");
-    SLUICE_ASSIGN_OR_RETURN(const auto diff_id, ParseDigestText(each.get<std::string>()));
-    diff_ids.push_back(diff_id);
+    const auto diff_id = registry::ParseDigest(each.get<std::string>());
+    if (!diff_id.ok()) return MalformedRunImage("a diff_id of the base is no digest as sha256:HEX");
+    diff_ids.push_back(*diff_id);
   }
   return diff_ids;
 }
 
 }  // namespace
-
-StatusOr<crypto::Sha256Digest> ParseDigestText(std::string_view text) {
-  if (text.starts_with(kSha256)) {
-    const auto digest = crypto::Sha256Digest::FromHex(text.substr(kSha256.size()));
-    if (digest.ok()) return digest;
-  }
-  return MalformedRunImage(
-      absl::StrCat("not a digest as sha256:HEX: ", ToAbsl(text.substr(0, 100))));
-}
-
-std::string DigestText(const crypto::Sha256Digest& digest) {
-  return absl::StrCat(ToAbsl(kSha256), digest.hex());
-}
 
 StatusOr<RunImageConfig> ParseRunImageConfig(std::string_view text) {
   SLUICE_ASSIGN_OR_RETURN(const json document, ParseBoundedJson(text, "the base's config"));

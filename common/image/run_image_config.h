@@ -40,8 +40,4 @@ struct RunImageConfig {
 // FailedPrecondition "base-malformed", "base-too-many-layers".
 StatusOr<RunImageConfig> ParseRunImageConfig(std::string_view text);
 
-// "sha256:HEX", the only algorithm that is taken. FailedPrecondition "base-malformed".
-StatusOr<crypto::Sha256Digest> ParseDigestText(std::string_view text);
-std::string DigestText(const crypto::Sha256Digest& digest);
-
 }  // namespace sluice::image

@@ -160,7 +160,7 @@ TEST_F(RunImageTest, AnIndexOfPlatformsGivesThisMachines) {
       other["digest"] = "sha256:" + std::string(64, '0');
       other["platform"] = {{"os", "linux"}, {"architecture", "s390x"}};
       image["platform"] = {{"os", "linux"}, {"architecture", architecture}};
-      inner = json({{"manifests", {other, image}}}).dump();
+      inner = json({{"schemaVersion", 2}, {"manifests", {other, image}}}).dump();
       index["manifests"] = json::array(
           {{{"mediaType", "application/vnd.oci.image.index.v1+json"},
             {"digest", "sha256:" + crypto::Sha256Of(inner).hex()},

@@ -2,8 +2,8 @@
 
 #include "common/crypto/digest.h"
 #include "common/image/launcher_layer.h"
-#include "common/image/run_image_config.h"
 #include "common/image/testing/tar_bytes.h"
+#include "common/registry/digest_text.h"
 
 namespace sluice::image {
 namespace {
@@ -11,8 +11,9 @@ namespace {
 using nlohmann::json;
 
 json DescriptorOf(const std::string& type, const std::string& blob) {
-  return {
-      {"mediaType", type}, {"digest", DigestText(crypto::Sha256Of(blob))}, {"size", blob.size()}};
+  return {{"mediaType", type},
+          {"digest", registry::FormatDigest(crypto::Sha256Of(blob))},
+          {"size", blob.size()}};
 }
 
 void AddBlob(TarBuilder& tar, const std::string& blob) {
@@ -40,7 +41,7 @@ std::string RunImageBytes::Config() const {
                    {{"created_by", "two"}}}}};
   config["rootfs"] = {{"type", "layers"}, {"diff_ids", json::array()}};
   for (const std::string& tar : Tars()) {
-    config["rootfs"]["diff_ids"].push_back(DigestText(crypto::Sha256Of(tar)));
+    config["rootfs"]["diff_ids"].push_back(registry::FormatDigest(crypto::Sha256Of(tar)));
   }
   if (change_config != nullptr) change_config(config);
   return config.dump();
