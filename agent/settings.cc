@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/foundation/cloud_controller.h"
+#include "agent/foundation/query.h"
 #include "agent/job_services.h"
 #include "agent/jobs/target_steps.h"
 #include "agent/reads.h"
@@ -87,7 +88,7 @@ void ReadCloudController(const ConfigReader& config, const Reader& reader, Setti
   if (!settings.api_url.empty() && !is_url) {
     config.Mistake("cloud_controller.api", "must be https://HOST, as `cf api` shows it");
   }
-  while (absl::EndsWith(settings.api_url, "/")) settings.api_url.pop_back();
+  settings.api_url = foundation::WithoutTrailingSlash(std::move(settings.api_url));
   settings.ca_file = reader.Path("cloud_controller.ca_file");
   settings.client_id = config.RequiredString("cloud_controller.client_id");
   settings.client_secret_file = reader.Path("cloud_controller.client_secret_file");

@@ -21,11 +21,6 @@ constexpr int kPagesMax = 1000;
 constexpr std::string_view kResourcesPerPage = "200";
 constexpr absl::Duration kRenewalPause = absl::Seconds(30);
 
-std::string WithoutTrailingSlash(std::string url) {
-  while (!url.empty() && url.back() == '/') url.pop_back();
-  return url;
-}
-
 // libcurl folds "." and ".." before it sends a path: a guid like that would ask for another thing.
 Status CheckPath(std::string_view path) {
   const std::string closed = absl::StrCat(ToAbsl(path), "/");

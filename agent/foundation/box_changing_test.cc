@@ -189,8 +189,6 @@ TEST_F(ChangingBoxTest, CreatesAnAppSetsItsDropletAndStartsIt) {
               HasErrorName("name-taken"));
   const auto droplet = Store(NewDroplet(app->guid));
   ASSERT_THAT(droplet, IsOk());
-  ASSERT_THAT(client().SetAppStack(app->guid, "cflinuxfs3", {}), IsOk());
-  EXPECT_EQ(client().GetApp(app->guid, {})->stack, "cflinuxfs3");
   ASSERT_THAT(client().SetCurrentDroplet(app->guid, droplet->guid, {}), IsOk());
   EXPECT_EQ(client().GetCurrentDroplet(app->guid, {})->guid, droplet->guid);
   EXPECT_EQ(client().StartApp(app->guid, {})->state, "STARTED");
@@ -200,7 +198,6 @@ TEST_F(ChangingBoxTest, CreatesAnAppSetsItsDropletAndStartsIt) {
   EXPECT_EQ(client().StopApp(app->guid, {})->state, "STOPPED");
   EXPECT_THAT(client().ListSidecars(app->guid, {}), IsOk());
   EXPECT_THAT(client().ListRoutes(app->guid, {}), IsOk());
-  EXPECT_TRUE(*client().GetAppFeature(app->guid, "revisions", {}));
 }
 
 TEST_F(ChangingBoxTest, DeploysADropletAndReadsBackWhatRuns) {
@@ -219,7 +216,7 @@ TEST_F(ChangingBoxTest, DeploysADropletAndReadsBackWhatRuns) {
   for (const Process& process : *processes) {
     if (process.type != "web") continue;
     EXPECT_EQ(client().GetProcessStats(process.guid, {})->CountInState("RUNNING"), 1);
-    EXPECT_EQ(client().GetRevision(process.revision_guid, {})->droplet_guid, droplet->guid);
+    EXPECT_EQ(process.revision_guid, revisions->front().guid);
   }
   EXPECT_TRUE(client().ListDeployments(app, /*active_only=*/true, {})->empty());
   EXPECT_EQ(client().ListDeployments(app, /*active_only=*/false, {})->size(), 1U);
@@ -233,7 +230,6 @@ TEST_F(ChangingBoxTest, CancelsADeploymentThatDoesNotEnd) {
   Misbehave("deployment-never-ends");
   const auto made = client().CreateDeployment({.app = app, .droplet = droplet->guid}, {});
   ASSERT_THAT(made, IsOk());
-  EXPECT_THAT(client().ContinueDeployment(made->guid, {}), HasErrorName("cc-10008"));
   ASSERT_THAT(client().CancelDeployment(made->guid, {}), IsOk());
   EXPECT_EQ(WaitForDeployment(made->guid).status_reason, "CANCELED");
   EXPECT_THAT(client().CancelDeployment(made->guid, {}), IsOk());

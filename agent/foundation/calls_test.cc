@@ -375,30 +375,21 @@ TEST_F(CallsTest, NamesAnAppsNameThatIsTakenAndAQuotaThatIsExceeded) {
               AllOf(StatusIs(StatusCode::kResourceExhausted), HasErrorName("quota-exceeded")));
 }
 
-TEST_F(CallsTest, SetsStackDropletAndMetadataOfAnApp) {
-  foundation_.On("PATCH", "/v3/apps/app-1", JsonReply(200, AppJson("app-1", "a", "s")));
-  ASSERT_THAT(client_.SetAppStack(kApp, "cflinuxfs4", {}), IsOk());
-  EXPECT_EQ(BodyOf("PATCH", "/v3/apps/app-1"),
-            json::parse(R"({"lifecycle":{"type":"buildpack","data":{"stack":"cflinuxfs4"}}})"));
+TEST_F(CallsTest, SetsTheDropletOfAnApp) {
   foundation_.On("PATCH", "/v3/apps/app-1/relationships/current_droplet",
                  JsonReply(200, {{"data", {{"guid", "droplet-1"}}}}));
   ASSERT_THAT(client_.SetCurrentDroplet(kApp, kDroplet, {}), IsOk());
   EXPECT_EQ(BodyOf("PATCH", "/current_droplet"), json::parse(R"({"data":{"guid":"droplet-1"}})"));
-  ASSERT_THAT(client_.UpdateAppMetadata(kApp, {.labels = {{"a", "b"}}, .annotations = {}}, {}),
-              IsOk());
-  EXPECT_EQ(json::parse(foundation_.transport().Seen("PATCH", "/v3/apps/app-1").back().body),
-            json::parse(R"({"metadata":{"labels":{"a":"b"},"annotations":{}}})"));
 }
 
-TEST_F(CallsTest, StartsStopsAndRestartsWithoutABody) {
-  for (const std::string action : {"start", "stop", "restart"}) {
+TEST_F(CallsTest, StartsAndStopsWithoutABody) {
+  for (const std::string action : {"start", "stop"}) {
     foundation_.On("POST", "/v3/apps/app-1/actions/" + action,
                    JsonReply(200, AppJson("app-1", "a", "s")));
   }
   EXPECT_THAT(client_.StartApp(kApp, {}), IsOk());
   EXPECT_THAT(client_.StopApp(kApp, {}), IsOk());
-  EXPECT_THAT(client_.RestartApp(kApp, {}), IsOk());
-  for (const std::string action : {"start", "stop", "restart"}) {
+  for (const std::string action : {"start", "stop"}) {
     EXPECT_EQ(foundation_.Only("POST", "/actions/" + action).body, "");
   }
 }
@@ -438,15 +429,10 @@ TEST_F(CallsTest, ScalesAProcessAndReadsItsInstances) {
   EXPECT_EQ(stats->instances[1].details, "insufficient resources");
 }
 
-TEST_F(CallsTest, ReadsRoutesBindingsSidecarsAndFeatures) {
+TEST_F(CallsTest, ReadsRoutesAndSidecars) {
   foundation_.On("GET", "/v3/apps/app-1/routes",
                  PageReply({{{"guid", "r"}, {"url", "checkout.example.org"}}}));
   EXPECT_EQ(client_.ListRoutes(kApp, {})->front().url, "checkout.example.org");
-  foundation_.On("GET", "/v3/service_credential_bindings",
-                 PageReply({{{"guid", "b-1"}}, {{"guid", "b-2"}}}));
-  EXPECT_EQ(*client_.CountServiceBindings(kApp, {}), 2);
-  EXPECT_THAT(foundation_.Only("GET", "/v3/service_credential_bindings").url,
-              HasSubstr("?type=app&app_guids=app-1&"));
   foundation_.On("GET", "/v3/apps/app-1/sidecars",
                  PageReply({{{"guid", "s"},
                              {"name", "apm"},
@@ -454,9 +440,6 @@ TEST_F(CallsTest, ReadsRoutesBindingsSidecarsAndFeatures) {
                              {"process_types", {"web"}},
                              {"origin", "buildpack"}}}));
   EXPECT_EQ(client_.ListSidecars(kApp, {})->front().origin, "buildpack");
-  foundation_.On("GET", "/v3/apps/app-1/features/revisions",
-                 JsonReply(200, {{"name", "revisions"}, {"enabled", true}}));
-  EXPECT_TRUE(*client_.GetAppFeature(kApp, "revisions", {}));
 }
 
 TEST_F(CallsTest, ListsTheCrashesOfOneProcessSinceATimeNewestFirst) {
@@ -538,14 +521,6 @@ TEST_F(CallsTest, TakesADeploymentThatIsCancelledAlreadyForCancelled) {
   EXPECT_THAT(client_.CancelDeployment(guid, {}), HasErrorName("cc-10008"));
 }
 
-TEST_F(CallsTest, ContinuesADeploymentOnlyOnceWhenTheAnswerIsLost) {
-  foundation_.Fail("POST", "/v3/deployments/deployment-1/actions/continue",
-                   NamedError(StatusCode::kUnavailable, "connection-cut", "cut"));
-  EXPECT_THAT(client_.ContinueDeployment(DeploymentGuid("deployment-1"), {}),
-              HasErrorName("outcome-unknown"));
-  EXPECT_EQ(foundation_.Count("POST", "/actions/continue"), 1U);
-}
-
 TEST_F(CallsTest, NamesADeploymentThatIsGone) {
   foundation_.On("GET", "/v3/deployments/d", NotFound("Deployment"));
   EXPECT_THAT(client_.GetDeployment(DeploymentGuid("d"), {}), HasErrorName("no-deployment"));
@@ -558,11 +533,10 @@ TEST_F(CallsTest, ReadsWhichRevisionsRun) {
                          {"deployable", true},
                          {"description", "New droplet deployed."}};
   foundation_.On("GET", "/v3/apps/app-1/revisions/deployed", PageReply({revision}));
-  foundation_.On("GET", "/v3/revisions/r-2", JsonReply(200, revision));
   const auto deployed = client_.ListDeployedRevisions(kApp, {});
   ASSERT_THAT(deployed, IsOk());
   EXPECT_EQ(deployed->front().droplet_guid, kDroplet);
-  EXPECT_TRUE(client_.GetRevision("r-2", {})->deployable);
+  EXPECT_TRUE(deployed->front().deployable);
   foundation_.On("GET", "/v3/apps/none/revisions/deployed", PageReply(json::array()));
   EXPECT_THAT(*client_.ListDeployedRevisions(AppGuid("none"), {}), IsEmpty());
 }

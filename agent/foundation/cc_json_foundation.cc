@@ -3,6 +3,7 @@
 
 #include "agent/foundation/cc_json.h"
 #include "agent/foundation/json_fields.h"
+#include "agent/foundation/query.h"
 #include "nlohmann/json.hpp"
 
 namespace sluice::foundation {
@@ -14,11 +15,6 @@ template <typename T>
 StatusOr<T> Finish(T record, const JsonFields& fields) {
   if (!fields.status().ok()) return fields.status();
   return record;
-}
-
-std::string WithoutTrailingSlash(std::string url) {
-  while (!url.empty() && url.back() == '/') url.pop_back();
-  return url;
 }
 
 }  // namespace

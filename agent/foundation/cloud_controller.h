@@ -164,22 +164,16 @@ class CloudController final {
   StatusOr<App> CreateApp(const CreateAppRequest& request, std::stop_token stop);
   // Waits for the delete job. An app that is gone already is success.
   Status DeleteApp(const AppGuid& app, std::stop_token stop);
-  StatusOr<App> UpdateAppMetadata(const AppGuid& app, const MetadataChange& change,
-                                  std::stop_token stop);
-  Status SetAppStack(const AppGuid& app, std::string_view stack, std::stop_token stop);
   Status SetCurrentDroplet(const AppGuid& app, const DropletGuid& droplet, std::stop_token stop);
   StatusOr<App> StartApp(const AppGuid& app, std::stop_token stop);
   StatusOr<App> StopApp(const AppGuid& app, std::stop_token stop);
-  StatusOr<App> RestartApp(const AppGuid& app, std::stop_token stop);
   // With commands as the role may see them: each process is read by itself, lists are redacted.
   StatusOr<std::vector<Process>> ListProcesses(const AppGuid& app, std::stop_token stop);
   StatusOr<Process> ScaleProcess(const ProcessGuid& process, int64_t instances,
                                  std::stop_token stop);
   StatusOr<ProcessStats> GetProcessStats(const ProcessGuid& process, std::stop_token stop);
   StatusOr<std::vector<Route>> ListRoutes(const AppGuid& app, std::stop_token stop);
-  StatusOr<int64_t> CountServiceBindings(const AppGuid& app, std::stop_token stop);
   StatusOr<std::vector<Sidecar>> ListSidecars(const AppGuid& app, std::stop_token stop);
-  StatusOr<bool> GetAppFeature(const AppGuid& app, std::string_view feature, std::stop_token stop);
   // Crashes of that process's instances since `since`, newest first, at most 50.
   StatusOr<std::vector<AuditEvent>> ListCrashes(const AppGuid& app, const ProcessGuid& process,
                                                 absl::Time since, std::stop_token stop);
@@ -201,8 +195,6 @@ class CloudController final {
   StatusOr<std::vector<Deployment>> ListDeployments(const AppGuid& app, bool active_only,
                                                     std::stop_token stop);
   Status CancelDeployment(const DeploymentGuid& deployment, std::stop_token stop);
-  Status ContinueDeployment(const DeploymentGuid& deployment, std::stop_token stop);
-  StatusOr<Revision> GetRevision(std::string_view revision_guid, std::stop_token stop);
   // What instances run, newest first; empty when revisions are off or nothing runs.
   StatusOr<std::vector<Revision>> ListDeployedRevisions(const AppGuid& app, std::stop_token stop);
 

@@ -71,25 +71,6 @@ Status CloudController::DeleteApp(const AppGuid& app, std::stop_token stop) {
   return DeleteAndWait(AppPath(app), std::move(stop));
 }
 
-StatusOr<App> CloudController::UpdateAppMetadata(const AppGuid& app, const MetadataChange& change,
-                                                 std::stop_token stop) {
-  const ApiCall call{.method = "PATCH",
-                     .path = AppPath(app),
-                     .query = "",
-                     .body = {{"metadata", WriteMetadataChange(change)}}};
-  return CallForApp(*session_, call, std::move(stop));
-}
-
-Status CloudController::SetAppStack(const AppGuid& app, std::string_view stack,
-                                    std::stop_token stop) {
-  const ApiCall call{
-      .method = "PATCH",
-      .path = AppPath(app),
-      .query = "",
-      .body = {{"lifecycle", {{"type", "buildpack"}, {"data", {{"stack", std::string(stack)}}}}}}};
-  return CallForApp(*session_, call, std::move(stop)).status();
-}
-
 Status CloudController::SetCurrentDroplet(const AppGuid& app, const DropletGuid& droplet,
                                           std::stop_token stop) {
   const ApiCall call{.method = "PATCH",
@@ -105,10 +86,6 @@ StatusOr<App> CloudController::StartApp(const AppGuid& app, std::stop_token stop
 
 StatusOr<App> CloudController::StopApp(const AppGuid& app, std::stop_token stop) {
   return Act(*session_, app, "stop", std::move(stop));
-}
-
-StatusOr<App> CloudController::RestartApp(const AppGuid& app, std::stop_token stop) {
-  return Act(*session_, app, "restart", std::move(stop));
 }
 
 StatusOr<std::vector<Process>> CloudController::ListProcesses(const AppGuid& app,
@@ -158,34 +135,12 @@ StatusOr<std::vector<Route>> CloudController::ListRoutes(const AppGuid& app, std
   return routes;
 }
 
-StatusOr<int64_t> CloudController::CountServiceBindings(const AppGuid& app, std::stop_token stop) {
-  int64_t count = 0;
-  const auto visit = [&](const json&) -> StatusOr<bool> {
-    ++count;
-    return true;
-  };
-  const Query query = Query().With("type", "app").WithList("app_guids", {app.value()});
-  SLUICE_RETURN_IF_ERROR(
-      session_->ForEach("/v3/service_credential_bindings", query, visit, std::move(stop)));
-  return count;
-}
-
 StatusOr<std::vector<Sidecar>> CloudController::ListSidecars(const AppGuid& app,
                                                              std::stop_token stop) {
   auto sidecars =
       GetAll(*session_, AppPath(app, "/sidecars"), Query(), &ReadSidecar, std::move(stop));
   if (!sidecars.ok()) return NameMissing(sidecars.status(), "no-app");
   return sidecars;
-}
-
-StatusOr<bool> CloudController::GetAppFeature(const AppGuid& app, std::string_view feature,
-                                              std::stop_token stop) {
-  const std::string path = AppPath(app, absl::StrCat("/features/", PathSegment(feature)));
-  SLUICE_ASSIGN_OR_RETURN(const json shown, session_->Get(path, std::move(stop)));
-  JsonFields fields(shown, "feature");
-  const bool enabled = fields.Flag("enabled", false);
-  if (!fields.status().ok()) return WithContext(fields.status(), session_->Where("GET", path));
-  return enabled;
 }
 
 // Of the two events that a crash makes, this one's target is the app, whatever the process; that of

@@ -75,24 +75,6 @@ Status CloudController::CancelDeployment(const DeploymentGuid& deployment, std::
   return done ? absl::OkStatus() : cancelled;
 }
 
-Status CloudController::ContinueDeployment(const DeploymentGuid& deployment, std::stop_token stop) {
-  // Twice would go on past the next pause.
-  const ApiCall call{.method = "POST",
-                     .path = DeploymentPath(deployment, "/actions/continue"),
-                     .query = "",
-                     .body = nullptr,
-                     .repeat = http::Repeat::kIfNotTaken};
-  return NameMissing(session_->Call(call, std::move(stop)).status(), "no-deployment");
-}
-
-StatusOr<Revision> CloudController::GetRevision(std::string_view revision_guid,
-                                                std::stop_token stop) {
-  auto found = GetOne(*session_, absl::StrCat("/v3/revisions/", PathSegment(revision_guid)),
-                      &ReadRevision, std::move(stop));
-  if (!found.ok()) return NameMissing(found.status(), "no-revision");
-  return found;
-}
-
 StatusOr<std::vector<Revision>> CloudController::ListDeployedRevisions(const AppGuid& app,
                                                                        std::stop_token stop) {
   const std::string path =

@@ -6,6 +6,11 @@
 
 namespace sluice::foundation {
 
+std::string WithoutTrailingSlash(std::string url) {
+  while (!url.empty() && url.back() == '/') url.pop_back();
+  return url;
+}
+
 Query& Query::With(std::string_view key, std::string_view value) {
   absl::StrAppend(&text_, text_.empty() ? "" : "&", PercentEncode(key), "=", PercentEncode(value));
   return *this;

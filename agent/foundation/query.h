@@ -1,4 +1,4 @@
-// The query of a Cloud Controller call.
+// What the URL of a Cloud Controller call is made of.
 #pragma once
 
 #include <string>
@@ -6,6 +6,9 @@
 #include <vector>
 
 namespace sluice::foundation {
+
+// Of a base URL, before which paths are put: people and root documents write it either way.
+std::string WithoutTrailingSlash(std::string url);
 
 class Query {
  public:

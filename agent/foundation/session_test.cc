@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "absl/strings/str_cat.h"
+#include "agent/foundation/api_session.h"
 #include "agent/foundation/testing/scripted_foundation.h"
 #include "common/base/testing/status_matchers.h"
 
@@ -26,12 +27,23 @@ Status Failure(std::string_view name) {
   return NamedError(StatusCode::kUnavailable, name, "GET https://api.test/: broken");
 }
 
-constexpr std::string_view kContinue = "/v3/deployments/d/actions/continue";
+constexpr std::string_view kOnce = "/v3/apps/app-1/actions/once";
 
 class SessionTest : public testing::Test {
  protected:
   // A call that must not happen twice and makes nothing that could be looked for.
-  Status Continue() { return client_.ContinueDeployment(DeploymentGuid("d"), {}); }
+  static Status CallOnce(ScriptedFoundation& foundation, std::stop_token stop = {}) {
+    ApiSession session(
+        {.foundation = "prod", .api_url = std::string(ScriptedFoundation::kApi), .client = {}},
+        [&foundation]() -> StatusOr<ClientCredentials> { return foundation.credentials; },
+        foundation.transport(), foundation.clock(), foundation.waiter(), /*seed=*/7);
+    const ApiCall call{.method = "POST",
+                       .path = std::string(kOnce),
+                       .query = "",
+                       .body = nullptr,
+                       .repeat = http::Repeat::kIfNotTaken};
+    return session.Call(call, std::move(stop)).status();
+  }
   Status GetApp() { return client_.GetApp(AppGuid("app-1"), {}).status(); }
   void AnswerApp() {
     foundation_.On("GET", "/v3/apps/app-1", JsonReply(200, AppJson("app-1", "a", "space-1")));
@@ -206,17 +218,17 @@ TEST_F(SessionTest, BoundsTheAttemptsOfAReadingCall) {
 TEST_F(SessionTest, SaysOutcomeUnknownWhenTheAnswerToACreationIsLost) {
   for (const std::string_view name : {"connection-cut", "idle-timeout", "http-timeout"}) {
     ScriptedFoundation foundation;
-    foundation.Fail("POST", kContinue, Failure(name));
-    const auto made = foundation.client().ContinueDeployment(DeploymentGuid("d"), {});
-    EXPECT_THAT(made, AllOf(StatusIs(StatusCode::kUnavailable), HasErrorName("outcome-unknown")));
-    EXPECT_EQ(foundation.Count("POST", kContinue), 1U) << name;
+    foundation.Fail("POST", kOnce, Failure(name));
+    EXPECT_THAT(CallOnce(foundation),
+                AllOf(StatusIs(StatusCode::kUnavailable), HasErrorName("outcome-unknown")));
+    EXPECT_EQ(foundation.Count("POST", kOnce), 1U) << name;
   }
 }
 
 TEST_F(SessionTest, SaysOutcomeUnknownAfterARoutersGatewayErrorToACreation) {
-  foundation_.On("POST", kContinue,
+  foundation_.On("POST", kOnce,
                  {.status = 502, .headers = {}, .body = "502 Bad Gateway", .then_fail = {}});
-  EXPECT_THAT(Continue(), HasErrorName("outcome-unknown"));
+  EXPECT_THAT(CallOnce(foundation_), HasErrorName("outcome-unknown"));
 }
 
 TEST_F(SessionTest, SaysOutcomeUnknownWhenACreationSucceededWithoutSayingWhatItMade) {
@@ -226,16 +238,16 @@ TEST_F(SessionTest, SaysOutcomeUnknownWhenACreationSucceededWithoutSayingWhatItM
 }
 
 TEST_F(SessionTest, TakesCloudControllersOwn502ForARefusalAndNotForAnOpenOutcome) {
-  foundation_.On("POST", kContinue,
+  foundation_.On("POST", kOnce,
                  ErrorReply(502, 150006, "CF-BlobstoreUnavailable", "blobstore unavailable"));
-  EXPECT_THAT(Continue(), HasErrorName("blobstore-unavailable"));
+  EXPECT_THAT(CallOnce(foundation_), HasErrorName("blobstore-unavailable"));
 }
 
 TEST_F(SessionTest, RepeatsACreationThatCertainlyDidNotArrive) {
-  foundation_.Fail("POST", kContinue, Failure("connect-failed"));
-  foundation_.On("POST", kContinue,
+  foundation_.Fail("POST", kOnce, Failure("connect-failed"));
+  foundation_.On("POST", kOnce,
                  JsonReply(201, DeploymentJson("deployment-1", "ACTIVE", "DEPLOYING")));
-  EXPECT_THAT(Continue(), IsOk());
+  EXPECT_THAT(CallOnce(foundation_), IsOk());
 }
 
 TEST_F(SessionTest, FollowsAListPageByPageOnTheConfiguredApiOnly) {
@@ -319,10 +331,9 @@ TEST_F(SessionTest, EndsWithCancelledWhenStopped) {
 TEST_F(SessionTest, DoesNotCallAStoppedCreationAnOpenOutcome) {
   std::stop_source stop;
   foundation_.on_request = [&](const SeenRequest& request) {
-    if (request.url.ends_with(kContinue)) stop.request_stop();
+    if (request.url.ends_with(kOnce)) stop.request_stop();
   };
-  EXPECT_THAT(client_.ContinueDeployment(DeploymentGuid("d"), stop.get_token()),
-              HasErrorName("cancelled"));
+  EXPECT_THAT(CallOnce(foundation_, stop.get_token()), HasErrorName("cancelled"));
 }
 
 TEST_F(SessionTest, RefusesToSendANameThatIsNotUtf8) {
