@@ -311,6 +311,12 @@ StatusOr<TrustContent> TrustContent::AddFoundation(const AgentCard& card,
   TrustContent next = *this;
   ++next.version;
   TrustedFoundation& foundation = next.foundations[card.foundation.value()];
+  for (const TrustedAgent& agent : foundation.agents) {
+    if (agent.identity != card.identity || agent.curve != card.curve) continue;
+    return NamedError(StatusCode::kAlreadyExists, "agent-known",
+                      absl::StrCat("the foundation ", card.foundation.value(),
+                                   " has this agent already; nothing is to be done"));
+  }
   foundation.agents.push_back({card.identity, card.curve});
   foundation.foundation_class = std::move(foundation_class);
   SLUICE_RETURN_IF_ERROR(CheckKeysDistinct(next));

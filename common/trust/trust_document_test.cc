@@ -143,7 +143,7 @@ TEST_F(TrustDocumentTest, NamesAndKeysHaveOneHolder) {
   stolen.curve = trust_.coordinator().curve.public_key();
   EXPECT_THAT(content.AddOperator(stolen, {AllActions({"*:*/*"})}), HasErrorName("key-in-use"));
   AgentCard agent = Card(trust_.agent("dev"));
-  EXPECT_THAT(content.AddFoundation(agent, "dev"), HasErrorName("key-in-use"));
+  EXPECT_THAT(content.AddFoundation(agent, "dev"), HasErrorName("agent-known"));
   agent.foundation = FoundationName("qa");
   EXPECT_THAT(content.AddFoundation(agent, "dev"), HasErrorName("key-in-use"));
 }

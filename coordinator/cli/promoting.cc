@@ -198,7 +198,8 @@ StatusOr<RecordedOrder> SubmitNew(World& world, Session& session, const Route& r
 
 Status RunPromote(World& world, const GlobalArguments& global, const PromoteArguments& arguments) {
   SLUICE_ASSIGN_OR_RETURN(const Route route, ParseRoute(arguments));
-  SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Open(world, global));
+  SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
+                          Session::Open(world, global, arguments.wait.timeout));
   SLUICE_ASSIGN_OR_RETURN(std::optional<RecordedOrder> recorded,
                           FindRecorded(*session, route, arguments));
   if (recorded.has_value() && !arguments.dry_run) {

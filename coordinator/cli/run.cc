@@ -61,9 +61,11 @@ struct Dispatch {
 
 int Run(World& world, const std::vector<std::string>& words) {
   const StatusOr<Arguments> arguments = ParseArguments(words);
-  const Status status = arguments.ok()
-                            ? std::visit(Dispatch{world, arguments->global}, arguments->command)
-                            : arguments.status();
+  Status status = arguments.ok()
+                      ? std::visit(Dispatch{world, arguments->global}, arguments->command)
+                      : arguments.status();
+  // Who asks for data and gets none must not take it for an empty answer.
+  if (status.ok()) status = world.terminal.Written();
   if (!status.ok()) ReportError(world.terminal, RequestedOutput(words), status);
   return ExitCodeOf(status);
 }

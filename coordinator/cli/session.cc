@@ -1,6 +1,8 @@
 #include "coordinator/cli/session.h"
 
+#include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -39,6 +41,14 @@ Status CheckStanding(const trust::TrustDocument& trust, const trust::OperatorKey
   return absl::OkStatus();
 }
 
+// A file that is not there: which setting has sent us there.
+Status NamingSetting(const Status& status, std::string_view key, const Settings& settings) {
+  if (!absl::IsNotFound(status)) return status;
+  return WithContext(status, settings.file.empty()
+                                 ? std::string(key)
+                                 : absl::StrCat(ToAbsl(key), " of ", settings.file));
+}
+
 }  // namespace
 
 Session::Session(World& world, Settings settings, trust::TrustDocument trust,
@@ -49,19 +59,23 @@ Session::Session(World& world, Settings settings, trust::TrustDocument trust,
       key_(std::move(key)),
       link_(std::move(link)) {}
 
-StatusOr<std::unique_ptr<Session>> Session::Open(World& world, const GlobalArguments& global) {
+StatusOr<std::unique_ptr<Session>> Session::Open(World& world, const GlobalArguments& global,
+                                                 std::optional<absl::Duration> timeout) {
   SLUICE_ASSIGN_OR_RETURN(Settings settings,
                           LoadSettings(world.files, world.environment, global.config_file));
-  SLUICE_ASSIGN_OR_RETURN(
-      trust::TrustDocument trust,
-      trust::TrustDocument::Load(world.files, settings.trust_document, settings.trust_roots));
-  SLUICE_ASSIGN_OR_RETURN(trust::OperatorKey key,
-                          trust::LoadOperatorKey(world.files, settings.key_file));
+  StatusOr<trust::TrustDocument> document =
+      trust::TrustDocument::Load(world.files, settings.trust_document, settings.trust_roots);
+  if (!document.ok()) return NamingSetting(document.status(), "trust.document", settings);
+  trust::TrustDocument trust = *std::move(document);
+  StatusOr<trust::OperatorKey> loaded = trust::LoadOperatorKey(world.files, settings.key_file);
+  if (!loaded.ok()) return NamingSetting(loaded.status(), "key_file", settings);
+  trust::OperatorKey key = *std::move(loaded);
   SLUICE_RETURN_IF_ERROR(CheckStanding(trust, key, world.clock.Now()));
   SLUICE_ASSIGN_OR_RETURN(
       std::unique_ptr<CoordinatorLink> link,
-      world.connect(LinkOptions{settings.coordinator_endpoint, *trust.content().coordinator_curve,
-                                key.curve, settings.connect_wait}));
+      world.connect(LinkOptions{
+          settings.coordinator_endpoint, *trust.content().coordinator_curve, key.curve,
+          std::min(settings.connect_wait, timeout.value_or(absl::InfiniteDuration()))}));
   return std::unique_ptr<Session>(
       new Session(world, std::move(settings), std::move(trust), std::move(key), std::move(link)));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,10 @@ class Session {
  public:
   // Reads configuration, trust document and key, and connects. Beyond the names of LoadSettings(),
   // TrustDocument::Load() and LoadOperatorKey(): PermissionDenied "trust-expired",
-  // "unknown-operator" (our key is not in the document).
-  static StatusOr<std::unique_ptr<Session>> Open(World& world, const GlobalArguments& global);
+  // "unknown-operator" (our key is not in the document). Connecting takes no longer than `timeout`.
+  static StatusOr<std::unique_ptr<Session>> Open(
+      World& world, const GlobalArguments& global,
+      std::optional<absl::Duration> timeout = std::nullopt);
 
   const trust::TrustDocument& trust() const { return trust_; }
   const trust::OperatorKey& key() const { return key_; }

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/config.h"
+#include "common/net/endpoint.h"
 
 namespace sluice::cli {
 namespace {
@@ -74,12 +75,12 @@ void ReadConnection(const ConfigReader& config, const Environment& environment,
                     Settings& settings) {
   settings.coordinator_endpoint = config.RequiredString("coordinator.endpoint");
   if (!settings.coordinator_endpoint.empty() &&
-      !absl::StartsWith(settings.coordinator_endpoint, "tcp://")) {
-    config.Mistake("coordinator.endpoint", "must be tcp://HOST:PORT");
+      !net::IsDialledEndpoint(settings.coordinator_endpoint)) {
+    config.Mistake("coordinator.endpoint", "must be tcp://HOST:PORT, with a port of 1 to 65535");
   }
   settings.connect_wait = config.Duration("coordinator.connect_wait", kConnectWait);
-  if (settings.connect_wait > kConnectWaitMax) {
-    config.Mistake("coordinator.connect_wait", "is at most 10m");
+  if (settings.connect_wait <= absl::ZeroDuration() || settings.connect_wait > kConnectWaitMax) {
+    config.Mistake("coordinator.connect_wait", "must be above zero, and is at most 10m");
   }
   settings.key_file = Resolved(config.RequiredString("key_file"), settings.file,
                                environment.contains("SLUICE_KEY_FILE"));

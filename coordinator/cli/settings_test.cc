@@ -94,6 +94,44 @@ TEST_F(SettingsTest, EveryMistakeIsToldWithItsLine) {
   EXPECT_EQ(connections_, 0);
 }
 
+TEST_F(SettingsTest, APortThatThereIsNotAndAWaitOfNothingAreMistakesBeforeAnyNetwork) {
+  environment_["SLUICE_COORDINATOR_ENDPOINT"] = "tcp://127.0.0.1:99999";
+  EXPECT_EQ(Run({"foundations"}), 2);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("SLUICE_COORDINATOR_ENDPOINT"),
+                                     HasSubstr("1 to 65535"), HasSubstr("[bad-configuration]")));
+  environment_.erase("SLUICE_COORDINATOR_ENDPOINT");
+  environment_["SLUICE_COORDINATOR_CONNECT_WAIT"] = "0s";
+  EXPECT_EQ(Run({"foundations"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("above zero"));
+  EXPECT_EQ(connections_, 0);
+}
+
+TEST_F(SettingsTest, AFileThatIsNotThereIsToldWithTheSettingThatNamesIt) {
+  environment_["SLUICE_TRUST_DOCUMENT"] = Path("nope.json");
+  EXPECT_EQ(Run({"foundations"}), 2);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("trust.document of " + Path("config.yaml")),
+                                     HasSubstr(Path("nope.json")), HasSubstr("[no-file]")));
+  environment_.erase("SLUICE_TRUST_DOCUMENT");
+  environment_["SLUICE_KEY_FILE"] = Path("nope.key");
+  EXPECT_EQ(Run({"foundations"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("key_file of " + Path("config.yaml")));
+}
+
+TEST_F(SettingsTest, DataThatCannotBeWrittenIsNoSuccess) {
+  terminal_.written = NamedError(StatusCode::kInvalidArgument, "output-not-written",
+                                 "cannot write to standard output: No space left on device");
+  EXPECT_EQ(Run({"version"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("[output-not-written]"));
+}
+
+TEST_F(SettingsTest, TimeoutBoundsTheWaitForTheCoordinator) {
+  federation_.Record(trust_.PromoteOrder());
+  Run({"watch", "promotion-1", "--timeout", "2s"});
+  EXPECT_EQ(connect_wait_, absl::Seconds(2));
+  Run({"foundations"});
+  EXPECT_EQ(connect_wait_, absl::Seconds(10));
+}
+
 TEST_F(SettingsTest, YamlThatIsNoneIsToldWithItsLine) {
   WriteFile("config.yaml", "coordinator:\n  endpoint: [tcp\ntrust: {\n");
   EXPECT_EQ(Run({"foundations"}), 2);

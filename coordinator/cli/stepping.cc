@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,14 +52,30 @@ Status CheckKeyInForce(const RecordedOrder& recorded) {
                                  "activated; promote again under a key of your own"));
 }
 
-// Of a list, newest first: the first that is done at that target, when it was the only one.
-StatusOr<std::string> NewestDoneAt(const trust::AppReference& app, const v1::PromotionList& list) {
+// The target ran the promotion's droplet before: there is nothing of it to undo.
+bool HasChangedNothing(const v1::TargetDetail& target) { return target.path() == "running"; }
+
+StatusOr<bool> HasChanged(Session& session, const std::string& promotion,
+                          const std::string& target) {
+  SLUICE_ASSIGN_OR_RETURN(const v1::PromotionDetail detail, GetPromotion(session, promotion));
+  for (const v1::TargetDetail& each : detail.targets()) {
+    if (each.target() == target) return !HasChangedNothing(each);
+  }
+  return true;
+}
+
+// Of a list, newest first: the first that is done at that target and changed something there, when
+// it was the only one.
+StatusOr<std::string> NewestDoneAt(Session& session, const trust::AppReference& app,
+                                   const v1::PromotionList& list) {
   for (const v1::PromotionSummary& promotion : list.promotions()) {
     const auto& targets = promotion.targets();
     if (promotion.state() != v1::PROMOTION_STATE_DONE ||
         std::find(targets.begin(), targets.end(), app.text()) == targets.end()) {
       continue;
     }
+    SLUICE_ASSIGN_OR_RETURN(const bool changed, HasChanged(session, promotion.id(), app.text()));
+    if (!changed) continue;
     if (targets.size() == 1) return promotion.id();
     return NamedError(
         StatusCode::kInvalidArgument, "ambiguous-rollback",
@@ -68,7 +85,7 @@ StatusOr<std::string> NewestDoneAt(const trust::AppReference& app, const v1::Pro
   }
   return NamedError(
       StatusCode::kNotFound, "no-promotion",
-      absl::StrCat("no promotion is done at ", app.text(),
+      absl::StrCat("no promotion that changed what runs there is done at ", app.text(),
                    list.not_searched() > 0 ? ", of those that ended lately; give an older one's id"
                                            : "; to see all: sluice promotions"));
 }
@@ -81,12 +98,13 @@ StatusOr<std::string> PromotionToRollBack(Session& session, const std::string& t
   question.mutable_list_promotions()->set_app(app.text());
   question.mutable_list_promotions()->set_state("done");
   SLUICE_ASSIGN_OR_RETURN(const v1::ControlMessage answer, session.link().Ask(question, kListWait));
-  return NewestDoneAt(app, answer.promotion_list());
+  return NewestDoneAt(session, app, answer.promotion_list());
 }
 
-StatusOr<Subject> OpenSubject(World& world, const GlobalArguments& global, const std::string& id) {
+StatusOr<Subject> OpenSubject(World& world, const GlobalArguments& global, const std::string& id,
+                              std::optional<absl::Duration> timeout) {
   Subject subject;
-  SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global));
+  SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global, timeout));
   SLUICE_RETURN_IF_ERROR(ReadSubject(world, id, subject));
   return subject;
 }
@@ -128,8 +146,8 @@ bool IsRolledBack(const v1::TargetDetail& target) {
   return target.state() == v1::TARGET_STATE_ROLLED_BACK;
 }
 
-// Those that the operator names, or all that have not been rolled back yet. NotFound
-// "no-such-target", FailedPrecondition "nothing-to-roll-back".
+// Those that the operator names, or all that have not been rolled back yet; one at least of them
+// with something to undo. NotFound "no-such-target", FailedPrecondition "nothing-to-roll-back".
 StatusOr<std::vector<trust::OrderTarget>> ChooseTargets(const Subject& subject,
                                                         const std::vector<std::string>& named) {
   const trust::Order& order = subject.recorded.order;
@@ -146,16 +164,28 @@ StatusOr<std::vector<trust::OrderTarget>> ChooseTargets(const Subject& subject,
                      "; its targets are ", absl::StrJoin(known, ", ")));
   }
   std::vector<trust::OrderTarget> chosen;
+  bool changed = false;
   for (size_t i = 0; i < order.targets.size(); ++i) {
     const std::string name = order.targets[i].reference.text();
     const bool meant = asked.empty() || std::find(asked.begin(), asked.end(), name) != asked.end();
     if (!meant) continue;
-    if (!IsRolledBack(subject.detail.targets(static_cast<int>(i)))) {
+    const v1::TargetDetail& target = subject.detail.targets(static_cast<int>(i));
+    if (!IsRolledBack(target)) {
       chosen.push_back(order.targets[i]);
+      changed = changed || !HasChangedNothing(target);
     } else if (!asked.empty()) {
       return NamedError(StatusCode::kFailedPrecondition, "nothing-to-roll-back",
                         absl::StrCat(name, " is rolled back already"));
     }
+  }
+  if (!chosen.empty() && !changed) {
+    return NamedError(
+        StatusCode::kFailedPrecondition, "nothing-to-roll-back",
+        absl::StrCat(
+            "promotion ", order.promotion.value(), " changed nothing at ",
+            absl::StrJoin(NamesOf(chosen), ", "),
+            ": the droplet ran there before it; for what changed it last: sluice rollback ",
+            chosen.front().reference.text()));
   }
   return chosen;
 }
@@ -195,7 +225,8 @@ trust::Order RollbackOrder(const RecordedOrder& recorded,
 
 Status RunActivate(World& world, const GlobalArguments& global,
                    const ActivateArguments& arguments) {
-  SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  SLUICE_ASSIGN_OR_RETURN(Subject subject,
+                          OpenSubject(world, global, arguments.id, arguments.wait.timeout));
   SLUICE_RETURN_IF_ERROR(CheckNotEnded(subject.detail));
   SLUICE_RETURN_IF_ERROR(CheckKeyInForce(subject.recorded));
   world.terminal.Note(absl::StrCat(RenderSummary(subject.detail), "\n"));
@@ -208,7 +239,8 @@ Status RunActivate(World& world, const GlobalArguments& global,
 }
 
 Status RunCancel(World& world, const GlobalArguments& global, const CancelArguments& arguments) {
-  SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  SLUICE_ASSIGN_OR_RETURN(Subject subject,
+                          OpenSubject(world, global, arguments.id, arguments.wait.timeout));
   return SubmitAndFollow(world, global, arguments.wait, subject,
                          StepOrder(subject.recorded, trust::Action::kCancel, arguments.reason),
                          Aim::kCancelled);
@@ -217,7 +249,7 @@ Status RunCancel(World& world, const GlobalArguments& global, const CancelArgume
 Status RunRollback(World& world, const GlobalArguments& global,
                    const RollbackArguments& arguments) {
   Subject subject;
-  SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global));
+  SLUICE_ASSIGN_OR_RETURN(subject.session, Session::Open(world, global, arguments.wait.timeout));
   SLUICE_ASSIGN_OR_RETURN(const std::string id,
                           PromotionToRollBack(*subject.session, arguments.id));
   SLUICE_RETURN_IF_ERROR(ReadSubject(world, id, subject));
@@ -240,7 +272,8 @@ Status RunRollback(World& world, const GlobalArguments& global,
 }
 
 Status RunWatch(World& world, const GlobalArguments& global, const WatchArguments& arguments) {
-  SLUICE_ASSIGN_OR_RETURN(Subject subject, OpenSubject(world, global, arguments.id));
+  SLUICE_ASSIGN_OR_RETURN(Subject subject,
+                          OpenSubject(world, global, arguments.id, arguments.timeout));
   const WaitArguments wait{.detach = false, .timeout = arguments.timeout};
   return FollowToEnd(world, *subject.session, global, wait, subject.recorded, Aim::kDone);
 }

@@ -223,6 +223,25 @@ TEST_F(SteppingTest, RollbackOfAnAppMeansTheNewestPromotionThatIsDoneThere) {
   EXPECT_EQ(federation_.orders[0].promotion.value(), "promotion-1");
 }
 
+TEST_F(SteppingTest, RollbackOfAnAppPassesOverAPromotionThatFoundItsDropletRunningThere) {
+  trust::Order repeated = trust_.PromoteOrder();
+  repeated.promotion = PromotionId("promotion-0");  // the list has it first
+  repeated.order_id = "100102030405060708090a0b0c0d0e0f";
+  federation_.Record(repeated);
+  v1::PromotionDetail& again = federation_.promotion("promotion-0");
+  again.mutable_summary()->set_state(v1::PROMOTION_STATE_DONE);
+  again.mutable_targets(0)->set_path("running");
+  IsNow(v1::PROMOTION_STATE_DONE);
+  EXPECT_EQ(Run({"rollback", "promotion-0", "--yes"}), 1);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("[nothing-to-roll-back]"),
+                                     HasSubstr("sluice rollback prod:acme/payments/checkout")));
+  EXPECT_THAT(federation_.orders, IsEmpty());
+  Rests(v1::PROMOTION_STATE_ROLLED_BACK, v1::TARGET_STATE_ROLLED_BACK);
+  EXPECT_EQ(Run({"rollback", "prod:acme/payments/checkout", "--yes"}), 0) << terminal_.notes;
+  ASSERT_THAT(federation_.orders, SizeIs(1));
+  EXPECT_EQ(federation_.orders[0].promotion.value(), "promotion-1");
+}
+
 TEST_F(SteppingTest, RollbackOfAnAppThatIsNoTargetOrOneOfSeveralIsRefusedByName) {
   IsNow(v1::PROMOTION_STATE_DONE);
   EXPECT_EQ(Run({"rollback", "dev:acme/payments/checkout", "--yes"}), 4);

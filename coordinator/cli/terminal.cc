@@ -6,6 +6,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
 
 namespace sluice::cli {
 namespace {
@@ -15,21 +18,31 @@ constexpr int kHeightWhenUnknown = 24;
 constexpr size_t kAnswerBytesMax = 1024;
 
 // A standard descriptor that is gone is no reason to stop a promotion: what cannot be written is
-// lost, as it would be with a closed window.
-void WriteAll(int descriptor, std::string_view text) {
+// lost, as it would be with a closed window. The error's number, or 0.
+int WriteAll(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = write(descriptor, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
+    if (written < 0) return errno;
+    if (written == 0) return EIO;
     text.remove_prefix(static_cast<size_t>(written));
   }
+  return 0;
 }
 
 class SystemTerminal final : public Terminal {
  public:
   explicit SystemTerminal(int interrupt_descriptor) : interrupt_descriptor_(interrupt_descriptor) {}
 
-  void Write(std::string_view text) override { WriteAll(STDOUT_FILENO, text); }
+  void Write(std::string_view text) override {
+    if (write_error_ == 0) write_error_ = WriteAll(STDOUT_FILENO, text);
+  }
+  Status Written() const override {
+    if (write_error_ == 0) return absl::OkStatus();
+    return NamedError(StatusCode::kInvalidArgument, "output-not-written",
+                      absl::StrCat("cannot write to standard output: ", std::strerror(write_error_),
+                                   "; what was asked for is done, and what it printed is lost"));
+  }
   void Note(std::string_view text) override { WriteAll(STDERR_FILENO, text); }
   bool CanAsk() const override { return isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1; }
   bool CanRedraw() const override { return isatty(STDERR_FILENO) == 1; }
@@ -65,6 +78,7 @@ class SystemTerminal final : public Terminal {
 
  private:
   const int interrupt_descriptor_;
+  int write_error_ = 0;  // the first
 };
 
 }  // namespace

@@ -14,7 +14,7 @@ class Terminal {
  public:
   virtual ~Terminal() = default;
 
-  // Data, to standard output.
+  // Data, to standard output. What cannot be written is lost, and Written() says so.
   virtual void Write(std::string_view text) = 0;
   // Everything else, to standard error.
   virtual void Note(std::string_view text) = 0;
@@ -30,6 +30,9 @@ class Terminal {
 
   // Shows `question` and waits for a line. Cancelled "interrupted" on SIGINT or end of input.
   virtual StatusOr<std::string> Ask(std::string_view question) = 0;
+
+  // Whether all data got out. InvalidArgument "output-not-written".
+  virtual Status Written() const = 0;
 };
 
 // The process's three descriptors. `interrupt_descriptor` becomes readable on SIGINT or SIGTERM and

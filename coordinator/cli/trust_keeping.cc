@@ -162,8 +162,13 @@ Status RunTrustAddOperator(World& world, const GlobalArguments& global,
                           OpenForChange(world, arguments.document_file, arguments.root_key_file));
   SLUICE_ASSIGN_OR_RETURN(trust::OperatorCard card,
                           ReadCard(world, arguments.card_file, trust::ParseOperatorCard));
+  const auto before = opened.content.operators.find(card.name);
   SLUICE_ASSIGN_OR_RETURN(trust::TrustContent next,
                           opened.content.AddOperator(card, std::move(grants)));
+  if (before != opened.content.operators.end()) {
+    world.terminal.Note(absl::StrCat("sluice: the grants of ", card.name, " are replaced; before: ",
+                                     RenderGrants(before->second), "\n"));
+  }
   return SaveChange(world, global, arguments.document_file, opened.root, std::move(next),
                     arguments.life);
 }

@@ -19,6 +19,7 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 class TrustKeepingTest : public CliTest {
@@ -132,6 +133,27 @@ TEST_F(TrustKeepingTest, LifeSetsTheExpiryAndWithoutItTheOldOneStays) {
                  "--document", Path("new.json"), "--root-key", Path("acme.key"), "--life", "48h"}),
             0);
   EXPECT_EQ(Content().expires, trust::kTestNow + absl::Hours(49));
+}
+
+TEST_F(TrustKeepingTest, GrantsThatReplaceOthersAreSaidWithWhatTheyReplace) {
+  Begin();
+  ASSERT_EQ(AddOperator({"read@*:acme/*", "promote,activate@*:acme/payments"}), 0);
+  EXPECT_THAT(terminal_.notes, IsEmpty());
+  ASSERT_EQ(AddOperator({"read@*:acme/*"}), 0);
+  EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("maria are replaced"), HasSubstr("read@*:acme/*"),
+                                     HasSubstr("promote,activate@*:acme/payments")));
+}
+
+TEST_F(TrustKeepingTest, AnAgentThatIsThereAlreadyIsSaidToBe) {
+  Begin();
+  ASSERT_TRUE(
+      trust::GenerateAgentKey(files_, entropy_, Path("prod.key"), FoundationName("prod")).ok());
+  ASSERT_EQ(AddFoundation("prod", "prod.card"), 0);
+  const std::string before = ReadFile("new.json");
+  EXPECT_EQ(AddFoundation("prod", "prod.card"), 1);
+  EXPECT_THAT(terminal_.notes,
+              AllOf(HasSubstr("has this agent already"), HasSubstr("[agent-known]")));
+  EXPECT_EQ(ReadFile("new.json"), before);
 }
 
 TEST_F(TrustKeepingTest, MistakesAreToldAndTheDocumentStaysAsItWas) {

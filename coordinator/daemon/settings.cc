@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/config_tree.h"
+#include "common/net/endpoint.h"
 
 namespace sluice::coordinator {
 namespace {
@@ -20,17 +20,16 @@ class Reader {
     settings.trust_document = Path("trust.document", "SLUICE_TRUST_DOCUMENT");
     settings.trust_roots = Roots();
     settings.listen = config_.String("control.listen", settings.listen);
-    if (!absl::StartsWith(settings.listen, "tcp://")) {
+    if (!net::IsListenedEndpoint(settings.listen)) {
       config_.Mistake("control.listen", "is tcp://ADDRESS:PORT; port * for any free one");
     }
     settings.relay_listen = config_.String("relay.listen", settings.relay_listen);
-    if (!settings.relay_listen.empty() && !absl::StartsWith(settings.relay_listen, "tcp://")) {
+    if (!settings.relay_listen.empty() && !net::IsListenedEndpoint(settings.relay_listen)) {
       config_.Mistake("relay.listen",
                       "is tcp://ADDRESS:PORT; port * for any free one; \"\" for no relay");
     }
     settings.relay_advertise = config_.String("relay.advertise", settings.relay_advertise);
-    if (!settings.relay_advertise.empty() &&
-        !absl::StartsWith(settings.relay_advertise, "tcp://")) {
+    if (!settings.relay_advertise.empty() && !net::IsDialledEndpoint(settings.relay_advertise)) {
       config_.Mistake("relay.advertise", "is tcp://HOST:PORT, as agents dial it");
     }
     settings.data_dir = Path("data_dir", "SLUICE_DATA_DIR");

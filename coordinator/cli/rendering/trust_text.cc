@@ -28,6 +28,10 @@ std::vector<std::string> Grants(const trust::TrustedOperator& from) {
 
 }  // namespace
 
+std::string RenderGrants(const trust::TrustedOperator& of) {
+  return absl::StrJoin(Grants(of), " ");
+}
+
 std::string RenderTrust(const trust::TrustDocument& document) {
   const trust::TrustContent& content = document.content();
   std::string out = absl::StrCat(
@@ -50,7 +54,7 @@ std::string RenderTrust(const trust::TrustDocument& document) {
     for (const crypto::VerifyingKey& key : trusted.keys) {
       ids.push_back(document.Revoked(key.text()) ? absl::StrCat(key.id(), " (revoked)") : key.id());
     }
-    rows.push_back({name, absl::StrJoin(ids, " "), absl::StrJoin(Grants(trusted), " ")});
+    rows.push_back({name, absl::StrJoin(ids, " "), RenderGrants(trusted)});
   }
   absl::StrAppend(&out, "\n", RenderTable({"OPERATOR", "KEY", "GRANTS"}, rows));
   return out;

@@ -7,9 +7,13 @@
 
 namespace sluice::trust {
 class TrustDocument;
+struct TrustedOperator;
 }
 
 namespace sluice::cli {
+
+// As --grant takes them, on one line.
+std::string RenderGrants(const trust::TrustedOperator& of);
 
 std::string RenderTrust(const trust::TrustDocument& document);
 nlohmann::json TrustJson(const trust::TrustDocument& document);

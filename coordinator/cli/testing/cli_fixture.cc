@@ -53,6 +53,7 @@ int CliTest::Run(const std::vector<std::string>& words) {
               environment_,
               [this](const LinkOptions& options) -> StatusOr<std::unique_ptr<CoordinatorLink>> {
                 ++connections_;
+                connect_wait_ = options.connect_wait;
                 EXPECT_EQ(options.endpoint, "tcp://127.0.0.1:7710");
                 EXPECT_EQ(options.coordinator, trust_.coordinator().curve.public_key());
                 EXPECT_EQ(options.own.public_key(), maria_.curve.public_key());

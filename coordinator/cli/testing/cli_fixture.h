@@ -48,6 +48,7 @@ class CliTest : public ::testing::Test {
   FakeFederation federation_{trust_, clock_};
   Environment environment_;
   int connections_ = 0;
+  absl::Duration connect_wait_;  // that the latest connection was allowed
 };
 
 }  // namespace sluice::cli

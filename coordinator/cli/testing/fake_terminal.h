@@ -13,6 +13,7 @@ namespace sluice::cli {
 class FakeTerminal final : public Terminal {
  public:
   void Write(std::string_view text) override { out += text; }
+  Status Written() const override { return written; }
   void Note(std::string_view text) override { notes += text; }
   bool CanAsk() const override { return can_ask; }
   bool CanRedraw() const override { return can_redraw; }
@@ -32,6 +33,7 @@ class FakeTerminal final : public Terminal {
 
   std::string out;    // standard output
   std::string notes;  // standard error
+  Status written;     // how writing went
   bool can_ask = false;
   bool can_redraw = false;
   int width = 80;

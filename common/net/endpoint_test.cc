@@ -1,0 +1,33 @@
+#include "common/net/endpoint.h"
+
+#include "gtest/gtest.h"
+
+namespace sluice::net {
+namespace {
+
+TEST(EndpointTest, DialledOnesHaveAHostAndAPortThatThereIs) {
+  for (const char* good : {"tcp://coordinator:7710", "tcp://127.0.0.1:1", "tcp://[::1]:65535",
+                           "tcp://prod-east.example:7720"}) {
+    EXPECT_TRUE(IsDialledEndpoint(good)) << good;
+    EXPECT_TRUE(IsListenedEndpoint(good)) << good;
+  }
+  for (const char* bad :
+       {"", "coordinator:7710", "https://coordinator:7710", "tcp://", "tcp://coordinator",
+        "tcp://:7710", "tcp://coordinator:", "tcp://coordinator:0", "tcp://coordinator:99999",
+        "tcp://coordinator:65536", "tcp://coordinator:77x", "tcp://coordinator:-1", "tcp://h:*",
+        "tcp://*:7710", "tcp://::1:7710", "tcp://coordinator:7710/", "tcp://a b:7710"}) {
+    EXPECT_FALSE(IsDialledEndpoint(bad)) << bad;
+  }
+}
+
+TEST(EndpointTest, ListenedOnesMayLeaveTheAddressAndThePortToTheSystem) {
+  for (const char* good : {"tcp://*:7710", "tcp://0.0.0.0:0", "tcp://127.0.0.1:*", "tcp://*:*"}) {
+    EXPECT_TRUE(IsListenedEndpoint(good)) << good;
+  }
+  for (const char* bad : {"tcp://127.0.0.1:99999", "tcp://127.0.0.1", "tcp://127.0.0.1:**"}) {
+    EXPECT_FALSE(IsListenedEndpoint(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace sluice::net
