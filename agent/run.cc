@@ -220,12 +220,15 @@ void Program::OnSignals() {
 
 Status Program::Serve() {
   loop_.WatchDescriptor(around_.signals.descriptor(), [this] { OnSignals(); });
-  SLUICE_RETURN_IF_ERROR(agent_->Start());
-  MakeLink();
-  link_->Follow();
-  Probe();
-  loop_.Run();
-  // From here on nothing that a step says is heard; the journal has what is needed to go on.
+  ended_.Update(agent_->Start());
+  if (ended_.ok()) {
+    MakeLink();
+    link_->Follow();
+    Probe();
+    loop_.Run();
+  }
+  // From here on nothing that a step says is heard, and a start that failed half-way may have begun
+  // some; the journal has what is needed to go on.
   // Transfers are left, not cancelled: the next process takes them up.
   leaving_.request_stop();
   agent_->Stop();
