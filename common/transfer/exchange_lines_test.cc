@@ -90,6 +90,31 @@ TEST_F(ExchangeLinesTest, WhoCannotBeReachedForThatIsLeftAlone) {
   EXPECT_TRUE(noted_.sent.empty());
 }
 
+// The relay keeps nothing, so that what is said before the other end has come is lost.
+TEST_F(ExchangeLinesTest, EndThatComesToTheRelayLaterHearsOfAFailureThen) {
+  const TransferId relayed = *TransferId::FromBytes(std::string(TransferId::kBytes, 'r'));
+  const net::Peer coordinator{net::PeerRole::kCoordinator, "coordinator", "coordinator's key"};
+  const Way relay = {WayKind::kRelay, "tcp://coordinator:7711", coordinator};
+  lines_->Begin(relayed, {Meeting{.peer = peer_, .ways = {relay}}});
+  ASSERT_EQ(noted_.dialled.back(), "tcp://coordinator:7711");
+  sockets_->OnConnectionReady(2);
+  ASSERT_EQ(noted_.sent.size(), 1u);
+  EXPECT_EQ(noted_.sent[0].second.relay_join().to_foundation(), "prod");
+  lines_->Finish(relayed, NamedError(StatusCode::kCancelled, "cancelled", "by the operator"));
+  for (const auto& [connection, message] : noted_.sent) EXPECT_FALSE(message.has_cancel());
+  v1::BulkMessage joined;
+  joined.set_transfer(std::string(relayed.bytes()));
+  joined.mutable_relay_joined();
+  // The relay answers each time that this end shows itself.
+  for (size_t said = 0; said < noted_.sent.size() && said < 3; ++said) {
+    if (noted_.sent[said].second.has_relay_join()) {
+      sockets_->OnBulkMessage(2, coordinator, joined, "");
+    }
+  }
+  EXPECT_EQ(noted_.sent.back().first, 2u);
+  EXPECT_EQ(noted_.sent.back().second.cancel().name(), "cancelled");
+}
+
 TEST_F(ExchangeLinesTest, NobodyIsDialledAfterATransferThatEndedWell) {
   lines_->Finish(transfer_, absl::OkStatus());
   EXPECT_THAT(noted_.dialled, ElementsAre("tcp://prod:7720"));
