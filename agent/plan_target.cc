@@ -32,6 +32,8 @@ Status CheckRole(CloudController& cloud_controller, const Space& space,
   const foundation::ProbeFacts facts = cloud_controller.Probe(stop);
   SLUICE_RETURN_IF_ERROR(facts.discovery);
   SLUICE_RETURN_IF_ERROR(facts.login);
+  // A role that could not be read is not a role that is missing.
+  if (!facts.WritesEverything()) SLUICE_RETURN_IF_ERROR(facts.roles_read);
   const bool may = facts.MayWrite() &&
                    (facts.WritesEverything() || facts.HasSpaceRole("space_developer", space.guid));
   if (may) return absl::OkStatus();

@@ -122,6 +122,13 @@ TEST_F(PlanTargetTest, WhatTheOperatorAllowsBoundsTheForetoldRate) {
   }
 }
 
+TEST_F(PlanTargetTest, RolesThatCannotBeReadAreNotToldAsAMissingRole) {
+  prod_.Fail("GET", "/v3/roles", NamedError(StatusCode::kInternal, "roles-broken", "broken"));
+  prod_.On("GET", "/v3/droplets", PageReply({}));
+  ASSERT_THAT(Plan(), IsOk());
+  EXPECT_THAT(Plan(), HasErrorName("roles-broken"));
+}
+
 TEST_F(PlanTargetTest, DropletThatAnotherAppHoldsIsCopied) {
   Store(Of("another", DropletJson("theirs", "STAGED", kSha256)));
   const auto plan = Plan();
