@@ -36,7 +36,8 @@ struct JobServices {
   http::Waiter& waiter;  // for their pauses, on their threads
   // Runs a call on the control loop's thread; from any thread. False when the loop has stopped.
   std::function<bool(std::function<void()>)> post;
-  // To the coordinator. Lost without a session: reports come again from the journal.
+  // To the coordinator. Lost without a session, and when the link is full: reports come again from
+  // the journal, progress with the next change; who asked for anything else asks again.
   std::function<void(v1::ControlMessage)> send;
   std::string coordinator_endpoint = {};  // "tcp://HOST:PORT", as this agent dials it
   // Requested before the running steps are stopped because the process ends: what other agents see

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "agent/jobs/stored_droplet.h"
 #include "agent/jobs/target_facts.h"
+#include "agent/plan_quota.h"
 #include "common/trust/order.h"
 
 namespace sluice::agent {
@@ -57,23 +59,8 @@ Status CheckStack(CloudController& cloud_controller, const TargetQuestion& quest
   return absl::OkStatus();
 }
 
-// What a promotion would take for the droplet itself (TargetSteps, UseStoredDroplet()).
-bool IsTheDroplet(const Droplet& droplet, const TargetQuestion& question) {
-  return droplet.Staged() && droplet.Sha256() == question.sha256 &&
-         !droplet.process_types_redacted && droplet.process_types == question.process_types;
-}
-
-// Whether one of those is the droplet; lists hide process types, so each is read by itself.
-StatusOr<bool> HoldsTheDroplet(CloudController& cloud_controller,
-                               const std::vector<Droplet>& listed, const AppGuid& but_not_of,
-                               const TargetQuestion& question, std::stop_token stop) {
-  for (const Droplet& candidate : listed) {
-    if (candidate.app_guid == but_not_of) continue;
-    SLUICE_ASSIGN_OR_RETURN(const Droplet droplet,
-                            cloud_controller.GetDroplet(candidate.guid, stop));
-    if (IsTheDroplet(droplet, question)) return true;
-  }
-  return false;
+DropletIdentity IdentityOf(const TargetQuestion& question) {
+  return {question.sha256, question.process_types};
 }
 
 // What is there already of the droplet in the app.
@@ -84,13 +71,11 @@ Status FindStored(CloudController& cloud_controller, const TargetQuestion& quest
                             cloud_controller.GetCurrentDroplet(app.guid, stop));
     plan.current_droplet_guid = current.guid;
     plan.current_sha256 = current.Sha256();
-    if (IsTheDroplet(current, question)) {
+    if (IdentityOf(question).Is(current)) {
       plan.already = "current";
       if (app.state == "STARTED") {
-        SLUICE_ASSIGN_OR_RETURN(const auto revisions,
-                                cloud_controller.ListDeployedRevisions(app.guid, stop));
-        bool runs = true;
-        for (const auto& revision : revisions) runs &= revision.droplet_guid == current.guid;
+        SLUICE_ASSIGN_OR_RETURN(const bool runs,
+                                RunsDroplet(cloud_controller, app.guid, current.guid, stop));
         if (runs) plan.already = "running";
       }
     }
@@ -98,8 +83,8 @@ Status FindStored(CloudController& cloud_controller, const TargetQuestion& quest
   if (plan.already == "none") {
     SLUICE_ASSIGN_OR_RETURN(const auto stored,
                             cloud_controller.FindStagedDroplets(app.guid, question.sha256, stop));
-    SLUICE_ASSIGN_OR_RETURN(const bool held,
-                            HoldsTheDroplet(cloud_controller, stored, AppGuid(), question, stop));
+    SLUICE_ASSIGN_OR_RETURN(const auto held, FirstThatIs(cloud_controller, IdentityOf(question),
+                                                         stored, AppGuid(), stop));
     if (held) plan.already = "stored";
   }
   return absl::OkStatus();
@@ -111,8 +96,8 @@ Status FindCopySource(CloudController& cloud_controller, const TargetQuestion& q
   if (plan.already != "none") return absl::OkStatus();
   SLUICE_ASSIGN_OR_RETURN(const auto elsewhere,
                           cloud_controller.FindStagedDropletsAnywhere(question.sha256, stop));
-  SLUICE_ASSIGN_OR_RETURN(
-      const bool held, HoldsTheDroplet(cloud_controller, elsewhere, plan.app_guid, question, stop));
+  SLUICE_ASSIGN_OR_RETURN(const auto held, FirstThatIs(cloud_controller, IdentityOf(question),
+                                                       elsewhere, plan.app_guid, stop));
   if (held) plan.upload = "copy";
   return absl::OkStatus();
 }
@@ -157,8 +142,41 @@ void DescribeUpload(const TargetQuestion& question, TargetPlan& plan) {
       absl::FormatDuration(question.upload_limits.time_max), now ? "" : ", of which half is used");
 }
 
+// Whether what arrives has room. A spool that is too small for the droplet will never do; one that
+// is full is waited for.
+Status CheckSpool(const TargetQuestion& question, TargetPlan& plan) {
+  const bool arrives = plan.already == "none" && plan.upload != "copy";
+  if (!arrives || question.spool_room.ok()) return absl::OkStatus();
+  if (ErrorName(question.spool_room) != "spool-full") return question.spool_room;
+  plan.warnings.push_back(
+      absl::StrCat("the transfer will wait for room: ", Describe(question.spool_room)));
+  return absl::OkStatus();
+}
+
+bool Restarts(const TargetQuestion& question, const TargetPlan& plan) {
+  return question.strategy == "restart" || plan.state != "STARTED";
+}
+
+Status CheckQuotas(CloudController& cloud_controller, const TargetQuestion& question,
+                   const Space& space, const std::vector<foundation::Process>& processes,
+                   TargetPlan& plan, std::stop_token stop) {
+  if (!question.activate || plan.already == "running") return absl::OkStatus();
+  QuotaNeed need = NeedOf(processes, plan.state == "STARTED", !Restarts(question, plan));
+  // Cloud Controller gives a new app one instance; how much memory only it knows.
+  if (plan.app_guid.empty()) need.instances = 1;
+  if (need.instances == 0) return absl::OkStatus();
+  const auto quota = cloud_controller.GetQuota(space, stop);
+  if (quota.ok()) return CheckQuota(*quota, need);
+  if (absl::IsCancelled(quota.status()) || absl::IsUnavailable(quota.status())) {
+    return quota.status();
+  }
+  plan.warnings.push_back(
+      absl::StrCat("whether the quotas have room cannot be told: ", Describe(quota.status())));
+  return absl::OkStatus();
+}
+
 void DescribeChanges(const TargetQuestion& question, TargetPlan& plan) {
-  const bool restarts = question.strategy == "restart" || plan.state != "STARTED";
+  const bool restarts = Restarts(question, plan);
   if (plan.app_guid.empty()) {
     plan.changes.push_back(absl::StrCat("create app ", question.reference.app, " on stack ",
                                         question.stack.empty() ? "(default)" : question.stack));
@@ -225,6 +243,7 @@ StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
   }
   SLUICE_RETURN_IF_ERROR(CheckRole(cloud_controller, space, reference, stop));
   SLUICE_RETURN_IF_ERROR(CheckStack(cloud_controller, question, app, stop));
+  std::vector<foundation::Process> processes;
   if (app) {
     plan.app_guid = app->guid;
     plan.state = app->state;
@@ -241,10 +260,12 @@ StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
     if (app->current_droplet_guid) {
       SLUICE_ASSIGN_OR_RETURN(current, cloud_controller.GetCurrentDroplet(app->guid, stop));
     }
-    SLUICE_ASSIGN_OR_RETURN(const auto processes, cloud_controller.ListProcesses(app->guid, stop));
+    SLUICE_ASSIGN_OR_RETURN(processes, cloud_controller.ListProcesses(app->guid, stop));
     DescribeProcesses(question, processes, current, plan);
   }
   SLUICE_RETURN_IF_ERROR(FindCopySource(cloud_controller, question, plan, stop));
+  SLUICE_RETURN_IF_ERROR(CheckSpool(question, plan));
+  SLUICE_RETURN_IF_ERROR(CheckQuotas(cloud_controller, question, space, processes, plan, stop));
   DescribeChanges(question, plan);
   return plan;
 }

@@ -26,6 +26,8 @@ struct TargetQuestion {
   foundation::ProcessTypes process_types;
   uint64_t droplet_bytes_max = 0;  // of this foundation
   UploadLimits upload_limits;      // likewise
+  // Of the spool's for this droplet, Spool::CheckRoom(): a promotion that moves no byte needs none.
+  Status spool_room = absl::OkStatus();
   // At which droplets are expected to arrive here; nothing when nobody knows.
   std::optional<double> bytes_per_second;
   std::optional<double> bytes_per_second_max;  // what the operator allows
@@ -50,7 +52,8 @@ struct TargetPlan {
 
 // NotFound "no-org", "no-space", "no-app" (and no --create), "no-stack"; FailedPrecondition
 // "org-suspended", "space-suspended", "stack-differs", "lifecycle-not-supported",
-// "droplet-too-large", "deployment-in-progress"; PermissionDenied "role-missing".
+// "droplet-too-large", "spool-too-small", "deployment-in-progress"; ResourceExhausted
+// "quota-exceeded"; PermissionDenied "role-missing". A spool that is full now is a warning.
 StatusOr<TargetPlan> PlanForTarget(foundation::CloudController& cloud_controller,
                                    const TargetQuestion& question, std::stop_token stop);
 

@@ -12,6 +12,7 @@
 #include "agent/journal.h"
 #include "common/base/files.h"
 #include "common/base/testing/status_matchers.h"
+#include "common/transfer/spool.h"
 #include "common/trust/testing/test_trust.h"
 #include "gmock/gmock.h"
 
@@ -25,6 +26,7 @@ using foundation::OrganizationJson;
 using foundation::PageReply;
 using foundation::SpaceJson;
 using nlohmann::json;
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -39,7 +41,6 @@ class PlanTargetTest : public testing::Test {
   PlanTargetTest() {
     prod_.On("GET", "/v3/organizations", PageReply({OrganizationJson("org", "acme")}));
     prod_.On("GET", "/v3/spaces", PageReply({SpaceJson("space", "payments", "org")}));
-    prod_.On("GET", "/v3/apps", PageReply({AppJson("app", "checkout", "space")}));
     const json role = {{"guid", "r"},
                        {"type", "space_developer"},
                        {"relationships",
@@ -48,7 +49,6 @@ class PlanTargetTest : public testing::Test {
                          {"organization", {{"data", nullptr}}}}}};
     prod_.On("GET", "/v3/roles", PageReply({role}));
     prod_.On("GET", "/v3/deployments", PageReply({}));
-    prod_.On("GET", "/v3/apps/app/processes", PageReply({}));
     prod_.On("GET", "/v3/apps/app/droplets", PageReply({}));
   }
   // The foundation has this droplet; the list hides its process types, as Cloud Controller does.
@@ -61,9 +61,15 @@ class PlanTargetTest : public testing::Test {
     droplet["relationships"]["app"]["data"]["guid"] = app;
     return droplet;
   }
-  StatusOr<TargetPlan> Plan() { return PlanForTarget(prod_.client(), question_, {}); }
+  StatusOr<TargetPlan> Plan() {
+    prod_.On("GET", "/v3/apps", PageReply({app_}));
+    prod_.On("GET", "/v3/apps/app/processes", PageReply(processes_));
+    return PlanForTarget(prod_.client(), question_, {});
+  }
 
   foundation::ScriptedFoundation prod_;
+  json app_ = AppJson("app", "checkout", "space");
+  std::vector<json> processes_;
   TargetQuestion question_ = {.reference = {FoundationName("prod"), "acme", "payments", "checkout"},
                               .strategy = "rolling",
                               .sha256 = kSha256,
@@ -144,6 +150,71 @@ TEST_F(PlanTargetTest, SameBitsWithOtherProcessTypesAreUploadedAnew) {
   droplet["process_types"] = {{"web", "something else"}};
   Store(droplet);
   EXPECT_EQ(Plan()->upload, "cut-through");
+}
+
+TEST_F(PlanTargetTest, SpoolThatIsTooSmallForTheDropletIsRefusedAndAFullOneIsWarnedOf) {
+  prod_.On("GET", "/v3/droplets", PageReply({}));
+  std::string pattern = testing::TempDir() + "plan-spoolXXXXXX";
+  const std::string folder = mkdtemp(pattern.data());
+  SystemFiles files;
+  const auto layout = transfer::StreamLayout::Cut(transfer::TransferId(), question_.size_bytes,
+                                                  transfer::kChunkBytesDefault);
+  ASSERT_THAT(layout, IsOk());
+  const uint64_t one = transfer::SpoolFileBytes(*layout);
+  {
+    const auto spool = *transfer::Spool::Open(files, folder + "/small", one - 1);
+    question_.spool_room = spool->CheckRoom(question_.size_bytes, transfer::kChunkBytesDefault);
+    EXPECT_THAT(Plan(), HasErrorName("spool-too-small"));
+  }
+  const auto spool = *transfer::Spool::Open(files, folder + "/large", 2 * one - 1);
+  question_.spool_room = spool->CheckRoom(question_.size_bytes, transfer::kChunkBytesDefault);
+  auto plan = Plan();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_THAT(plan->warnings, Not(Contains(HasSubstr("spool"))));
+  const auto admitted = spool->Admit(*layout);
+  ASSERT_THAT(admitted, IsOk());
+  question_.spool_room = spool->CheckRoom(question_.size_bytes, transfer::kChunkBytesDefault);
+  plan = Plan();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_THAT(plan->warnings, Contains(HasSubstr("spool-full")));
+  // What is copied inside the foundation needs no room in the spool.
+  Store(Of("another", DropletJson("theirs", "STAGED", kSha256)));
+  plan = Plan();
+  ASSERT_THAT(plan, IsOk());
+  EXPECT_EQ(plan->upload, "copy");
+  EXPECT_THAT(plan->warnings, Not(Contains(HasSubstr("spool"))));
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(PlanTargetTest, QuotaWithoutRoomForARollingInstanceIsRefusedUnlessNothingIsActivated) {
+  prod_.On("GET", "/v3/droplets", PageReply({}));
+  app_["state"] = "STARTED";
+  const json web = {{"guid", "p"},    {"type", "web"},       {"command", "run"},
+                    {"instances", 2}, {"memory_in_mb", 512}, {"disk_in_mb", 1024}};
+  processes_ = {web};
+  prod_.On("GET", "/v3/processes/p", JsonReply(200, web));
+  json organization = OrganizationJson("org", "acme");
+  organization["relationships"]["quota"]["data"]["guid"] = "q";
+  prod_.On("GET", "/v3/organizations/org", JsonReply(200, organization));
+  prod_.On("GET", "/v3/spaces/space", JsonReply(200, SpaceJson("space", "payments", "org")));
+  prod_.On("GET", "/v3/organization_quotas/q",
+           JsonReply(200, {{"guid", "q"},
+                           {"name", "small"},
+                           {"apps",
+                            {{"total_memory_in_mb", 1500},
+                             {"per_process_memory_in_mb", nullptr},
+                             {"total_instances", nullptr}}}}));
+  prod_.On("GET", "/v3/organizations/org/usage_summary",
+           JsonReply(200, {{"usage_summary", {{"memory_in_mb", 1024}, {"started_instances", 2}}}}));
+  const auto refused = Plan();
+  EXPECT_THAT(refused, HasErrorName("quota-exceeded"));
+  EXPECT_THAT(std::string(refused.status().message()),
+              AllOf(HasSubstr("512 MB"), HasSubstr("small has 476 left")));
+  question_.strategy = "restart";
+  EXPECT_THAT(Plan(), IsOk()) << "it stops as much as it starts";
+  question_.strategy = "rolling";
+  question_.activate = false;
+  EXPECT_THAT(Plan(), IsOk());
 }
 
 // One promotion "promotion-1" to the app, of which the agent knows what the test says.

@@ -97,8 +97,12 @@ struct Reads::Question {
   }
 };
 
-Reads::Reads(Options options, foundation::CloudController& cloud_controller, Journal& journal)
-    : options_(std::move(options)), cloud_controller_(cloud_controller), journal_(journal) {}
+Reads::Reads(Options options, foundation::CloudController& cloud_controller, Journal& journal,
+             const transfer::Spool& spool)
+    : options_(std::move(options)),
+      cloud_controller_(cloud_controller),
+      journal_(journal),
+      spool_(spool) {}
 
 StatusOr<std::string> Reads::Answer(const trust::AcceptedRead& read,
                                     const trust::TrustDocument& trust, std::stop_token stop) {
@@ -285,6 +289,7 @@ StatusOr<std::string> Reads::PlanTarget(const Question& question) {
   }
   asked.droplet_bytes_max = options_.droplet_bytes_max;
   asked.upload_limits = options_.upload_limits;
+  asked.spool_room = spool_.CheckRoom(asked.size_bytes, transfer::kChunkBytesDefault);
   SLUICE_ASSIGN_OR_RETURN(asked.bytes_per_second, LastArrivalRate(journal_));
   SLUICE_ASSIGN_OR_RETURN(const TargetPlan plan,
                           PlanForTarget(cloud_controller_, asked, question.stop));

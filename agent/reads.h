@@ -9,6 +9,7 @@
 #include "agent/jobs/upload_start.h"
 #include "agent/journal.h"
 #include "common/base/status.h"
+#include "common/transfer/spool.h"
 #include "common/trust/acceptance.h"
 #include "common/trust/trust_document.h"
 
@@ -24,7 +25,8 @@ class Reads {
     uint64_t droplet_bytes_max = uint64_t{2048} << 20;
     UploadLimits upload_limits;
   };
-  Reads(Options options, foundation::CloudController& cloud_controller, Journal& journal);
+  Reads(Options options, foundation::CloudController& cloud_controller, Journal& journal,
+        const transfer::Spool& spool);
 
   // The result, a JSON object as text. InvalidArgument "unknown-read", "bad-arguments";
   // PermissionDenied "not-granted"; else what the foundation says.
@@ -43,6 +45,7 @@ class Reads {
   const Options options_;
   foundation::CloudController& cloud_controller_;
   Journal& journal_;
+  const transfer::Spool& spool_;
 };
 
 }  // namespace sluice::agent

@@ -159,7 +159,7 @@ void Program::MakeAgent() {
                                                   .version = SLUICE_VERSION,
                                                   .droplet_bytes_max = settings_.droplet_bytes_max,
                                                   .upload_limits = settings_.upload_limits},
-                                   cloud_controller, *journal_);
+                                   cloud_controller, *journal_, *spool_);
   agent_ = std::make_unique<Agent>(
       Agent::Options{.bulk_endpoint = bulk_endpoint_, .seal_suite = settings_.seal_suite},
       Agent::Parts{.services = Services(),

@@ -15,12 +15,6 @@ using nlohmann::json;
 // " IN LISTS]" (cloud_controller_ng, app/presenters/v3/base_presenter.rb).
 constexpr std::string_view kRedacted = "[PRIVATE DATA HIDDEN";
 
-template <typename T>
-StatusOr<T> Finish(T record, const JsonFields& fields) {
-  if (!fields.status().ok()) return fields.status();
-  return record;
-}
-
 std::map<std::string, std::string> ReadTexts(JsonFields& fields, std::string_view path) {
   std::map<std::string, std::string> texts;
   const json* object = fields.Object(path);

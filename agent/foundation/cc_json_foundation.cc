@@ -7,17 +7,8 @@
 #include "nlohmann/json.hpp"
 
 namespace sluice::foundation {
-namespace {
 
 using nlohmann::json;
-
-template <typename T>
-StatusOr<T> Finish(T record, const JsonFields& fields) {
-  if (!fields.status().ok()) return fields.status();
-  return record;
-}
-
-}  // namespace
 
 StatusOr<Stack> ReadStack(const json& value) {
   JsonFields fields(value, "stack");

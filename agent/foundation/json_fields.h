@@ -48,4 +48,11 @@ class JsonFields {
   Status status_;
 };
 
+// What was read from the fields, or what was wrong with one of them.
+template <typename T>
+StatusOr<T> Finish(T record, const JsonFields& fields) {
+  if (!fields.status().ok()) return fields.status();
+  return record;
+}
+
 }  // namespace sluice::foundation

@@ -42,8 +42,9 @@ StatusOr<T> GetOne(ApiSession& session, std::string path, Reader<T> read, std::s
 // A failure after a lost answer is looked into as well: a name is taken, perhaps by ourselves. What
 // turns up later than that has been made twice: Cloud Controller knows no idempotency keys.
 //
-// A stop comes between the requests, never into one: its answer lost, something would stay behind
-// that nobody knows of.
+// A stop comes between the requests, never into one. When it comes after a lost answer, or the
+// attempts are used up, something may be there that the caller has not heard of: it has to look
+// for it (agent/jobs: DropletMaker for droplets, an undo for apps and deployments).
 template <typename T>
 StatusOr<T> CreateOnce(ApiSession& session, const ApiCall& call, Reader<T> read,
                        const std::function<StatusOr<std::optional<T>>()>& find,

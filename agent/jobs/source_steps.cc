@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/jobs/downloaded_droplet.h"
 #include "agent/jobs/source_droplet.h"
+#include "agent/jobs/stored_droplet.h"
 #include "common/base/logging.h"
 #include "common/crypto/digest.h"
 #include "common/transfer/content_key.h"
@@ -16,12 +17,6 @@
 
 namespace sluice::agent {
 namespace {
-
-// Whoever reads an error of a step is told of which source it is: messages do not repeat it.
-Status ChangedSincePlan(std::string_view what) {
-  return NamedError(StatusCode::kFailedPrecondition, "changed-since-plan",
-                    absl::StrCat(ToAbsl(what), "; plan again"));
-}
 
 Status Stopped() { return NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped"); }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/jobs/annotations.h"
+#include "agent/jobs/stored_droplet.h"
 #include "agent/jobs/target_steps.h"
 #include "common/base/logging.h"
 
@@ -46,8 +47,7 @@ Status TargetSteps::Activate(const TargetAssignment& assignment, TargetFacts& fa
   }
   SLUICE_ASSIGN_OR_RETURN(const App app, cloud_controller_.GetApp(facts.app_guid, stop));
   if (app.current_droplet_guid.value_or(DropletGuid()) != facts.previous_droplet_guid) {
-    return NamedError(StatusCode::kFailedPrecondition, "changed-since-plan",
-                      "somebody has pushed since the droplet was uploaded; plan again");
+    return ChangedSincePlan("somebody has pushed since the droplet was uploaded");
   }
   facts.app_was_started = app.state == "STARTED";
   facts.activation_begun = true;
@@ -174,7 +174,7 @@ Status TargetSteps::CrashStatus(const AppGuid& app, const ProcessGuid& web, absl
 Status TargetSteps::VerifyRunning(const AppGuid& app, const DropletGuid& droplet,
                                   const std::string& sha256, std::stop_token stop) {
   SLUICE_ASSIGN_OR_RETURN(const Droplet current, cloud_controller_.GetCurrentDroplet(app, stop));
-  SLUICE_ASSIGN_OR_RETURN(const bool runs, RunsDroplet(app, droplet, stop));
+  SLUICE_ASSIGN_OR_RETURN(const bool runs, RunsDroplet(cloud_controller_, app, droplet, stop));
   if (current.guid != droplet || current.Sha256() != sha256 || !runs) {
     return NamedError(StatusCode::kDataLoss, "wrong-droplet-runs",
                       absl::StrCat("after activation the app has droplet ", current.guid.value(),

@@ -1,5 +1,6 @@
-// What a target's job has done so far in its foundation, journalled before and after each effect so
-// that it can be undone whatever happens.
+// What a target's job has done so far in its foundation, so that it can be undone whatever happens:
+// journalled before each effect that an undo has to take back, and again when it is known what came
+// of it. What may be repeated without harm, such as a mark or a deletion, has no entry of its own.
 #pragma once
 
 #include <cstdint>

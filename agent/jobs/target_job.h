@@ -21,9 +21,9 @@
 //   Activating, Undoing
 //                 Restarted                                   Undoing, start undo
 //
-// An undo without anything to put back ends well at once. Ends: Failed, Cancelled, RolledBack, and
-// Refused, in which a job is born. A wish that a phase has outgrown, or not reached, is ignored:
-// wishes are level-triggered and come again.
+// An undo is a step also when there is nothing to put back: only the step can tell. Ends: Failed,
+// Cancelled, RolledBack, and Refused, in which a job is born. A wish that a phase has outgrown, or
+// not reached, is ignored: wishes are level-triggered and come again.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
-// The steps of a target's job: straight-line work against one Cloud Controller, each effect
-// journalled before and after. They block, and run on a thread of their own.
+// The steps of a target's job: straight-line work against one Cloud Controller. What an undo has to
+// take back is journalled beforehand, and what came of it afterwards (TargetFacts). They block, and
+// run on a thread of their own.
 #pragma once
 
 #include <optional>
@@ -120,7 +121,6 @@ class TargetSteps final : public TargetWork {
   StatusOr<bool> AwaitCopy(TargetFacts& facts, const Checkpoint& checkpoint, std::stop_token stop);
   Status ConfirmDroplet(const TargetAssignment& assignment, const DropletMaker::Annotations& marks,
                         TargetFacts& facts, std::stop_token stop);
-  StatusOr<bool> RunsDroplet(const AppGuid& app, const DropletGuid& droplet, std::stop_token stop);
 
   // target_activate.cc
   Status Deploy(const TargetAssignment& assignment, const DropletGuid& droplet, TargetFacts& facts,

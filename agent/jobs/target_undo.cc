@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/jobs/annotations.h"
+#include "agent/jobs/stored_droplet.h"
 #include "agent/jobs/target_steps.h"
 #include "common/base/logging.h"
 
@@ -109,7 +110,7 @@ Status TargetSteps::UndoActivation(const TargetAssignment& assignment, TargetFac
     return app.state == "STARTED" ? cloud_controller_.StopApp(app.guid, stop).status()
                                   : absl::OkStatus();
   }
-  SLUICE_ASSIGN_OR_RETURN(const bool runs, RunsDroplet(app.guid, back, stop));
+  SLUICE_ASSIGN_OR_RETURN(const bool runs, RunsDroplet(cloud_controller_, app.guid, back, stop));
   const bool stopped_before = !facts.app_was_started;
   if (current == back && app.state == (stopped_before ? "STOPPED" : "STARTED") &&
       (stopped_before || runs)) {
@@ -203,9 +204,9 @@ Status TargetSteps::RemoveMade(const TargetAssignment& assignment, TargetFacts& 
     SLUICE_ASSIGN_OR_RETURN(const bool others_use_it, OthersUseApp(facts, stop));
     facts.warnings.clear();  // they were about an app that is new
     if (others_use_it) {
-      facts.warnings.push_back(
-          absl::StrCat("app ", assignment.target().reference.app,
-                       ", which this promotion made, stays: others have put a droplet there since"));
+      facts.warnings.push_back(absl::StrCat(
+          "app ", assignment.target().reference.app,
+          ", which this promotion made, stays: others have put a droplet there since"));
     } else {
       SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteApp(facts.app_guid, stop));
     }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/jobs/annotations.h"
 #include "agent/jobs/droplet_upload.h"
+#include "agent/jobs/stored_droplet.h"
 #include "agent/jobs/target_steps.h"
 
 namespace sluice::agent {
@@ -17,12 +18,6 @@ using foundation::Droplet;
 
 void Warn(TargetFacts& facts, std::string warning) {
   if (facts.warnings.size() < kWarningsMax) facts.warnings.push_back(std::move(warning));
-}
-
-// Whoever reads an error of a step is told of which target it is: messages do not repeat it.
-Status ChangedSincePlan(std::string_view what) {
-  return NamedError(StatusCode::kFailedPrecondition, "changed-since-plan",
-                    absl::StrCat(ToAbsl(what), "; plan again"));
 }
 
 Status ExpectDropletOfPlan(const App& app, const trust::OrderTarget& target) {
@@ -39,12 +34,6 @@ StatusOr<std::optional<Droplet>> CurrentDroplet(foundation::CloudController& clo
   if (absl::IsNotFound(droplet.status())) return std::optional<Droplet>();
   if (!droplet.ok()) return droplet.status();
   return std::optional<Droplet>(*std::move(droplet));
-}
-
-bool SameDroplet(const Droplet& droplet, const trust::Order& order,
-                 const trust::Statement& statement) {
-  return droplet.Staged() && droplet.Sha256() == order.artifact.sha256 &&
-         !droplet.process_types_redacted && droplet.process_types == statement.process_types;
 }
 
 }  // namespace
@@ -111,7 +100,8 @@ StatusOr<bool> TargetSteps::Upload(const TargetAssignment& assignment,
   }
   bool runs_already = false;
   if (facts.droplet_guid == facts.previous_droplet_guid && facts.app_was_started) {
-    SLUICE_ASSIGN_OR_RETURN(runs_already, RunsDroplet(facts.app_guid, facts.droplet_guid, stop));
+    SLUICE_ASSIGN_OR_RETURN(
+        runs_already, RunsDroplet(cloud_controller_, facts.app_guid, facts.droplet_guid, stop));
     if (runs_already) facts.path = "running";
   }
   SLUICE_RETURN_IF_ERROR(checkpoint(facts));
@@ -188,22 +178,16 @@ StatusOr<bool> TargetSteps::UseStoredDroplet(const TargetAssignment& assignment,
                                              const DropletMaker::Annotations& marks,
                                              TargetFacts& facts, const Checkpoint& checkpoint,
                                              std::stop_token stop) {
-  const trust::Order& order = assignment.order;
-  SLUICE_ASSIGN_OR_RETURN(const auto current,
-                          CurrentDroplet(cloud_controller_, facts.app_guid, stop));
-  if (current && SameDroplet(*current, order, statement)) {
-    facts.droplet_guid = current->guid;
-    facts.path = "stored";
-    SLUICE_RETURN_IF_ERROR(checkpoint(facts));
-    return true;
+  const DropletIdentity identity = {assignment.order.artifact.sha256, statement.process_types};
+  SLUICE_ASSIGN_OR_RETURN(auto stored, CurrentDroplet(cloud_controller_, facts.app_guid, stop));
+  if (!stored || !identity.Is(*stored)) {
+    SLUICE_ASSIGN_OR_RETURN(const auto of_app, cloud_controller_.FindStagedDroplets(
+                                                   facts.app_guid, identity.sha256, stop));
+    SLUICE_ASSIGN_OR_RETURN(stored,
+                            FirstThatIs(cloud_controller_, identity, of_app, AppGuid(), stop));
   }
-  SLUICE_ASSIGN_OR_RETURN(const auto of_app, cloud_controller_.FindStagedDroplets(
-                                                 facts.app_guid, order.artifact.sha256, stop));
-  for (const Droplet& listed : of_app) {
-    // Lists hide process types: each candidate is read by itself.
-    SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.GetDroplet(listed.guid, stop));
-    if (!SameDroplet(droplet, order, statement)) continue;
-    facts.droplet_guid = droplet.guid;
+  if (stored) {
+    facts.droplet_guid = stored->guid;
     facts.path = "stored";
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
     return true;
@@ -216,22 +200,18 @@ StatusOr<bool> TargetSteps::CopyFromElsewhere(const TargetAssignment& assignment
                                               const DropletMaker::Annotations& marks,
                                               TargetFacts& facts, const Checkpoint& checkpoint,
                                               std::stop_token stop) {
-  const trust::Order& order = assignment.order;
-  SLUICE_ASSIGN_OR_RETURN(const auto elsewhere, cloud_controller_.FindStagedDropletsAnywhere(
-                                                    order.artifact.sha256, stop));
-  for (const Droplet& listed : elsewhere) {
-    if (listed.app_guid == facts.app_guid) continue;
-    SLUICE_ASSIGN_OR_RETURN(const Droplet droplet, cloud_controller_.GetDroplet(listed.guid, stop));
-    if (!SameDroplet(droplet, order, statement)) continue;
-    facts.path = "copied";
-    const auto ask = [&, source = droplet] {
-      return cloud_controller_.CopyDroplet(source, facts.app_guid, stop);
-    };
-    SLUICE_RETURN_IF_ERROR(maker_.Make(ask, marks, facts, checkpoint, stop));
-    SLUICE_RETURN_IF_ERROR(cloud_controller_.WaitForCopy(facts.droplet_guid, stop).status());
-    return true;
-  }
-  return false;
+  const DropletIdentity identity = {assignment.order.artifact.sha256, statement.process_types};
+  SLUICE_ASSIGN_OR_RETURN(const auto elsewhere,
+                          cloud_controller_.FindStagedDropletsAnywhere(identity.sha256, stop));
+  SLUICE_ASSIGN_OR_RETURN(
+      const std::optional<Droplet> source,
+      FirstThatIs(cloud_controller_, identity, elsewhere, facts.app_guid, stop));
+  if (!source) return false;
+  facts.path = "copied";
+  const auto ask = [&] { return cloud_controller_.CopyDroplet(*source, facts.app_guid, stop); };
+  SLUICE_RETURN_IF_ERROR(maker_.Make(ask, marks, facts, checkpoint, stop));
+  SLUICE_RETURN_IF_ERROR(cloud_controller_.WaitForCopy(facts.droplet_guid, stop).status());
+  return true;
 }
 
 Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment,
@@ -255,14 +235,6 @@ Status TargetSteps::ConfirmDroplet(const TargetAssignment& assignment,
   // A process that died between making and marking it left it without.
   if (!facts.droplet_made || droplet.metadata.HasAnnotations(marks)) return absl::OkStatus();
   return maker_.Mark(droplet.guid, marks, stop);
-}
-
-StatusOr<bool> TargetSteps::RunsDroplet(const AppGuid& app, const DropletGuid& droplet,
-                                        std::stop_token stop) {
-  SLUICE_ASSIGN_OR_RETURN(const auto revisions, cloud_controller_.ListDeployedRevisions(app, stop));
-  if (revisions.empty()) return true;  // revisions are off: what is current is what runs
-  return std::all_of(revisions.begin(), revisions.end(),
-                     [&droplet](const auto& revision) { return revision.droplet_guid == droplet; });
 }
 
 }  // namespace sluice::agent

@@ -225,7 +225,7 @@ class AgentFixture : public ::testing::Test {
           options.version = "test";
           return options;
         }(),
-        cloud_controller_, *journal_);
+        cloud_controller_, *journal_, *spool_);
     agent_ = std::make_unique<Agent>(
         options_,
         Agent::Parts{

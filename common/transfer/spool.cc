@@ -73,6 +73,28 @@ Status Spool::SpoolFull(uint64_t needed, uint64_t free, std::string_view where) 
                       needed, folder_, ToAbsl(where), free));
 }
 
+Status Spool::CheckRoom(uint64_t droplet_bytes, uint32_t chunk_bytes) const {
+  SLUICE_ASSIGN_OR_RETURN(const StreamLayout layout,
+                          StreamLayout::Cut(TransferId(), droplet_bytes, chunk_bytes));
+  const uint64_t needed = SpoolFileBytes(layout);
+  if (needed > bytes_max_) {
+    return NamedError(
+        StatusCode::kFailedPrecondition, "spool-too-small",
+        absl::StrFormat(
+            "the transfer needs %d bytes in the spool %s, which is limited to %d bytes: "
+            "raise the agent's spool.bytes_max",
+            needed, folder_, bytes_max_));
+  }
+  const uint64_t used = bytes_used();
+  const uint64_t free = bytes_max_ > used ? bytes_max_ - used : 0;
+  if (needed > free) {
+    return SpoolFull(needed, free, absl::StrFormat("its limit of %d bytes", bytes_max_));
+  }
+  SLUICE_ASSIGN_OR_RETURN(const uint64_t on_disk, files_.FreeBytes(folder_));
+  if (needed > on_disk) return SpoolFull(needed, on_disk, "the disk");
+  return absl::OkStatus();
+}
+
 Status Spool::TakeRoom(const TransferId& transfer, uint64_t bytes) {
   MutexLock lock(mutex_);
   if (entries_.contains(transfer)) {

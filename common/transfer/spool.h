@@ -35,6 +35,11 @@ class Spool {
   static StatusOr<std::unique_ptr<Spool>> Open(Files& files, std::string folder,
                                                uint64_t bytes_max);
 
+  // Whether the stream of such a droplet would be admitted now. FailedPrecondition
+  // "spool-too-small": it will never be; ResourceExhausted "spool-full": not now; InvalidArgument
+  // "stream-out-of-limits".
+  Status CheckRoom(uint64_t droplet_bytes, uint32_t chunk_bytes) const;
+
   // Takes the room for the whole stream and makes its file, durable when this returns, or leaves
   // nothing. `header` may be empty: SpoolFile::SetHeader() when it has come. ResourceExhausted
   // "spool-full": bytes_max or the disk does not suffice, now; AlreadyExists "already-in-spool".

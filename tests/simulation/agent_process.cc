@@ -154,7 +154,7 @@ void AgentProcess::MakeAgent() {
   reads_ = std::make_unique<agent::Reads>(
       agent::Reads::Options{
           .foundation = FoundationName(name()), .version = "simulated", .upload_limits = {}},
-      *cloud_controller_, *journal_);
+      *cloud_controller_, *journal_, *spool_);
   steps_ = std::make_unique<ThreadPool>("step", kStepThreads, kStepsQueuedMax);
   agent_ = std::make_unique<agent::Agent>(
       agent::Agent::Options{.bulk_endpoint = parts_.bulk_endpoint,
