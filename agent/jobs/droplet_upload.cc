@@ -13,7 +13,7 @@ namespace {
 using foundation::Droplet;
 
 // The spool's and the journal's disks are looked at so often while they are full.
-constexpr absl::Duration kRoomPoll = absl::Seconds(5);
+constexpr absl::Duration kFullDiskPoll = absl::Seconds(5);
 // So often somebody who waits looks whether it is its turn.
 constexpr absl::Duration kPlacePoll = absl::Milliseconds(200);
 // While the beginning is put off, rates are looked at so often at most and at least.
@@ -137,7 +137,7 @@ Status DropletUpload::OpenTransfer(const OpenIncoming& open_incoming) {
     if (!NoRoom(incoming.status())) return incoming.status();
     SLUICE_RETURN_IF_ERROR(CheckExpiry(incoming.status()));
     SLUICE_RETURN_IF_ERROR(WaitFor(kWaitingForRoom));
-    SLUICE_RETURN_IF_ERROR(waiter_.Wait(kRoomPoll, stop_));
+    SLUICE_RETURN_IF_ERROR(waiter_.Wait(kFullDiskPoll, stop_));
   }
 }
 
@@ -270,7 +270,7 @@ Status DropletUpload::Keep() {
     if (!NoRoom(kept)) return kept;
     SLUICE_RETURN_IF_ERROR(CheckExpiry(kept));
     facts_.waiting_for = kWaitingForRoom;
-    SLUICE_RETURN_IF_ERROR(waiter_.Wait(kRoomPoll, stop_));
+    SLUICE_RETURN_IF_ERROR(waiter_.Wait(kFullDiskPoll, stop_));
     facts_.waiting_for.clear();
   }
 }

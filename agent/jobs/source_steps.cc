@@ -18,7 +18,9 @@
 namespace sluice::agent {
 namespace {
 
-Status Stopped() { return NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped"); }
+Status SendingStopped() {
+  return NamedError(StatusCode::kCancelled, "cancelled", "sending was stopped");
+}
 
 // A receiver is not asked about for longer than this before the download is closed: blobstores end
 // what is idle, and it is taken up again by Range.
@@ -167,7 +169,7 @@ Status SourceSteps::Send(const Sending& sending, const trust::TrustDocument& tru
                           exchange_.Send(std::move(options)));
   const std::stop_callback on_stop(stop, [this, &transfer] {
     if (options_.leaving.stop_requested()) return transfer->Leave();
-    transfer->Cancel(Stopped());
+    transfer->Cancel(SendingStopped());
   });
   meter.Show([&transfer] { return transfer->figures(); }, [&droplet] { return droplet.waited(); });
   const Status status = transfer->Run(droplet, kDownloadIdleMax);
