@@ -1,20 +1,16 @@
 #include "agent/held_jobs.h"
 
+#include "absl/strings/str_cat.h"
 #include "agent/jobs/job_report.h"
-#include "common/base/logging.h"
 #include "sluice/v1/control.pb.h"
 
 namespace sluice::agent {
 
-bool AnsweredAsAnotherOrder(const JobServices& services, const HeldJob& job,
-                            const v1::JobCommand& command) {
-  if (job.order_sha256 == trust::OrderSha256(command.order())) return false;
-  LogStatus(LogLevel::kWarning, "command-refused",
-            NamedError(StatusCode::kPermissionDenied, "order-differs",
-                       "the coordinator sent another order for a promotion that has one"),
-            {{"promotion", job.stored.key.promotion}});
-  SendReport(services, job.stored);
-  return true;
+Status CheckSameOrder(const HeldJob& job, const v1::JobCommand& command) {
+  if (job.order_sha256 == trust::OrderSha256(command.order())) return absl::OkStatus();
+  return NamedError(StatusCode::kAlreadyExists, "promotion-exists",
+                    absl::StrCat("this agent knows promotion ", job.stored.key.promotion,
+                                 " with another order: choose another id"));
 }
 
 void SendProgress(const JobServices& services, HeldJob& job, std::string_view phase,

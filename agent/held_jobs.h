@@ -30,10 +30,10 @@ struct HeldJob {
   std::string phase_shown;
 };
 
-// Whether `command` names another order than the job's. The first order of a promotion is the one
-// that counts: its state is then sent as the answer.
-bool AnsweredAsAnotherOrder(const JobServices& services, const HeldJob& job,
-                            const v1::JobCommand& command);
+// AlreadyExists "promotion-exists" if `command` names another order than the job's: the first order
+// of a promotion is the one that counts here, also when a coordinator that has lost its ledger
+// begins another by that id.
+Status CheckSameOrder(const HeldJob& job, const v1::JobCommand& command);
 
 // Sends how far the job's transfer is, if that has changed since the last time. `phase` says what
 // is being done with the bytes ("transfer"), or waited for.

@@ -60,7 +60,7 @@ void SourceJobs::OnCommand(const v1::JobCommand& command) {
     if (command.step() == v1::JOB_STEP_CANCEL) job->stop.request_stop();
     return;
   }
-  if (AnsweredAsAnotherOrder(services_, *job, command)) return;
+  if (const Status same = CheckSameOrder(*job, command); !same.ok()) return Refuse(key, same);
   const uint64_t revision = job->stored.revision;
   if (command.step() == v1::JOB_STEP_TRANSFER) {
     if (!Ended(job->record.state.phase) && !job->record.state.running) {

@@ -93,7 +93,9 @@ void TargetJobs::OnCommand(const v1::JobCommand& command) {
     if (end) job->stop.request_stop();
     return;
   }
-  if (AnsweredAsAnotherOrder(services_, *job, command)) return;
+  if (const Status same = CheckSameOrder(*job, command); !same.ok()) {
+    return Refuse(key, command.order(), same);
+  }
   const uint64_t revision = job->stored.revision;
   OnWish(*job, command);
   if (job->stored.revision == revision && Reportable(job->record)) {

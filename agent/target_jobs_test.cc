@@ -152,13 +152,16 @@ TEST_F(TargetJobsTest, UsedCounterAndSecondUseOfAnOrderIdAreRefused) {
   EXPECT_EQ(LastReport().error().name(), "order-replayed");
 }
 
-TEST_F(TargetJobsTest, AnotherOrderForAPromotionThatHasOneChangesNothing) {
+TEST_F(TargetJobsTest, AnotherOrderForAPromotionThatHasOneIsRefusedAndChangesNothing) {
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
   const v1::JobReport first = LastReport();
   trust::Order other = order_;
   other.order_id = std::string(32, 'e');
   other.targets[0].counter = 2;
   Hear(Command(v1::JOB_STEP_TRANSFER, trust_.Signed(other)));
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_REFUSED);
+  EXPECT_EQ(LastReport().error().name(), "promotion-exists");
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
   EXPECT_EQ(LastReport().SerializeAsString(), first.SerializeAsString());
   EXPECT_THAT(target_.calls, ElementsAre("check-plan"));
 }

@@ -105,6 +105,8 @@ void Coordinator::OnSessionClosed(net::SessionId session, const net::Peer& peer)
   if (peer.role == net::PeerRole::kAgent) {
     Log(LogLevel::kInfo, "agent-lost", {{"foundation", peer.name}});
     agents_.Close(peer.name, session, Now());
+    // Another agent of the foundation takes over what was asked of this one.
+    if (agents_.Find(peer.name) != nullptr) PursueAll();
   }
   reads_.OnSessionClosed(session);
 }

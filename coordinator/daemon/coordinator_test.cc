@@ -184,6 +184,16 @@ TEST_F(CoordinatorTest, AcknowledgementFollowsTheAgentToItsNewConnection) {
   EXPECT_TRUE(world_.Heard(again).has_job_report_recorded());
 }
 
+TEST_F(CoordinatorTest, AnotherAgentOfTheFoundationTakesOverWhatWasAskedOfTheOneThatWent) {
+  ConnectAll();
+  const net::SessionId newer = world_.Connect(world_.AgentPeer("prod"));
+  SubmitOrder();
+  EXPECT_THAT(Commanded(newer), ElementsAre(v1::JOB_STEP_ACCEPT));
+  EXPECT_THAT(Commanded(prod_), IsEmpty());
+  world_.Disconnect(newer);
+  EXPECT_THAT(Commanded(prod_), ElementsAre(v1::JOB_STEP_ACCEPT));
+}
+
 TEST_F(CoordinatorTest, ReportThatTheStateDoesNotAllowIsRefusedOnceAndNothingElseSaid) {
   ConnectAll();
   SubmitOrder();

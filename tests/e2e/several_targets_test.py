@@ -29,7 +29,7 @@ class SeveralTargets(FederationCase):
             cls.federation.start_agent(name, seal_suite=SUITES.get(name))
 
     def setUp(self):
-        self.app = self.id().rpartition(".")[2].removeprefix("test_").replace("_", "-")[:40]
+        self.app = self.id().rpartition(".")[2].removeprefix("test_").replace("_", "-")[:40].rstrip("-")
         for box in self.boxes.values():
             self.addCleanup(box.behave)
 
@@ -103,6 +103,29 @@ class SeveralTargets(FederationCase):
                              ["POST droplets", "PATCH droplets", "POST droplets",
                               "POST deployments"], changes)
             self.wait_for_version(self.federation.boxes[name], self.app, 2)
+
+    def test_a_target_in_the_sources_own_foundation_has_the_droplet_copied(self):
+        self.push()
+        twin = f"{self.app}-twin"
+        self.dev.create_app(twin)
+        promoted = self.promote(self.app, "east:acme/payments", "--output", "json",
+                                target=f"dev:acme/payments/{twin}").json()
+        self.assertEqual([(target["target"], target["state"]) for target in promoted["targets"]],
+                         [(f"dev:acme/payments/{twin}", "verified"),
+                          (f"east:acme/payments/{self.app}", "verified")])
+        self.assertEqual(promoted["targets"][0]["path"], "copied")
+        self.wait_for_version(self.dev, twin, 2)
+        self.wait_for_version(self.federation.boxes["east"], self.app, 2)
+
+    def test_a_promotion_within_one_foundation_moves_no_byte_and_can_be_rolled_back(self):
+        self.push()
+        twin = f"{self.app}-twin"
+        self.dev.push(twin, self.small(1))
+        self.wait_for_version(self.dev, twin, 1)
+        self.promote(self.app, "--id", "within", target=f"dev:acme/payments/{twin}")
+        self.wait_for_version(self.dev, twin, 2)
+        self.sluice("rollback", "within", "--yes")
+        self.wait_for_version(self.dev, twin, 1)
 
     def test_an_upload_that_fails_at_one_puts_all_back_before_anything_was_activated(self):
         self.push(big=True)
