@@ -1,8 +1,8 @@
 // Goal: a full disk under the journal loses nothing and ends nothing: what it cannot take is waited
 // for, and a stop waits for nothing. Method: as in target_jobs_test.cc, on a disk that the test
 // fills.
-#include "agent/testing/full_disk.h"
 #include "agent/testing/target_jobs_fixture.h"
+#include "common/store/testing/full_disk.h"
 
 namespace sluice::agent {
 namespace {
@@ -14,7 +14,7 @@ using ::testing::Not;
 
 // Before the journal, which is opened on it.
 struct WithFullDisk {
-  FullDisk disk_;
+  store::FullDisk disk_;
 };
 
 class FullJournalTest : public WithFullDisk, public TargetJobsTest {

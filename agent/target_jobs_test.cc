@@ -159,8 +159,9 @@ TEST_F(TargetJobsTest, AnotherOrderForAPromotionThatHasOneIsRefusedAndChangesNot
   other.order_id = std::string(32, 'e');
   other.targets[0].counter = 2;
   Hear(Command(v1::JOB_STEP_TRANSFER, trust_.Signed(other)));
-  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_REFUSED);
-  EXPECT_EQ(LastReport().error().name(), "promotion-exists");
+  const v1::JobReport refused = LastReport();
+  EXPECT_EQ(refused.target_state(), v1::TARGET_STATE_REFUSED);
+  EXPECT_EQ(refused.error().name(), "promotion-exists");
   Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
   EXPECT_EQ(LastReport().SerializeAsString(), first.SerializeAsString());
   EXPECT_THAT(target_.calls, ElementsAre("check-plan"));

@@ -7,7 +7,7 @@
 #include "common/base/testing/status_matchers.h"
 #include "common/trust/testing/test_trust.h"
 #include "coordinator/daemon/ledger_chain.h"
-#include "coordinator/daemon/promotion_fixture.h"
+#include "coordinator/daemon/testing/promotion_events.h"
 #include "gmock/gmock.h"
 
 namespace sluice::coordinator {

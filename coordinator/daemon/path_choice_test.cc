@@ -9,7 +9,7 @@
 #include "common/base/testing/status_matchers.h"
 #include "coordinator/daemon/agent_registry.h"
 #include "coordinator/daemon/messages.h"
-#include "coordinator/daemon/promotion_fixture.h"
+#include "coordinator/daemon/testing/promotion_events.h"
 #include "coordinator/daemon/wish.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

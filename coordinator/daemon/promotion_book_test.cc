@@ -1,7 +1,7 @@
 #include "coordinator/daemon/promotion_book.h"
 
 #include "common/base/testing/status_matchers.h"
-#include "coordinator/daemon/promotion_fixture.h"
+#include "coordinator/daemon/testing/promotion_events.h"
 #include "gmock/gmock.h"
 
 namespace sluice::coordinator {

@@ -10,7 +10,7 @@
 
 #include "coordinator/daemon/job_states.h"
 #include "coordinator/daemon/promotion.h"
-#include "coordinator/daemon/promotion_fixture.h"
+#include "coordinator/daemon/testing/promotion_events.h"
 #include "coordinator/daemon/wish.h"
 
 namespace sluice::coordinator {

@@ -5,14 +5,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/testing/status_matchers.h"
 #include "coordinator/daemon/job_states.h"
-#include "coordinator/daemon/promotion_fixture.h"
-#include "coordinator/daemon/wish.h"
+#include "coordinator/daemon/testing/promotion_fixture.h"
 
 namespace sluice::coordinator {
 namespace {
@@ -20,66 +18,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class PromotionTest : public ::testing::Test {
- protected:
-  template <typename What>
-  Status Try(What what) {
-    at_ += absl::Seconds(1);
-    StatusOr<Promotion> after = Apply(promotion_, Event{at_, std::move(what)});
-    if (after.ok()) promotion_ = *std::move(after);
-    return after.status();
-  }
-  template <typename What>
-  void Do(What what) {
-    ASSERT_THAT(Try(std::move(what)), IsOk());
-  }
-  void Target(v1::TargetState state, Status error = {}) { TargetAt(0, state, std::move(error)); }
-  void TargetAt(uint32_t index, v1::TargetState state, Status error = {}) {
-    Do(TargetSays(index, ++revision_, state, std::move(error)));
-  }
-  Status TryTarget(v1::TargetState state, Status error = {}) {
-    return Try(TargetSays(0, ++revision_, state, std::move(error)));
-  }
-  void Source(v1::SourceState state, Status error = {}) {
-    Do(SourceSays(++revision_, state, std::move(error)));
-  }
-  void UntilTransfer(size_t targets = 1, bool activate = true) {
-    Do(TestOrder(targets, activate));
-    Source(v1::SOURCE_STATE_ACCEPTED);
-    for (uint32_t i = 0; i < targets; ++i) TargetAt(i, v1::TARGET_STATE_ACCEPTED);
-    Do(AllRoutes(targets));
-  }
-  void UntilUploaded(size_t targets = 1, bool activate = true) {
-    UntilTransfer(targets, activate);
-    for (uint32_t i = 0; i < targets; ++i) TargetAt(i, v1::TARGET_STATE_UPLOADED);
-  }
-  void UntilDone(size_t targets = 1) {
-    UntilUploaded(targets);
-    for (uint32_t i = 0; i < targets; ++i) TargetAt(i, v1::TARGET_STATE_VERIFIED);
-    ASSERT_EQ(promotion_.state, v1::PROMOTION_STATE_DONE);
-  }
-  std::optional<Wish> WishOf(v1::JobRole role, uint32_t index = 0) const {
-    for (const Wish& wish : Wishes(promotion_)) {
-      if (wish.role == role && (role == v1::JOB_ROLE_SOURCE || wish.target_index == index)) {
-        return wish;
-      }
-    }
-    return std::nullopt;
-  }
-  v1::JobStep SourceStep() const {
-    const auto wish = WishOf(v1::JOB_ROLE_SOURCE);
-    return wish ? wish->step : v1::JOB_STEP_UNSPECIFIED;
-  }
-  v1::JobStep TargetStep(uint32_t index = 0) const {
-    const auto wish = WishOf(v1::JOB_ROLE_TARGET, index);
-    return wish ? wish->step : v1::JOB_STEP_UNSPECIFIED;
-  }
-
-  Promotion promotion_;
-  absl::Time at_ = absl::FromUnixSeconds(1767225600);
-  uint64_t revision_ = 0;
-};
 
 Status Unavailable() { return NamedError(StatusCode::kUnavailable, "link-cut", "the link is cut"); }
 
@@ -452,74 +390,6 @@ TEST_F(PromotionTest, ARollbackOfOneTargetThatIsRefusedTakesNothingBackOfTheOneB
   EXPECT_THAT(Wishes(promotion_), IsEmpty());
   Do(RollbackOf(1, "third"));
   EXPECT_EQ(TargetStep(1), v1::JOB_STEP_UNDO);
-}
-
-TEST_F(PromotionTest, OfTwoTargetsInOneFoundationTheSecondFollowsTheFirstWithoutARoute) {
-  OrderRecorded order = TestOrder(3);
-  order.terms.targets[2] = {"prod-0", "prod-0:acme/other/checkout"};
-  Do(order);
-  Source(v1::SOURCE_STATE_ACCEPTED);
-  for (uint32_t i = 0; i < 3; ++i) TargetAt(i, v1::TARGET_STATE_ACCEPTED);
-  ASSERT_TRUE(NeedsRoutes(promotion_));
-  EXPECT_THAT(Try(AllRoutes(3)), HasErrorName("no-such-target"));
-  Do(AllRoutes(2));
-  EXPECT_FALSE(NeedsRoutes(promotion_));
-  EXPECT_EQ(TargetStep(0), v1::JOB_STEP_TRANSFER);
-  EXPECT_EQ(TargetStep(2), v1::JOB_STEP_ACCEPT);
-  EXPECT_EQ(Reason(promotion_), "waiting for the upload at prod-0, prod-1");
-  TargetAt(0, v1::TARGET_STATE_UPLOADED);
-  ASSERT_EQ(TargetStep(2), v1::JOB_STEP_TRANSFER);
-  EXPECT_THAT(WishOf(v1::JOB_ROLE_TARGET, 2)->routes, IsEmpty());
-  EXPECT_EQ(WishOf(v1::JOB_ROLE_TARGET, 2)->statement, "{statement}");
-  TargetAt(1, v1::TARGET_STATE_UPLOADED);
-  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_TRANSFERRING);
-  TargetAt(2, v1::TARGET_STATE_UPLOADED);
-  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_ACTIVATING);
-}
-
-TEST_F(PromotionTest, ATargetInTheSourcesFoundationTransfersWithoutARouteOnceAllHaveAccepted) {
-  OrderRecorded order = TestOrder();
-  order.terms.targets[0] = {"dev", "dev:acme/other/checkout"};
-  Do(order);
-  Target(v1::TARGET_STATE_ACCEPTED);
-  EXPECT_EQ(TargetStep(), v1::JOB_STEP_ACCEPT) << "the statement is missing";
-  Source(v1::SOURCE_STATE_ACCEPTED);
-  EXPECT_FALSE(NeedsRoutes(promotion_));
-  ASSERT_EQ(TargetStep(), v1::JOB_STEP_TRANSFER);
-  EXPECT_THAT(WishOf(v1::JOB_ROLE_TARGET)->routes, IsEmpty());
-  EXPECT_EQ(WishOf(v1::JOB_ROLE_TARGET)->statement, "{statement}");
-  EXPECT_EQ(SourceStep(), v1::JOB_STEP_ACCEPT) << "there is nobody to send to";
-  Target(v1::TARGET_STATE_TRANSFERRING);
-  Target(v1::TARGET_STATE_UPLOADED);
-  EXPECT_EQ(TargetStep(), v1::JOB_STEP_ACTIVATE);
-  Target(v1::TARGET_STATE_VERIFIED);
-  EXPECT_EQ(promotion_.state, v1::PROMOTION_STATE_DONE);
-}
-
-TEST_F(PromotionTest, BesideATargetInTheSourcesFoundationOnlyTheOtherIsSentTheDroplet) {
-  OrderRecorded order = TestOrder(2);
-  order.terms.targets[0] = {"dev", "dev:acme/other/checkout"};
-  Do(order);
-  Source(v1::SOURCE_STATE_ACCEPTED);
-  for (uint32_t i = 0; i < 2; ++i) TargetAt(i, v1::TARGET_STATE_ACCEPTED);
-  ASSERT_TRUE(NeedsRoutes(promotion_));
-  EXPECT_THAT(Try(AllRoutes(2)), HasErrorName("no-such-target"));
-  Do(RoutesChosen{{{.target_index = 1, .endpoint = "tcp://a:7720"}}});
-  EXPECT_THAT(WishOf(v1::JOB_ROLE_SOURCE)->seal_offers, ElementsAre("{offer 1}"));
-  EXPECT_THAT(WishOf(v1::JOB_ROLE_TARGET, 0)->routes, IsEmpty());
-  EXPECT_EQ(TargetStep(0), v1::JOB_STEP_TRANSFER);
-  EXPECT_EQ(TargetStep(1), v1::JOB_STEP_TRANSFER);
-}
-
-TEST_F(PromotionTest, WhenTheFirstTargetOfAFoundationHadNothingToDoTheSecondNeedsNoRoute) {
-  OrderRecorded order = TestOrder(2);
-  order.terms.targets[1] = {"prod-0", "prod-0:acme/other/checkout"};
-  Do(order);
-  Source(v1::SOURCE_STATE_ACCEPTED);
-  TargetAt(0, v1::TARGET_STATE_VERIFIED);  // it runs the droplet
-  TargetAt(1, v1::TARGET_STATE_ACCEPTED);
-  EXPECT_FALSE(NeedsRoutes(promotion_));
-  EXPECT_EQ(TargetStep(1), v1::JOB_STEP_TRANSFER);
 }
 
 TEST_F(PromotionTest, ARollbackRefusedAtOneOfTwoTargetsNeedsHands) {

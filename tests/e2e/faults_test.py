@@ -14,7 +14,9 @@ LOOKS = 2
 
 class FaultsCase(FederationCase):
     # What a promotion that fails before activation may ask of the target.
-    CHANGES = {"POST /v3/droplets", "POST /v3/droplets/:guid/upload", "DELETE /v3/droplets/:guid"}
+    # A droplet is made, marked as the promotion's, sent, and deleted.
+    CHANGES = {"POST /v3/droplets", "PATCH /v3/droplets/:guid", "POST /v3/droplets/:guid/upload",
+               "DELETE /v3/droplets/:guid"}
 
     def setUp(self):
         self.app = self.id().rpartition(".")[2].removeprefix("test_").replace("_", "-")[:60]
@@ -64,7 +66,7 @@ class Faults(FaultsCase):
         self.assertEqual(self.fails_while(self.dev, misbehaviour, *names), {})
         late = self.fails_while(self.dev, misbehaviour, *names, skip=LOOKS)
         # The upload begins with the first bytes that have come, and of these there are none.
-        self.assertEqual(late.keys(), {"POST /v3/droplets", "DELETE /v3/droplets/:guid"})
+        self.assertEqual(late.keys(), self.CHANGES - {"POST /v3/droplets/:guid/upload"})
 
     def test_a_droplet_whose_bytes_differ_from_the_published_digest(self):
         self.fails_while(self.dev, "download-corrupt-byte", "digest-mismatch",

@@ -29,7 +29,8 @@ class SeveralTargets(FederationCase):
             cls.federation.start_agent(name, seal_suite=SUITES.get(name))
 
     def setUp(self):
-        self.app = self.id().rpartition(".")[2].removeprefix("test_").replace("_", "-")[:40].rstrip("-")
+        test = self.id().rpartition(".")[2].removeprefix("test_")
+        self.app = test.replace("_", "-")[:40].rstrip("-")
         for box in self.boxes.values():
             self.addCleanup(box.behave)
 

@@ -169,7 +169,7 @@ FakeReply Foundation::Serve(std::string_view method, std::string_view path, std:
   if (kind == "apps") return ServeApps(method, segments, query, document);
   if (kind == "droplets") return ServeDroplets(method, segments, query, document, upload);
   if (kind == "deployments") return ServeDeployments(method, segments, document);
-  if (kind == "audit_events") return PageReply({});
+  if (kind == "audit_events") return ListAuditEvents(query);
   if (kind == "jobs") {
     const auto found = jobs_.find(segments[2]);
     if (found == jobs_.end()) return Missing("Job");
@@ -282,6 +282,26 @@ FakeReply Foundation::ListDroplets(const std::string& app, std::string_view quer
   return NewestFirst(std::move(found));
 }
 
+// Of droplets that were made: by the agent's client, who is the only one here that makes any. Apps
+// do not crash.
+FakeReply Foundation::ListAuditEvents(std::string_view query) const {
+  if (Field(query, "types") != "audit.app.droplet.create") return PageReply({});
+  const std::string app = Field(query, "target_guids");
+  std::vector<std::pair<int64_t, json>> found;
+  for (const auto& [guid, droplet] : droplets_) {
+    if (droplet.app != app || !droplet.by_client) continue;
+    found.emplace_back(
+        droplet.created,
+        json{{"guid", absl::StrCat("event-of-", guid)},
+             {"type", "audit.app.droplet.create"},
+             {"created_at",
+              absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", droplet.created_at, absl::UTCTimeZone())},
+             {"actor", {{"guid", "sluice"}, {"type", "user"}}},
+             {"data", {{"droplet_guid", guid}}}});
+  }
+  return NewestFirst(std::move(found));
+}
+
 // Droplets that instances run: while a deployment goes on, two.
 FakeReply Foundation::ListRevisions(const std::string& guid) const {
   std::vector<std::pair<int64_t, json>> found;
@@ -326,6 +346,7 @@ FakeReply Foundation::CreateDroplet(std::string_view query, const json& body) {
   const std::string guid = NewGuid("droplet");
   Droplet droplet;
   droplet.app = app;
+  droplet.by_client = true;
   droplet.state = "AWAITING_UPLOAD";
   droplet.created = made_;
   droplet.created_at = clock_.Now();

@@ -31,6 +31,7 @@ class Foundation {
     uint64_t bytes = 0;
     int64_t created = 0;  // its place among all resources
     absl::Time created_at;
+    bool by_client = false;  // made over the API
     nlohmann::json process_types;
     nlohmann::json annotations = nlohmann::json::object();
   };
@@ -110,6 +111,7 @@ class Foundation {
                                    const nlohmann::json& body);
   http::FakeReply CreateDeployment(const nlohmann::json& body);
   http::FakeReply ListDroplets(const std::string& app, std::string_view query) const;
+  http::FakeReply ListAuditEvents(std::string_view query) const;
   http::FakeReply ListRevisions(const std::string& app) const;
   http::FakeReply Accepted(const nlohmann::json& resource, Job job);
   nlohmann::json Show(const std::string& guid, const App& app) const;

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <map>
 
-namespace sluice::agent {
+namespace sluice::store {
 
 // There is one at a time. Databases are opened while it lives, and closed before it goes.
 class FullDisk {
@@ -52,4 +52,4 @@ class FullDisk {
   sqlite3_vfs vfs_;
 };
 
-}  // namespace sluice::agent
+}  // namespace sluice::store
