@@ -1,5 +1,6 @@
 #include "agent/agent.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,16 @@ struct ReadTask {
                                 request, authority.key().identity);
   }
 };
+
+Status FoundationSlow(const FoundationName& foundation) {
+  const Status slow = NamedError(
+      StatusCode::kUnavailable, "foundation-not-answering",
+      absl::StrCat("the Cloud Controller of ", foundation.value(), " has not answered within ",
+                   absl::FormatDuration(kReadAnsweredWithin),
+                   ": look whether it is well, and ask again"));
+  LogStatus(LogLevel::kWarning, "question-given-up", slow);
+  return slow;
+}
 
 v1::ControlMessage AnswerMessage(const std::string& request_id,
                                  const StatusOr<std::string>& envelope) {
@@ -142,12 +153,23 @@ void Agent::OnReadCall(const v1::ControlMessage& message) {
                    .clock = services_.clock,
                    .request = message.read_call().envelope()};
   const std::string request_id = message.request();
-  const bool begun = readers_.Run([this, task, request_id, stop = reading_.get_token()] {
-    const StatusOr<std::string> envelope = task.Sign(task.Result(stop));
-    services_.post(
-        [this, request_id, envelope] { services_.send(AnswerMessage(request_id, envelope)); });
-  });
+  const auto stop = std::make_shared<std::stop_source>();
+  const Timers::Id late = timers_.After(kReadAnsweredWithin, [stop] { stop->request_stop(); });
+  const bool begun =
+      readers_.Run([this, task, request_id, stop, late, leaving = reading_.get_token()] {
+        const std::stop_callback on_leaving(leaving, [&stop] { stop->request_stop(); });
+        StatusOr<std::string> result = task.Result(stop->get_token());
+        if (stop->stop_requested() && !leaving.stop_requested()) {
+          result = FoundationSlow(task.authority.foundation());
+        }
+        const StatusOr<std::string> envelope = task.Sign(result);
+        services_.post([this, request_id, envelope, late] {
+          timers_.Cancel(late);
+          services_.send(AnswerMessage(request_id, envelope));
+        });
+      });
   if (begun) return;
+  timers_.Cancel(late);
   services_.send(AnswerMessage(
       request_id, task.Sign(NamedError(StatusCode::kUnavailable, "agent-busy",
                                        "this agent answers as many questions as it can; ask "

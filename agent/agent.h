@@ -19,6 +19,10 @@ class Welcome;
 
 namespace sluice::agent {
 
+// The coordinator waits 25 s for an answer, and then knows only that the agent gave none: by this
+// time the agent says that it is the foundation that is slow.
+inline constexpr absl::Duration kReadAnsweredWithin = absl::Seconds(20);
+
 // Lives on the control loop's thread.
 class Agent {
  public:

@@ -249,6 +249,23 @@ TEST_F(SourceJobsTest, SignedQuestionGetsASignedAnswerAndAStrangersASignedRefusa
               HasErrorName("unknown-read"));
 }
 
+TEST_F(SourceJobsTest, QuestionThatTheFoundationLeavesUnansweredIsAnsweredByThat) {
+  trust::ReadRequest request = trust_.Request("dev");
+  request.action = "foundation";
+  request.arguments = "{}";
+  const std::string envelope = *trust::SignReadRequest(request, trust_.alice().signing);
+  v1::ControlMessage message;
+  message.mutable_read_call()->set_foundation("dev");
+  message.mutable_read_call()->set_envelope(envelope);
+  agent_->OnMessage(message);
+  clock_.Advance(kReadAnsweredWithin);
+  timers_.RunDue();
+  RunSteps();
+  const trust::ReadReply reply =
+      *trust::VerifyReadReply(sent_.back().read_answer().envelope(), envelope, trust_.document());
+  EXPECT_THAT(reply.status, HasErrorName("foundation-not-answering"));
+}
+
 TEST_F(SourceJobsTest, MessageThatIsNotForAgentsIsRefusedByName) {
   v1::ControlMessage message;
   message.set_request("0123456789abcdef");
