@@ -124,9 +124,13 @@ StatusOr<std::string> Reads::AnswerFoundation(const Question& question) {
   const foundation::ProbeFacts facts = cloud_controller_.Probe(question.stop);
   json problems = json::array();
   if (!facts.discovery.ok()) {
-    problems.push_back(FormatProblem(facts.discovery, "check foundation.api and the network"));
+    problems.push_back(FormatProblem(
+        facts.discovery,
+        "look whether the foundation is up, and check cloud_controller.api and the network"));
   } else if (!facts.login.ok()) {
-    problems.push_back(FormatProblem(facts.login, "check the UAA client and its secret"));
+    problems.push_back(FormatProblem(facts.login, absl::IsUnavailable(facts.login)
+                                                      ? "look whether the foundation's UAA is up"
+                                                      : "check the UAA client and its secret"));
   } else if (!facts.MayRead()) {
     problems.push_back(FormatProblem(NamedError(StatusCode::kPermissionDenied, "no-read-scope",
                                                 "the UAA client has no scope that lets it read"),

@@ -85,6 +85,21 @@ TEST(ProgressTest, BarsAreNeverWiderThanTheTerminal) {
                     HasSubstr("5.0s left")));
 }
 
+TEST(ProgressTest, RateTimeLeftAndPathAreShownOnATerminalOfEightyColumns) {
+  v1::PromotionDetail detail = Detail();
+  detail.mutable_targets(0)->set_target("prod-east:acme/payments-of-the-house/checkout");
+  detail.mutable_targets(0)->set_path("direct");
+  ProgressTracker tracker;
+  tracker.Update(detail, absl::Seconds(0));
+  tracker.Update(Told(30), absl::Seconds(0));
+  tracker.Update(Told(50), absl::Seconds(2));
+  const auto what_counts =
+      AllOf(HasSubstr("50%"), HasSubstr("10.0 MiB/s"), HasSubstr("5.0s left"), HasSubstr("direct"));
+  EXPECT_THAT(RenderBars(tracker.targets(), 80, 24, false), what_counts);
+  EXPECT_THAT(RenderBars(tracker.targets(), 80, 24, false), HasSubstr("payments"));
+  EXPECT_THAT(RenderBars(tracker.targets(), 50, 24, false), what_counts);
+}
+
 TEST(ProgressTest, NothingIsCountedWhereNothingIsTransferred) {
   for (const std::string path : {"stored", "copied"}) {
     v1::PromotionDetail detail = Detail();
@@ -162,6 +177,7 @@ TEST_F(WatchingTest, WithoutATerminalThereIsALineEveryTenSecondsAndOneForEachCha
 
 TEST_F(WatchingTest, OnATerminalTheBarIsDrawnOverTheOneBefore) {
   terminal_.can_redraw = true;
+  terminal_.width = 100;
   EXPECT_EQ(Watch({{.progress = Done(10)}, {.progress = Done(60)}}), 0);
   EXPECT_THAT(terminal_.notes, AllOf(HasSubstr("\x1b[1A"), HasSubstr("[############........]"),
                                      HasSubstr("\x1b[32m")));

@@ -15,6 +15,10 @@ constexpr absl::Duration kRateWindow = absl::Seconds(10);
 constexpr absl::Duration kRateSpanLeast = absl::Milliseconds(500);
 constexpr size_t kSamplesMax = 256;
 constexpr int kBarColumns = 20;
+constexpr int kBarColumnsLeast = 4;  // a shorter one says nothing
+// Of what is said beside a bar: "60%  50.0 MiB/s  0.8s left  direct".
+constexpr int kBriefColumns = 40;
+constexpr int kNameColumnsLeast = 12;  // of a target
 constexpr uint64_t kPercent = 100;
 
 bool Ended(v1::TargetState state) {
@@ -51,13 +55,17 @@ uint64_t Percent(const TargetProgress& target) {
   return std::min(target.bytes_done, target.bytes_total) * kPercent / target.bytes_total;
 }
 
-// State, amounts, rate, time left, path, retries: what both forms say after the target's name.
-std::string Details(const TargetProgress& target) {
-  std::vector<std::string> parts = {Printable(target.state)};
+// State, amounts, rate, time left, path, retries: what both forms say after the target's name. In
+// brief of a transfer only how far, how fast, how long and by which path.
+enum class Length { kFull, kBrief };
+std::string Details(const TargetProgress& target, Length length = Length::kFull) {
+  std::vector<std::string> parts;
   const bool begun = target.bytes_done > 0 || target.state == "transferring";
   const bool moving = target.bytes_total > 0 && begun && !target.uploaded && !target.ended;
-  if (moving) {
-    parts.push_back(absl::StrCat(Percent(target), "%"));
+  const bool brief = moving && length == Length::kBrief;
+  if (!brief) parts.push_back(Printable(target.state));
+  if (moving) parts.push_back(absl::StrCat(Percent(target), "%"));
+  if (moving && !brief) {
     parts.push_back(
         absl::StrCat(FormatBytes(target.bytes_done), " of ", FormatBytes(target.bytes_total)));
   }
@@ -67,7 +75,7 @@ std::string Details(const TargetProgress& target) {
       parts.push_back(absl::StrCat(FormatSeconds(*left), " left"));
     }
   }
-  if (!target.phase.empty() && !target.ended) parts.push_back(Printable(target.phase));
+  if (!target.phase.empty() && !target.ended && !brief) parts.push_back(Printable(target.phase));
   if (!target.path.empty()) parts.push_back(Printable(target.path));
   if (target.retries > 0) parts.push_back(absl::StrCat("retry ", target.retries));
   return absl::StrJoin(parts, "  ");
@@ -87,11 +95,31 @@ std::string Cut(const std::string& text, int width) {
   return out;
 }
 
-std::string Bar(const TargetProgress& target) {
-  const int full =
-      target.uploaded ? kBarColumns : static_cast<int>(Percent(target) * kBarColumns / kPercent);
-  return absl::StrCat("[", std::string(static_cast<size_t>(full), '#'),
-                      std::string(static_cast<size_t>(kBarColumns - full), '.'), "]");
+std::string Bar(const TargetProgress& target, int columns) {
+  const auto all = static_cast<uint64_t>(columns);
+  const uint64_t full = target.uploaded ? all : Percent(target) * all / kPercent;
+  return absl::StrCat("[", std::string(full, '#'), std::string(all - full, '.'), "]");
+}
+
+// The bar's columns depend on the name and the terminal alone, so that it stands still while what
+// is said beside it grows and shrinks. What does not fit beside it is said in brief; where there is
+// no room for a bar the end of the name goes, too.
+std::string BarLine(const TargetProgress& target, int width) {
+  const std::string name = Printable(target.target);
+  const std::string full = Details(target, Length::kFull);
+  if (width <= 0) return absl::StrCat(name, " ", Bar(target, kBarColumns), " ", full);
+  const auto fits = [width](std::string_view line) {
+    return DisplayWidth(line) <= static_cast<size_t>(width);
+  };
+  const std::string brief = Details(target, Length::kBrief);
+  const int name_columns = static_cast<int>(DisplayWidth(name));
+  const int bar_columns = std::min(kBarColumns, width - name_columns - kBriefColumns - 4);
+  if (bar_columns >= kBarColumnsLeast) {
+    const std::string begin = absl::StrCat(name, " ", Bar(target, bar_columns), " ");
+    return Cut(begin + (fits(begin + full) ? full : brief), width);
+  }
+  const int room = width - static_cast<int>(DisplayWidth(brief)) - 1;
+  return Cut(absl::StrCat(Cut(name, std::max(kNameColumnsLeast, room)), " ", brief), width);
 }
 
 // For what is shown first: bytes that are still to come before an activation, and that before what
@@ -173,8 +201,7 @@ std::string RenderBars(const std::vector<TargetProgress>& targets, int width, si
   }
   std::string out;
   for (const TargetProgress* target : shown) {
-    std::string line = Cut(
-        absl::StrCat(Printable(target->target), " ", Bar(*target), " ", Details(*target)), width);
+    std::string line = BarLine(*target, width);
     if (color && target->ended) {
       const bool good = target->state == "verified";
       line = absl::StrCat(good ? "\x1b[32m" : "\x1b[31m", line, "\x1b[0m");
