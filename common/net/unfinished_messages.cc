@@ -22,8 +22,9 @@ std::vector<UnfinishedMessages::Excess> UnfinishedMessages::Look() {
     if (std::exchange(connection.whole_since_look, false)) connection.taken_when_whole = *taken;
     if (*taken <= connection.taken_when_whole) continue;
     const uint64_t bytes = *taken - connection.taken_when_whole;
-    const uint64_t most = connection.whole_ever ? kUnfinishedBytesMax : kFirstMessageBytesMax;
-    held.push_back({descriptor, bytes, connection.user_id, bytes > most});
+    const bool over_first = !connection.whole_ever && bytes > kFirstMessageBytesMax;
+    const bool again = std::exchange(connection.over_first, over_first) && over_first;
+    held.push_back({descriptor, bytes, connection.user_id, again || bytes > kUnfinishedBytesMax});
     all += held.back().bytes;
   }
   std::sort(held.begin(), held.end(), [](const Excess& one, const Excess& other) {

@@ -22,7 +22,7 @@ namespace sluice::net {
 // credit of one process (common/transfer, 16 MiB), and the messages around it.
 inline constexpr uint64_t kUnfinishedBytesMax = 20 << 20;
 // Of a connection that has not given a whole message yet: first of all comes an Announce, an Open
-// or a Hello, and nothing more until that is answered.
+// or a Hello, and nothing more until that is answered. At two looks, as whoever reads may be late.
 inline constexpr uint64_t kFirstMessageBytesMax = 1 << 20;
 // Of all connections of one listening socket, or all that were dialled: above what a relay lets
 // through at once (48 MiB).
@@ -60,6 +60,7 @@ class UnfinishedMessages {
     uint64_t taken_when_whole = 0;
     bool whole_since_look = false;
     bool whole_ever = false;
+    bool over_first = false;  // at the look before; what is whole may not have been read by then
     std::string user_id;
   };
 

@@ -67,7 +67,18 @@ TEST_F(UnfinishedMessagesTest, ConnectionThatHasSaidNothingWholeMayHoldOneSmallM
   taken_[0] = kFirstMessageBytesMax;
   EXPECT_THAT(Look(), IsEmpty());
   ++taken_[0];
+  EXPECT_THAT(Look(), IsEmpty());  // a whole one may lie there, not read yet
   EXPECT_THAT(Look(), ElementsAre(0));
+}
+
+TEST_F(UnfinishedMessagesTest, ConnectionWhoseFirstMessageIsReadLateIsNotToEnd) {
+  messages_.OnOpened(0);
+  taken_[0] = 2 * kFirstMessageBytesMax;
+  EXPECT_THAT(Look(), IsEmpty());
+  messages_.OnWhole(0, "key");
+  taken_[0] += 2 * kFirstMessageBytesMax;
+  EXPECT_THAT(Look(), IsEmpty());
+  EXPECT_THAT(Look(), IsEmpty());
 }
 
 TEST_F(UnfinishedMessagesTest, OfManyThatHoldTooMuchTogetherThoseWithMostAreToEnd) {
