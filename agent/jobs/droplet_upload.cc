@@ -12,7 +12,7 @@ namespace {
 
 using foundation::Droplet;
 
-// The spool's and the journal's disks are looked at so often while they are full.
+// The spool's disk is looked at so often while it is full.
 constexpr absl::Duration kFullDiskPoll = absl::Seconds(5);
 // So often somebody who waits looks whether it is its turn.
 constexpr absl::Duration kPlacePoll = absl::Milliseconds(200);
@@ -94,7 +94,7 @@ StatusOr<bool> DropletUpload::StoredAlready() {
   }
   facts_.droplet_guid = DropletGuid();
   facts_.droplet_made = false;
-  SLUICE_RETURN_IF_ERROR(Keep());
+  SLUICE_RETURN_IF_ERROR(checkpoint_(facts_));
   return false;
 }
 
@@ -146,8 +146,7 @@ Status DropletUpload::MakeDroplet() {
   const auto ask = [this] {
     return cloud_controller_.CreateDroplet(facts_.app_guid, terms_.process_types, stop_);
   };
-  return maker_.Make(
-      ask, terms_.marks, facts_, [this](const TargetFacts&) { return Keep(); }, stop_);
+  return maker_.Make(ask, terms_.marks, facts_, checkpoint_, stop_);
 }
 
 Status DropletUpload::UploadUntilStored(const OpenIncoming& open_incoming) {
@@ -201,7 +200,7 @@ Status DropletUpload::UploadOnce() {
   ++begun_;
   ++facts_.uploads_begun;
   NoteFigures();
-  SLUICE_RETURN_IF_ERROR(Keep());
+  SLUICE_RETURN_IF_ERROR(checkpoint_(facts_));
   Log(LogLevel::kInfo, "upload-begun",
       {{"droplet", facts_.droplet_guid.value()},
        {"attempt", facts_.uploads_begun},
@@ -264,21 +263,10 @@ void DropletUpload::NoteEarlier() {
   earlier_.bytes_direct += untold;
 }
 
-Status DropletUpload::Keep() {
-  while (true) {
-    const Status kept = checkpoint_(facts_);
-    if (!NoRoom(kept)) return kept;
-    SLUICE_RETURN_IF_ERROR(CheckExpiry(kept));
-    facts_.waiting_for = kWaitingForRoom;
-    SLUICE_RETURN_IF_ERROR(waiter_.Wait(kFullDiskPoll, stop_));
-    facts_.waiting_for.clear();
-  }
-}
-
 Status DropletUpload::WaitFor(const char* what) {
   if (facts_.waiting_for == what) return absl::OkStatus();
   facts_.waiting_for = what;
-  return Keep();
+  return checkpoint_(facts_);
 }
 
 Status DropletUpload::CheckExpiry(const Status& why) const {

@@ -63,8 +63,6 @@ class DropletUpload {
   Status Judge(const Status& broken);
   void NoteEarlier();
   void NoteFigures();
-  // Journals the facts; waits while there is no room for that.
-  Status Keep();
   Status WaitFor(const char* what);
   // Not OK once the order has expired while `why` kept it waiting.
   Status CheckExpiry(const Status& why) const;

@@ -202,13 +202,13 @@ Status TargetSteps::RemoveMade(const TargetAssignment& assignment, TargetFacts& 
   }
   if (facts.app_created && !facts.app_guid.empty()) {
     SLUICE_ASSIGN_OR_RETURN(const bool others_use_it, OthersUseApp(facts, stop));
-    facts.warnings.clear();  // they were about an app that is new
     if (others_use_it) {
       facts.warnings.push_back(absl::StrCat(
           "app ", assignment.target().reference.app,
           ", which this promotion made, stays: others have put a droplet there since"));
     } else {
       SLUICE_RETURN_IF_ERROR(cloud_controller_.DeleteApp(facts.app_guid, stop));
+      facts.warnings.clear();  // they were about the app that is gone
     }
     facts.app_created = false;
     SLUICE_RETURN_IF_ERROR(checkpoint(facts));
