@@ -62,8 +62,21 @@ Status CauseOf(UndoKind kind) {
                     "undone because the promotion failed elsewhere");
 }
 
+// The source obeyed the same cancel first, and its word was here before the coordinator's.
+bool HeardOfCancelFromSource(const TargetState& state, const UndoWished& wish) {
+  return wish.kind == UndoKind::kCancel && state.undo == UndoKind::kFailure &&
+         absl::IsCancelled(state.cause);
+}
+
 TargetDecision OnWish(const TargetState& state, const UndoWished& wish) {
-  if (Ended(state.phase) || state.phase == TargetPhase::kUndoing) return Stay(state);
+  if (Ended(state.phase)) return Stay(state);
+  if (state.phase == TargetPhase::kUndoing) {
+    if (!HeardOfCancelFromSource(state, wish)) return Stay(state);
+    TargetDecision decision{.state = state, .changed = true};
+    decision.state.undo = wish.kind;
+    decision.state.cause = CauseOf(wish.kind);
+    return decision;
+  }
   if (!state.running) return Undo(state, wish.kind, CauseOf(wish.kind));
   // The running step is told to stop; what it leaves behind is undone when it has ended.
   TargetDecision decision{.state = state, .changed = true, .stop_running = true};

@@ -10,6 +10,7 @@
 //                 activate failed                             Undoing, start undo
 //   Undoing       undo ended well                             Failed, Cancelled or RolledBack
 //                 undo failed                                 Stuck
+//                 CANCEL, of which the source told first      Undoing, which ends Cancelled
 //   Stuck         UNDO, CANCEL                                Undoing, start undo
 //   Verified      UNDO                                        Undoing, start undo
 //   any before Verified but Undoing and the ends

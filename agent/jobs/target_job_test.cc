@@ -90,6 +90,25 @@ TEST(TargetJob, FailureThatCameBeforeTheCancellationIsTheCauseThatIsTold) {
   EXPECT_THAT(undoing.state.cause, HasErrorName("upload-broke"));
 }
 
+TEST(TargetJob, CancelThatTheSourceObeyedAndToldFirstIsStillACancel) {
+  const Status told = NamedError(StatusCode::kCancelled, "cancelled", "the source was cancelled");
+  const auto undoing = Decide(In(TargetPhase::kTransferring, TargetStep::kUpload),
+                              Ends(TargetStep::kUpload, told));
+  const auto wished = Decide(undoing.state, UndoWished{UndoKind::kCancel});
+  EXPECT_TRUE(wished.changed);
+  EXPECT_EQ(wished.start, std::nullopt) << "the undo runs already";
+  const auto end = Decide(wished.state, Ends(TargetStep::kUndo));
+  EXPECT_EQ(end.state.phase, TargetPhase::kCancelled);
+}
+
+TEST(TargetJob, CancelOfWhatHasFailedByItselfLeavesItFailed) {
+  const auto undoing = Decide(In(TargetPhase::kTransferring, TargetStep::kUpload),
+                              Ends(TargetStep::kUpload, Broken()));
+  const auto wished = Decide(undoing.state, UndoWished{UndoKind::kCancel});
+  EXPECT_FALSE(wished.changed);
+  EXPECT_EQ(Decide(wished.state, Ends(TargetStep::kUndo)).state.phase, TargetPhase::kFailed);
+}
+
 TEST(TargetJob, UndoOfAVerifiedJobByRollbackEndsRolledBackWithoutError) {
   const auto undoing = Decide(In(TargetPhase::kVerified), UndoWished{UndoKind::kRollback});
   EXPECT_EQ(undoing.start, TargetStep::kUndo);
