@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/logging.h"
 #include "common/store/database.h"
 #include "common/store/statement.h"
 
@@ -49,11 +50,27 @@ std::string SelectJobs(const char* condition) {
       condition, " ORDER BY number");
 }
 
+// Every write of the journal ends here.
+Status Commit(Transaction& transaction) {
+  const Status committed = transaction.Commit();
+  if (ErrorName(committed) == "database-gone") {
+    LogStatus(LogLevel::kError, "journal-gone", committed);
+  }
+  return committed;
+}
+
 }  // namespace
 
 StatusOr<std::unique_ptr<Journal>> Journal::Open(Files& files, const std::string& path) {
   SLUICE_ASSIGN_OR_RETURN(auto database, Database::Open(files, {.path = path}));
   SLUICE_RETURN_IF_ERROR(database->Migrate(kMigrations));
+  if (database->begun_now()) {
+    Log(LogLevel::kWarning, "journal-begun",
+        {{"file", path},
+         {"message",
+          "there was no journal, so that a new one was begun; if this agent had one, stop it and "
+          "put that back: it knows all earlier orders, and how to undo what they did"}});
+  }
   return std::unique_ptr<Journal>(new Journal(std::move(database)));
 }
 
@@ -85,13 +102,30 @@ StatusOr<int64_t> Journal::LastCounter(std::string_view app) {
   return found ? find.Integer(0) : 0;
 }
 
-StatusOr<absl::Time> Journal::TimeFloor() {
+StatusOr<std::optional<absl::Time>> Journal::AcceptedAt(std::string_view aggregate) {
   MutexLock lock(mutex_);
   SLUICE_ASSIGN_OR_RETURN(Statement find,
-                          database_->Prepare("SELECT max(accepted_at) FROM accepted_order"));
+                          database_->Prepare(absl::StrCat("SELECT ", ToAbsl(aggregate),
+                                                          "(accepted_at) FROM accepted_order")));
   SLUICE_ASSIGN_OR_RETURN(const bool found, find.Step());
-  if (!found || find.IsNull(0)) return absl::InfinitePast();
-  return absl::FromUnixSeconds(find.Integer(0));
+  if (!found || find.IsNull(0)) return std::optional<absl::Time>();
+  return std::optional<absl::Time>(absl::FromUnixSeconds(find.Integer(0)));
+}
+
+StatusOr<absl::Time> Journal::TimeFloor() {
+  SLUICE_ASSIGN_OR_RETURN(const auto latest, AcceptedAt("max"));
+  return latest.value_or(absl::InfinitePast());
+}
+
+StatusOr<absl::Time> Journal::BeginsAt() {
+  SLUICE_ASSIGN_OR_RETURN(const auto first, AcceptedAt("min"));
+  return first.value_or(absl::InfiniteFuture());
+}
+
+Status Journal::Write(Statement& change) {
+  SLUICE_ASSIGN_OR_RETURN(Transaction transaction, database_->Begin());
+  SLUICE_RETURN_IF_ERROR(change.Run());
+  return Commit(transaction);
 }
 
 Status Journal::RecordAcceptance(const Acceptance& acceptance) {
@@ -116,14 +150,14 @@ Status Journal::RecordAcceptance(const Acceptance& acceptance) {
     SLUICE_RETURN_IF_ERROR(counter.Run());
   }
   SLUICE_RETURN_IF_ERROR(SaveJobLocked(acceptance.job));
-  return transaction.Commit();
+  return Commit(transaction);
 }
 
 Status Journal::SaveJob(const JobRecord& job) {
   MutexLock lock(mutex_);
   SLUICE_ASSIGN_OR_RETURN(Transaction transaction, database_->Begin());
   SLUICE_RETURN_IF_ERROR(SaveJobLocked(job));
-  return transaction.Commit();
+  return Commit(transaction);
 }
 
 Status Journal::SaveJobLocked(const JobRecord& job) {
@@ -159,7 +193,7 @@ Status Journal::SaveFacts(const JobKey& key, std::string_view facts) {
   save.BindInteger(2, static_cast<int64_t>(key.role));
   save.BindInteger(3, key.target_index);
   save.BindBlob(4, facts);
-  return save.Run();
+  return Write(save);
 }
 
 JobRecord Journal::ReadJob(const Statement& row) {
@@ -234,7 +268,7 @@ Status Journal::MarkReported(const JobKey& key, uint64_t revision) {
   mark.BindInteger(2, static_cast<int64_t>(key.role));
   mark.BindInteger(3, key.target_index);
   mark.BindInteger(4, static_cast<int64_t>(revision));
-  return mark.Run();
+  return Write(mark);
 }
 
 Status Journal::RaiseTrustFloor(int64_t version) {
@@ -254,7 +288,7 @@ Status Journal::RaiseTrustFloor(int64_t version) {
                           database_->Prepare("INSERT INTO trust_floor VALUES(1, ?1) "
                                              "ON CONFLICT(only) DO UPDATE SET version = ?1"));
   raise.BindInteger(1, version);
-  return raise.Run();
+  return Write(raise);
 }
 
 }  // namespace sluice::agent

@@ -53,9 +53,11 @@ struct CounterUse {
 };
 
 // Thread-safe: a job's record is written by the control loop, its facts by the step that runs.
-// Failures have the names of common/store ("disk-full", "database-corrupt", ...).
+// Failures have the names of common/store ("disk-full", "database-corrupt", ...); that its files
+// are no longer in their place ("database-gone") is also logged, as "journal-gone".
 class Journal {
  public:
+  // Opens the file or makes it, which is logged as "journal-begun".
   static StatusOr<std::unique_ptr<Journal>> Open(Files& files, const std::string& path);
   ~Journal();
 
@@ -65,6 +67,8 @@ class Journal {
   StatusOr<int64_t> LastCounter(std::string_view app);
   // The latest wall time ever journalled; InfinitePast in a fresh journal.
   StatusOr<absl::Time> TimeFloor();
+  // When the first order that it knows was accepted; InfiniteFuture when there is none.
+  StatusOr<absl::Time> BeginsAt();
 
   // An accepted order with everything that follows from it, in one transaction. An agent that is
   // both source and target of an order records it for each.
@@ -98,6 +102,10 @@ class Journal {
 
  private:
   explicit Journal(std::unique_ptr<store::Database> database);
+  // Of accepted_order; nothing in an empty journal. `aggregate` is our own text.
+  StatusOr<std::optional<absl::Time>> AcceptedAt(std::string_view aggregate);
+  // One change of one record.
+  Status Write(store::Statement& change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Status SaveJobLocked(const JobRecord& job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The job at the statement's row.
   static JobRecord ReadJob(const store::Statement& row);

@@ -11,14 +11,17 @@
 
 #include "agent/jobs/target_facts.h"
 #include "agent/jobs/target_record.h"
+#include "common/base/logging.h"
 #include "common/base/testing/status_matchers.h"
 #include "gmock/gmock.h"
 
 namespace sluice::agent {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Field;
+using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
 class JournalTest : public ::testing::Test {
@@ -156,6 +159,43 @@ TEST_F(JournalTest, UnfinishedAreThoseThatAreOpenOrNotRecordedByTheCoordinator) 
   ASSERT_THAT(journal->MarkReported(untold.key, 6), IsOk());
   EXPECT_THAT(*journal->LoadUnfinishedJobs(),
               ElementsAre(Field(&JobRecord::key, open.key), Field(&JobRecord::key, untold.key)));
+}
+
+TEST_F(JournalTest, NothingIsSaidToBeKeptWhileTheFileIsNotInItsPlace) {
+  auto journal = Open();
+  ASSERT_THAT(journal->RecordAcceptance(Accepted("p-1")), IsOk());
+  std::filesystem::rename(folder_ + "/journal.db", folder_ + "/aside");
+  const JobKey key = TargetJob("p-1").key;
+  EXPECT_THAT(journal->RecordAcceptance(Accepted("p-2")), HasErrorName("database-gone"));
+  EXPECT_THAT(journal->SaveJob(TargetJob("p-1")), HasErrorName("database-gone"));
+  EXPECT_THAT(journal->SaveFacts(key, "new"), HasErrorName("database-gone"));
+  EXPECT_THAT(journal->MarkReported(key, 7), HasErrorName("database-gone"));
+  EXPECT_THAT(journal->RaiseTrustFloor(1), HasErrorName("database-gone"));
+  std::filesystem::rename(folder_ + "/aside", folder_ + "/journal.db");
+  EXPECT_THAT(*journal->FindJobs("p-2"), SizeIs(0));
+  EXPECT_EQ((*journal->FindJob(key))->facts, TargetJob("p-1").facts);
+  EXPECT_THAT(journal->RecordAcceptance(Accepted("p-2")), IsOk());
+}
+
+TEST_F(JournalTest, BeginningAJournalIsWarnedOfAndGoingOnWithOneIsNot) {
+  ::testing::internal::CaptureStderr();
+  StartLogging("test", LogLevel::kInfo);
+  Open();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr("journal-begun"), HasSubstr("\"level\":\"warning\"")));
+  ::testing::internal::CaptureStderr();
+  Open();
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+TEST_F(JournalTest, JournalBeginsWithTheFirstOrderThatItKnows) {
+  auto journal = Open();
+  EXPECT_EQ(*journal->BeginsAt(), absl::InfiniteFuture());
+  Journal::Acceptance later = Accepted("p-2");
+  later.accepted_at += absl::Hours(1);
+  ASSERT_THAT(journal->RecordAcceptance(later), IsOk());
+  ASSERT_THAT(journal->RecordAcceptance(Accepted("p-1")), IsOk());
+  EXPECT_EQ(*journal->BeginsAt(), absl::FromUnixSeconds(1767225600));
 }
 
 TEST_F(JournalTest, OlderTrustDocumentThanOneEverUsedIsRefusedAfterReopeningToo) {

@@ -8,6 +8,7 @@
 #include "agent/jobs/stored_droplet.h"
 #include "agent/jobs/target_facts.h"
 #include "agent/plan_quota.h"
+#include "common/base/clock.h"
 #include "common/trust/order.h"
 
 namespace sluice::agent {
@@ -208,6 +209,21 @@ void DescribeChanges(const TargetQuestion& question, TargetPlan& plan) {
                                   : "rolling deployment of the droplet");
 }
 
+// Asked is for a target of a promotion that the ledger has: what is missing was here once.
+Status NoRecordOf(Journal& journal, const std::string& promotion,
+                  const trust::AppReference& reference) {
+  SLUICE_ASSIGN_OR_RETURN(const absl::Time begins_at, journal.BeginsAt());
+  const std::string beginning =
+      begins_at == absl::InfiniteFuture()
+          ? "its journal has no order at all"
+          : absl::StrCat("its journal begins at ", sluice::FormatTime(begins_at));
+  return NamedError(
+      StatusCode::kNotFound, "not-in-journal",
+      absl::StrCat("the agent of ", reference.foundation.value(), " has no record of promotion ",
+                   promotion, " to ", reference.text(), "; ", beginning,
+                   "; to go back, promote the version that ran before"));
+}
+
 }  // namespace
 
 StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
@@ -297,10 +313,7 @@ StatusOr<RollbackPlan> PlanForRollback(CloudController& cloud_controller, Journa
     if (order.targets[job.key.target_index].reference != reference) continue;
     SLUICE_ASSIGN_OR_RETURN(facts, ParseTargetFacts(job.facts));
   }
-  if (!facts) {
-    return NamedError(StatusCode::kNotFound, "no-promotion",
-                      absl::StrCat("promotion ", promotion, " did not go to ", reference.text()));
-  }
+  if (!facts) return NoRecordOf(journal, promotion, reference);
   SLUICE_ASSIGN_OR_RETURN(
       const auto place,
       cloud_controller.FindAppPlace(reference.organization, reference.space, reference.app, stop));

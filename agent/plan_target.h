@@ -74,8 +74,8 @@ struct RollbackPlan {
   std::vector<std::string> warnings;
 };
 
-// NotFound "no-promotion" when this agent was no target of it; FailedPrecondition "droplet-expired"
-// when what ran before is gone.
+// NotFound "not-in-journal" when this agent knows nothing of it; FailedPrecondition
+// "droplet-expired" when what ran before is gone.
 StatusOr<RollbackPlan> PlanForRollback(foundation::CloudController& cloud_controller,
                                        Journal& journal, const trust::AppReference& reference,
                                        const std::string& promotion, std::stop_token stop);

@@ -289,6 +289,29 @@ TEST_F(PlanForRollbackTest, DropletThatNobodyPromotedIsSaidToBePushedSince) {
   EXPECT_TRUE(plan->pushed_since);
 }
 
+TEST_F(PlanForRollbackTest, PromotionThatTheJournalLacksIsSaidToBeMissingThereAndSinceWhen) {
+  const auto plan_back = [this] {
+    return PlanForRollback(prod_.client(), *journal_,
+                           {FoundationName("prod"), "acme", "payments", "checkout"}, "promotion-0",
+                           {});
+  };
+  EXPECT_THAT(plan_back(), AllOf(StatusIs(StatusCode::kNotFound), HasErrorName("not-in-journal")));
+  EXPECT_THAT(std::string(plan_back().status().message()),
+              AllOf(HasSubstr("the agent of prod has no record of promotion promotion-0"),
+                    HasSubstr("its journal has no order at all")));
+  JobRecord later;
+  later.key = {.promotion = "promotion-1", .role = JobRole::kTarget, .target_index = 0};
+  ASSERT_THAT(journal_->RecordAcceptance({.order_id = "id",
+                                          .order_sha256 = "sha256",
+                                          .envelope = "{order}",
+                                          .accepted_at = absl::FromUnixSeconds(1767225600),
+                                          .counters = {},
+                                          .job = later}),
+              IsOk());
+  EXPECT_THAT(std::string(plan_back().status().message()),
+              HasSubstr("its journal begins at 2026-01-01T00:00:00Z"));
+}
+
 TEST_F(PlanForRollbackTest, WhatRanBeforeMustStillBeThere) {
   facts_.previous_droplet_guid = DropletGuid("before");
   ExpectCurrent("promoted");

@@ -14,6 +14,8 @@
 namespace sluice::store {
 namespace {
 
+constexpr const char* kOwnerSuffix = "-owner";  // the file that an owner with readers has locked
+
 Status CheckPrivate(const std::string& path) {
   std::error_code error;
   const auto mode = std::filesystem::status(path, error).permissions();
@@ -57,7 +59,7 @@ StatusOr<std::unique_ptr<Database>> Database::Open(Files& files, const Options& 
   SLUICE_RETURN_IF_ERROR(reader ? CheckPrivate(options.path) : MakePrivate(files, options.path));
   std::unique_ptr<OwnerLock> owner_lock;
   if (options.sharing == Sharing::kOwnerWithReaders) {
-    SLUICE_ASSIGN_OR_RETURN(owner_lock, OwnerLock::Take(files, options.path + "-owner"));
+    SLUICE_ASSIGN_OR_RETURN(owner_lock, OwnerLock::Take(files, options.path + kOwnerSuffix));
   }
   const bool unclean = StoppedUncleanly(options.path);
   sqlite3* connection = nullptr;
@@ -71,7 +73,11 @@ StatusOr<std::unique_ptr<Database>> Database::Open(Files& files, const Options& 
   database->owner_lock_ = std::move(owner_lock);
   if (result != SQLITE_OK) return SqliteError(connection, result, "open");
   SLUICE_RETURN_IF_ERROR(database->Configure(options.sharing));
-  if (!reader) SLUICE_RETURN_IF_ERROR(database->Prove(unclean));
+  if (reader) return database;
+  SLUICE_RETURN_IF_ERROR(database->Prove(unclean));
+  // All of them are there from the first access on, until the owner closes them.
+  const std::string& path = options.path;
+  database->files_ = FilesInPlace({path, path + "-wal", path + "-shm", path + kOwnerSuffix});
   return database;
 }
 
@@ -128,6 +134,7 @@ Status Database::Migrate(std::span<const std::string_view> migrations) {
   SLUICE_CHECK(row);
   const auto version = static_cast<size_t>(read.Integer(0));
   read.Reset();
+  begun_now_ = version == 0;
   if (version > migrations.size()) {
     return NamedError(
         StatusCode::kFailedPrecondition, "database-newer",
@@ -156,16 +163,16 @@ StatusOr<Statement> Database::Prepare(std::string_view sql) {
 
 StatusOr<Transaction> Database::Begin() {
   SLUICE_RETURN_IF_ERROR(ExecuteOn(connection_, "BEGIN IMMEDIATE", "begin to write to"));
-  return Transaction(connection_);
+  return Transaction(connection_, files_);
 }
 
 StatusOr<Transaction> Database::BeginReading() {
   SLUICE_RETURN_IF_ERROR(ExecuteOn(connection_, "BEGIN", "begin to read"));
-  return Transaction(connection_);
+  return Transaction(connection_, files_);
 }
 
 Transaction::Transaction(Transaction&& other) noexcept
-    : connection_(std::exchange(other.connection_, nullptr)) {}
+    : connection_(std::exchange(other.connection_, nullptr)), files_(other.files_) {}
 
 Transaction::~Transaction() {
   // SQLite has rolled back by itself after some failures; then autocommit is on again.
@@ -182,7 +189,8 @@ Status Transaction::Commit() {
     return NamedError(StatusCode::kAborted, "transaction-lost",
                       "the transaction was rolled back by an earlier failure in it");
   }
-  // After a failed COMMIT the transaction is still open: the destructor rolls it back.
+  // After this or a failed COMMIT the transaction is still open: the destructor rolls it back.
+  SLUICE_RETURN_IF_ERROR(files_.Check());
   SLUICE_RETURN_IF_ERROR(ExecuteOn(connection_, "COMMIT", "commit to"));
   connection_ = nullptr;
   return absl::OkStatus();

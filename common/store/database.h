@@ -18,6 +18,7 @@
 
 #include "common/base/files.h"
 #include "common/base/status.h"
+#include "common/store/files_in_place.h"
 #include "common/store/owner_lock.h"
 #include "common/store/statement.h"
 
@@ -32,13 +33,16 @@ class Transaction {
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
 
-  // OK: on the disk. An error: nothing of the transaction was kept.
+  // OK: on the disk, in the files at the database's path. An error: nothing of the transaction was
+  // kept; "database-gone" when those are other files by now, or none.
   Status Commit();
 
  private:
   friend class Database;
-  explicit Transaction(sqlite3* connection) : connection_(connection) {}
+  Transaction(sqlite3* connection, const FilesInPlace& files)
+      : connection_(connection), files_(files) {}
   sqlite3* connection_;  // null when it is over
+  const FilesInPlace& files_;
 };
 
 // Who else may have the database open meanwhile.
@@ -64,8 +68,11 @@ class Database {
   // Brings the schema up to date: migrations[i] leads from version i to i + 1, each in a
   // transaction of its own. Those that have run are never changed, only added to.
   Status Migrate(std::span<const std::string_view> migrations);
+  // Whether Migrate() found nothing in it: a file that was made just now, or one without content.
+  bool begun_now() const { return begun_now_; }
 
-  // Runs statements that give no rows. `sql` is our own text, never built from input.
+  // Runs statements that give no rows. `sql` is our own text, never built from input. Without a
+  // transaction nothing looks whether the files are still in place.
   Status Execute(const std::string& sql);
 
   // `sql` is one statement with ?1, ?2, ... where values go.
@@ -85,6 +92,8 @@ class Database {
 
   std::unique_ptr<OwnerLock> owner_lock_;  // null: SQLite's own locks are enough
   sqlite3* connection_;
+  FilesInPlace files_;  // an owner's; a reader looks after none
+  bool begun_now_ = false;
 };
 
 }  // namespace sluice::store

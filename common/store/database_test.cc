@@ -243,6 +243,41 @@ TEST_F(DatabaseTest, FullDiskIsReportedByNameAndKeepsWhatWasCommitted) {
   EXPECT_EQ(Count(*database), 1);
 }
 
+TEST_F(DatabaseTest, CommitIsRefusedWhileAFileOfTheDatabaseIsNotInItsPlace) {
+  for (const Sharing sharing : {Sharing::kOwnerAlone, Sharing::kOwnerWithReaders}) {
+    OpenMigrated().reset();
+    auto database = Open(path_, sharing);
+    ASSERT_THAT(database, IsOk());
+    const int64_t before = Count(**database);
+    const auto write = [&](const std::string& id) {
+      SLUICE_ASSIGN_OR_RETURN(Transaction transaction, (*database)->Begin());
+      SLUICE_RETURN_IF_ERROR(Insert(**database, id, ""));
+      return transaction.Commit();
+    };
+    for (const char* suffix : {"", "-wal", "-shm", "-owner"}) {
+      const std::string path = path_ + suffix;
+      if (!std::filesystem::exists(path)) continue;
+      const std::string aside = folder_ + "/aside";
+      std::filesystem::rename(path, aside);
+      EXPECT_THAT(write("removed"),
+                  AllOf(StatusIs(StatusCode::kFailedPrecondition), HasErrorName("database-gone")))
+          << suffix;
+      std::filesystem::copy_file(aside, path);
+      EXPECT_THAT(write("replaced"), HasErrorName("database-gone")) << suffix;
+      std::filesystem::rename(aside, path);
+    }
+    EXPECT_THAT(write("back " + std::to_string(static_cast<int>(sharing))), IsOk());
+    EXPECT_EQ(Count(**database), before + 1);
+  }
+}
+
+TEST_F(DatabaseTest, DatabaseIsBegunOnceAndAgainWhenItsFileHasNoContent) {
+  EXPECT_TRUE(OpenMigrated()->begun_now());
+  EXPECT_FALSE(OpenMigrated()->begun_now());
+  ASSERT_THAT(files_.Replace(path_, "", FileAccess::kOwnerOnly), IsOk());
+  EXPECT_TRUE(OpenMigrated()->begun_now());
+}
+
 // SQLite rolls back by itself after some failures: a COMMIT after that would acknowledge nothing.
 TEST_F(DatabaseTest, TransactionThatWasRolledBackUnderneathIsNotAcknowledged) {
   auto database = OpenMigrated();

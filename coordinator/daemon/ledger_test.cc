@@ -302,6 +302,24 @@ TEST_F(LedgerTest, FullDiskFailsWhatBuildsOnItUntilRecoverAndKeepsTheChain) {
   EXPECT_EQ(replayed_[1].body, "after");
 }
 
+TEST_F(LedgerTest, NothingIsAcknowledgedWhileTheFileIsNotInItsPlace) {
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_THAT(Append({Draft("before")}), IsOk());
+  std::filesystem::rename(path_, folder_ + "/aside");
+  const auto appended = Append({Draft("lost")});
+  EXPECT_THAT(appended, HasErrorName("ledger-unavailable"));
+  EXPECT_THAT(std::string(appended.status().message()), ::testing::HasSubstr("database-gone"));
+  ledger_->Recover();
+  EXPECT_THAT(Append({Draft("lost")}), HasErrorName("ledger-unavailable"));
+  std::filesystem::rename(folder_ + "/aside", path_);
+  ledger_->Recover();
+  EXPECT_EQ(*Append({Draft("after")}), 2u);
+  Close();
+  ASSERT_THAT(Open(), IsOk());
+  ASSERT_THAT(replayed_, SizeIs(2));
+  EXPECT_EQ(replayed_[1].body, "after");
+}
+
 TEST_F(LedgerTest, BackupIsALedgerToStartFromAndOverwritesNothing) {
   ASSERT_THAT(Open(), IsOk());
   ASSERT_THAT(Append({Draft("one"), Draft("nobody's", "")}), IsOk());

@@ -290,6 +290,22 @@ TEST_F(ProgramTest, OlderTrustDocumentThanTheLedgerKnowsIsRefused) {
   EXPECT_NE(reused.LineWith("trust-version-reused"), "");
 }
 
+TEST_F(ProgramTest, BeginningALedgerIsWarnedOfAndGoingOnWithOneIsNot) {
+  for (const bool begins : {true, false, true}) {
+    if (begins) std::filesystem::remove_all(folder_ + "/data");
+    Process process(Words("run"));
+    const std::string first = process.LineWith("event");
+    const bool warned = first.find("ledger-begun") != std::string::npos;
+    EXPECT_EQ(warned, begins) << first;
+    EXPECT_THAT(first, HasSubstr(warned ? "\"level\":\"warning\"" : "coordinator-ready"));
+    if (warned) {
+      ASSERT_NE(process.LineWith("coordinator-ready"), "");
+    }
+    process.Signal(SIGTERM);
+    EXPECT_EQ(process.Wait(), 0);
+  }
+}
+
 TEST_F(ProgramTest, SighupAdmitsWhomANewerTrustDocumentNamesAndKeepsTheOldOneForABadFile) {
   Start();
   const trust::OperatorKey bob = trust_.AddOperator("bob", {trust::AllActions({"*:*/*"})});

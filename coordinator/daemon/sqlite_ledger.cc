@@ -196,6 +196,13 @@ StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Files& files, const s
       auto database,
       store::Database::Open(files, {.path = path, .sharing = store::Sharing::kOwnerWithReaders}));
   SLUICE_RETURN_IF_ERROR(database->Migrate(kMigrations));
+  if (database->begun_now()) {
+    Log(LogLevel::kWarning, "ledger-begun",
+        {{"file", path},
+         {"message",
+          "there was no ledger, so that a new one was begun; if this coordinator had one, stop it "
+          "and put that back: it knows all earlier promotions"}});
+  }
   SLUICE_ASSIGN_OR_RETURN(LedgerHead head, VerifyAndReplay(*database, replay));
   return std::unique_ptr<SqliteLedger>(
       new SqliteLedger(std::move(database), std::move(head), std::move(post)));

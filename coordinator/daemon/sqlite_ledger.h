@@ -32,8 +32,9 @@ class SqliteLedger final : public Ledger {
       std::function<StatusOr<std::vector<LedgerEntry>>(const std::string& promotion)>;
   using Replay = std::function<Status(const LedgerEntry&, const EarlierHistory& earlier)>;
 
-  // Opens the file or makes it, verifies the whole chain and hands every entry to `replay`, whose
-  // error ends it. DataLoss "ledger-altered"; and the names of common/store.
+  // Opens the file or makes it, which is logged as "ledger-begun"; verifies the whole chain and
+  // hands every entry to `replay`, whose error ends it. DataLoss "ledger-altered"; and the names of
+  // common/store.
   static StatusOr<std::unique_ptr<SqliteLedger>> Open(Files& files, const std::string& path,
                                                       const Replay& replay, Post post);
   // Writes what was given so far, and tells nobody any more.
