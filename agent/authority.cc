@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/trust/trust_expiry.h"
 
 namespace sluice::agent {
 
@@ -41,6 +42,18 @@ StatusOr<std::unique_ptr<Authority>> Authority::Open(const Files& files, Sources
   return authority;
 }
 
+StatusOr<std::vector<std::string>> Authority::CheckTrust(Files& files, const Sources& sources,
+                                                         const std::string& journal_path,
+                                                         const Clock& clock) {
+  SLUICE_ASSIGN_OR_RETURN(
+      const trust::TrustDocument document,
+      trust::TrustDocument::Load(files, sources.trust_document, sources.trust_roots));
+  SLUICE_ASSIGN_OR_RETURN(const trust::TrustFloor floor,
+                          Journal::ReadTrustFloor(files, journal_path));
+  SLUICE_RETURN_IF_ERROR(trust::CheckFollows(document, floor, sources.trust_document));
+  return trust::ExpiryWarnings(document, clock.Now());
+}
+
 Authority::Authority(const Files& files, Sources sources, trust::AgentKey key, Journal& journal,
                      const Clock& clock)
     : files_(files),
@@ -51,7 +64,9 @@ Authority::Authority(const Files& files, Sources sources, trust::AgentKey key, J
 
 Status Authority::Reload() {
   SLUICE_ASSIGN_OR_RETURN(Documents documents, Load());
-  SLUICE_RETURN_IF_ERROR(journal_.RaiseTrustFloor(documents.trust->version()));
+  SLUICE_ASSIGN_OR_RETURN(const trust::TrustFloor floor, journal_.TrustFloor());
+  SLUICE_RETURN_IF_ERROR(trust::CheckFollows(*documents.trust, floor, sources_.trust_document));
+  SLUICE_RETURN_IF_ERROR(journal_.KeepTrustFloor(trust::FloorOf(*documents.trust)));
   MutexLock lock(mutex_);
   documents_ = std::move(documents);
   return absl::OkStatus();

@@ -19,6 +19,7 @@
 #include "common/trust/key_file.h"
 #include "common/trust/policy.h"
 #include "common/trust/trust_document.h"
+#include "common/trust/trust_floor.h"
 
 namespace sluice::agent {
 
@@ -40,11 +41,18 @@ class Authority {
     std::vector<crypto::VerifyingKey> trust_roots;
     std::string policy_file;  // empty: the trust document's grants alone decide
   };
-  // Reads the documents. Names of TrustDocument::Load(), Policy::Load() and CheckNamesUs();
-  // FailedPrecondition "trust-document-older". All borrowed but sources and key.
+  // Reads the documents. Names of TrustDocument::Load(), Policy::Load(), CheckNamesUs()
+  // and CheckFollows(). All borrowed but sources and key.
   static StatusOr<std::unique_ptr<Authority>> Open(const Files& files, Sources sources,
                                                    trust::AgentKey key, Journal& journal,
                                                    const Clock& clock);
+
+  // What Open() and the first order would find of the trust document, while an agent with that
+  // journal runs or not: names of TrustDocument::Load() and CheckFollows(), PermissionDenied
+  // "trust-expired". Otherwise what is good now and will not be soon, a sentence each.
+  static StatusOr<std::vector<std::string>> CheckTrust(Files& files, const Sources& sources,
+                                                       const std::string& journal_path,
+                                                       const Clock& clock);
 
   // Reads both files again. On a failure what was in force stays so.
   Status Reload();

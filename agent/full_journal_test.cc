@@ -1,6 +1,8 @@
 // Goal: a full disk under the journal loses nothing and ends nothing: what it cannot take is waited
-// for, and a stop waits for nothing. Method: as in target_jobs_test.cc, on a disk that the test
-// fills.
+// for, and a stop waits for nothing. Without its file nothing is acted upon. Method: as in
+// target_jobs_test.cc, on a disk that the test fills, and with a file that it moves.
+#include <filesystem>
+
 #include "agent/testing/target_jobs_fixture.h"
 #include "common/store/testing/full_disk.h"
 
@@ -199,6 +201,32 @@ TEST_F(FullJournalTest, NewsThatCannotBeJournalledAreReportedWhenTheyCan) {
   Hear(Transfer());
   ASSERT_EQ(reports.size(), 1u);
   EXPECT_EQ(reports[0].waiting_for(), v1::WAITING_FOR_PEER);
+}
+
+class MovedJournalTest : public TargetJobsTest {
+ protected:
+  void MoveAside() { std::filesystem::rename(folder_ + "/journal.db", folder_ + "/aside"); }
+  void PutBack() { std::filesystem::rename(folder_ + "/aside", folder_ + "/journal.db"); }
+};
+
+TEST_F(MovedJournalTest, NewPromotionIsRefusedByNameUntilTheJournalIsBack) {
+  MoveAside();
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  const v1::JobReport report = LastReport();
+  EXPECT_EQ(report.target_state(), v1::TARGET_STATE_REFUSED);
+  EXPECT_EQ(report.error().name(), "database-gone");
+  PutBack();
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  EXPECT_EQ(LastReport().target_state(), v1::TARGET_STATE_ACCEPTED);
+  EXPECT_THAT(given_up_, IsOk());
+}
+
+TEST_F(MovedJournalTest, JobUnderWayEndsTheAgentAndChangesNothing) {
+  Hear(Command(v1::JOB_STEP_ACCEPT, order_text_));
+  MoveAside();
+  Hear(Transfer());
+  EXPECT_THAT(given_up_, HasErrorName("database-gone"));
+  EXPECT_THAT(target_.calls, Not(Contains("activate")));
 }
 
 class FullSourceJournalTest : public WithFullDisk, public AgentFixture {

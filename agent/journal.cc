@@ -15,7 +15,7 @@ using store::Database;
 using store::Statement;
 using store::Transaction;
 
-constexpr std::array<std::string_view, 1> kMigrations = {R"(
+constexpr std::array<std::string_view, 2> kMigrations = {R"(
   CREATE TABLE accepted_order(
     order_id TEXT NOT NULL UNIQUE,
     order_sha256 TEXT PRIMARY KEY,
@@ -39,6 +39,9 @@ constexpr std::array<std::string_view, 1> kMigrations = {R"(
   CREATE TABLE trust_floor(
     only INTEGER PRIMARY KEY CHECK(only = 1),
     version INTEGER NOT NULL) STRICT;
+)",
+                                                         R"(
+  ALTER TABLE trust_floor ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';
 )"};
 
 // `condition` is our own text.
@@ -48,6 +51,17 @@ std::string SelectJobs(const char* condition) {
       "report, "
       "reported, open FROM job WHERE ",
       condition, " ORDER BY number");
+}
+
+// Also of a journal that its agent has not brought up to date yet.
+StatusOr<trust::TrustFloor> TrustFloorOf(Database& database) {
+  SLUICE_ASSIGN_OR_RETURN(const size_t schema, database.SchemaVersion());
+  if (schema == 0) return trust::TrustFloor{};
+  SLUICE_ASSIGN_OR_RETURN(
+      Statement find, database.Prepare(schema == 1 ? "SELECT version, '' FROM trust_floor"
+                                                   : "SELECT version, sha256 FROM trust_floor"));
+  SLUICE_ASSIGN_OR_RETURN(const bool found, find.Step());
+  return found ? trust::TrustFloor{find.Integer(0), find.Text(1)} : trust::TrustFloor{};
 }
 
 // Every write of the journal ends here.
@@ -62,7 +76,10 @@ Status Commit(Transaction& transaction) {
 }  // namespace
 
 StatusOr<std::unique_ptr<Journal>> Journal::Open(Files& files, const std::string& path) {
-  SLUICE_ASSIGN_OR_RETURN(auto database, Database::Open(files, {.path = path}));
+  // A reader: `check-config` beside the agent.
+  SLUICE_ASSIGN_OR_RETURN(
+      auto database,
+      Database::Open(files, {.path = path, .sharing = store::Sharing::kOwnerWithReaders}));
   SLUICE_RETURN_IF_ERROR(database->Migrate(kMigrations));
   if (database->begun_now()) {
     Log(LogLevel::kWarning, "journal-begun",
@@ -271,24 +288,30 @@ Status Journal::MarkReported(const JobKey& key, uint64_t revision) {
   return Write(mark);
 }
 
-Status Journal::RaiseTrustFloor(int64_t version) {
+StatusOr<trust::TrustFloor> Journal::TrustFloor() {
   MutexLock lock(mutex_);
-  SLUICE_ASSIGN_OR_RETURN(Statement find, database_->Prepare("SELECT version FROM trust_floor"));
-  SLUICE_ASSIGN_OR_RETURN(const bool found, find.Step());
-  const int64_t floor = found ? find.Integer(0) : 0;
-  if (version == floor) return absl::OkStatus();
-  if (version < floor) {
-    return NamedError(StatusCode::kFailedPrecondition, "trust-document-older",
-                      absl::StrCat("the trust document has version ", version,
-                                   ", and this agent has used version ", floor,
-                                   " before; give it that one or a later one"));
-  }
-  find.Reset();
-  SLUICE_ASSIGN_OR_RETURN(Statement raise,
-                          database_->Prepare("INSERT INTO trust_floor VALUES(1, ?1) "
-                                             "ON CONFLICT(only) DO UPDATE SET version = ?1"));
-  raise.BindInteger(1, version);
-  return Write(raise);
+  return TrustFloorOf(*database_);
+}
+
+Status Journal::KeepTrustFloor(const trust::TrustFloor& floor) {
+  MutexLock lock(mutex_);
+  SLUICE_ASSIGN_OR_RETURN(const trust::TrustFloor kept, TrustFloorOf(*database_));
+  if (kept == floor) return absl::OkStatus();
+  SLUICE_ASSIGN_OR_RETURN(
+      Statement keep,
+      database_->Prepare("INSERT INTO trust_floor VALUES(1, ?1, ?2) "
+                         "ON CONFLICT(only) DO UPDATE SET version = ?1, sha256 = ?2"));
+  keep.BindInteger(1, floor.version);
+  keep.BindText(2, floor.sha256);
+  return Write(keep);
+}
+
+StatusOr<trust::TrustFloor> Journal::ReadTrustFloor(Files& files, const std::string& path) {
+  if (absl::IsNotFound(files.Facts(path).status())) return trust::TrustFloor{};
+  SLUICE_ASSIGN_OR_RETURN(
+      const auto database,
+      Database::Open(files, {.path = path, .sharing = store::Sharing::kReader}));
+  return TrustFloorOf(*database);
 }
 
 }  // namespace sluice::agent

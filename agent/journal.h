@@ -15,6 +15,7 @@
 #include "common/base/mutex.h"
 #include "common/base/secret.h"
 #include "common/base/status.h"
+#include "common/trust/trust_floor.h"
 
 namespace sluice::store {
 class Database;
@@ -95,10 +96,12 @@ class Journal {
   StatusOr<std::vector<JobRecord>> FindJobs(std::string_view promotion);
   Status MarkReported(const JobKey& key, uint64_t revision);
 
-  // The highest version of the trust document that this agent has ever used: an older one is never
-  // used again. FailedPrecondition "trust-document-older" when `version` is below it; otherwise it
-  // is the floor from now on.
-  Status RaiseTrustFloor(int64_t version);
+  // The latest trust document that this agent has used.
+  StatusOr<trust::TrustFloor> TrustFloor();
+  Status KeepTrustFloor(const trust::TrustFloor& floor);
+  // TrustFloor() of the journal at `path`, whose agent may be running. Version 0 when there is
+  // none.
+  static StatusOr<trust::TrustFloor> ReadTrustFloor(Files& files, const std::string& path);
 
  private:
   explicit Journal(std::unique_ptr<store::Database> database);

@@ -13,6 +13,7 @@
 #include "agent/jobs/target_record.h"
 #include "common/base/logging.h"
 #include "common/base/testing/status_matchers.h"
+#include "common/store/database.h"
 #include "gmock/gmock.h"
 
 namespace sluice::agent {
@@ -170,7 +171,7 @@ TEST_F(JournalTest, NothingIsSaidToBeKeptWhileTheFileIsNotInItsPlace) {
   EXPECT_THAT(journal->SaveJob(TargetJob("p-1")), HasErrorName("database-gone"));
   EXPECT_THAT(journal->SaveFacts(key, "new"), HasErrorName("database-gone"));
   EXPECT_THAT(journal->MarkReported(key, 7), HasErrorName("database-gone"));
-  EXPECT_THAT(journal->RaiseTrustFloor(1), HasErrorName("database-gone"));
+  EXPECT_THAT(journal->KeepTrustFloor({1, "ab"}), HasErrorName("database-gone"));
   std::filesystem::rename(folder_ + "/aside", folder_ + "/journal.db");
   EXPECT_THAT(*journal->FindJobs("p-2"), SizeIs(0));
   EXPECT_EQ((*journal->FindJob(key))->facts, TargetJob("p-1").facts);
@@ -198,15 +199,35 @@ TEST_F(JournalTest, JournalBeginsWithTheFirstOrderThatItKnows) {
   EXPECT_EQ(*journal->BeginsAt(), absl::FromUnixSeconds(1767225600));
 }
 
-TEST_F(JournalTest, OlderTrustDocumentThanOneEverUsedIsRefusedAfterReopeningToo) {
+TEST_F(JournalTest, TrustFloorIsThereAfterReopeningAndReadBesideTheAgentThatRuns) {
+  const std::string path = folder_ + "/journal.db";
+  EXPECT_EQ(*Journal::ReadTrustFloor(files_, path), trust::TrustFloor());
   {
     auto journal = Open();
-    EXPECT_THAT(journal->RaiseTrustFloor(7), IsOk());
-    EXPECT_THAT(journal->RaiseTrustFloor(7), IsOk());
+    EXPECT_EQ(*journal->TrustFloor(), trust::TrustFloor());
+    ASSERT_THAT(journal->KeepTrustFloor({7, "ab"}), IsOk());
+    EXPECT_EQ(*Journal::ReadTrustFloor(files_, path), (trust::TrustFloor{7, "ab"}));
+    EXPECT_THAT(Journal::Open(files_, path), HasErrorName("database-locked"));
   }
+  EXPECT_EQ(*Journal::ReadTrustFloor(files_, path), (trust::TrustFloor{7, "ab"}));
   auto journal = Open();
-  EXPECT_THAT(journal->RaiseTrustFloor(6), HasErrorName("trust-document-older"));
-  EXPECT_THAT(journal->RaiseTrustFloor(8), IsOk());
+  EXPECT_EQ(*journal->TrustFloor(), (trust::TrustFloor{7, "ab"}));
+  ASSERT_THAT(journal->KeepTrustFloor({8, "cd"}), IsOk());
+  EXPECT_EQ(*journal->TrustFloor(), (trust::TrustFloor{8, "cd"}));
+}
+
+TEST_F(JournalTest, FloorOfAJournalFromBeforeDigestsIsItsVersion) {
+  const std::string path = folder_ + "/journal.db";
+  Open();
+  {
+    const auto database = store::Database::Open(files_, {.path = path});
+    ASSERT_THAT((*database)->Execute("ALTER TABLE trust_floor DROP COLUMN sha256;"
+                                     "INSERT INTO trust_floor VALUES(1, 7);"
+                                     "PRAGMA user_version = 1"),
+                IsOk());
+  }
+  EXPECT_EQ(*Journal::ReadTrustFloor(files_, path), (trust::TrustFloor{7, ""}));
+  EXPECT_EQ(*Open()->TrustFloor(), (trust::TrustFloor{7, ""}));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "agent/authority.h"
 #include "agent/doctor.h"
 #include "agent/own_foundation.h"
 #include "agent/run.h"
@@ -63,6 +64,15 @@ Status CheckConfig(const std::string& config_file) {
     std::fprintf(stderr, "warning: %s: no such variable is known here\n", variable.c_str());
   }
   SLUICE_RETURN_IF_ERROR(CheckFiles(settings, files));
+  SLUICE_ASSIGN_OR_RETURN(const auto warnings,
+                          Authority::CheckTrust(files,
+                                                {.trust_document = settings.trust_document,
+                                                 .trust_roots = settings.trust_roots,
+                                                 .policy_file = settings.policy_file},
+                                                settings.JournalPath(), clock));
+  for (const std::string& warning : warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
   OwnFoundation foundation(settings, files, clock);
   const auto findings = FindingsOf(foundation.cloud_controller().Probe({}));
   std::fputs(FormatFindings(findings).c_str(), stdout);

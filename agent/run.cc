@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "common/net/network.h"
 #include "common/transfer/bulk_exchange.h"
 #include "common/transfer/spool.h"
+#include "common/trust/trust_expiry.h"
 #include "sluice/v1/control.pb.h"
 
 namespace sluice::agent {
@@ -71,6 +73,7 @@ class Program {
   std::unique_ptr<CoordinatorLink> link_;
   std::unique_ptr<ThreadPool> steps_;
   std::unique_ptr<ThreadPool> readers_;
+  std::optional<trust::ExpiryWatch> expiry_;
   Status ended_;
 };
 
@@ -215,10 +218,13 @@ void Program::OnSignals() {
     } else {
       LogStatus(LogLevel::kError, "not-reloaded", reloaded);
     }
+    expiry_->Look();
   }
 }
 
 Status Program::Serve() {
+  expiry_.emplace(around_.clock, loop_.timers(), [this] { return authority_->trust(); });
+  expiry_->Look();
   loop_.WatchDescriptor(around_.signals.descriptor(), [this] { OnSignals(); });
   ended_.Update(agent_->Start());
   if (ended_.ok()) {

@@ -128,12 +128,15 @@ StatusOr<std::string> Database::Pragma(const std::string& pragma) {
   return statement.Text(0);
 }
 
-Status Database::Migrate(std::span<const std::string_view> migrations) {
+StatusOr<size_t> Database::SchemaVersion() {
   SLUICE_ASSIGN_OR_RETURN(Statement read, Prepare("PRAGMA user_version"));
   SLUICE_ASSIGN_OR_RETURN(const bool row, read.Step());
   SLUICE_CHECK(row);
-  const auto version = static_cast<size_t>(read.Integer(0));
-  read.Reset();
+  return static_cast<size_t>(read.Integer(0));
+}
+
+Status Database::Migrate(std::span<const std::string_view> migrations) {
+  SLUICE_ASSIGN_OR_RETURN(const size_t version, SchemaVersion());
   begun_now_ = version == 0;
   if (version > migrations.size()) {
     return NamedError(

@@ -68,6 +68,8 @@ class Database {
   // Brings the schema up to date: migrations[i] leads from version i to i + 1, each in a
   // transaction of its own. Those that have run are never changed, only added to.
   Status Migrate(std::span<const std::string_view> migrations);
+  // How many migrations have run on it; 0 when there is nothing in it.
+  StatusOr<size_t> SchemaVersion();
   // Whether Migrate() found nothing in it: a file that was made just now, or one without content.
   bool begun_now() const { return begun_now_; }
 

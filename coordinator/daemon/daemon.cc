@@ -11,6 +11,7 @@
 #include "common/net/control_server.h"
 #include "common/net/event_loop.h"
 #include "common/net/network.h"
+#include "common/trust/trust_expiry.h"
 #include "coordinator/daemon/coordinator.h"
 #include "coordinator/daemon/ledger_replay.h"
 #include "coordinator/daemon/relay.h"
@@ -67,6 +68,8 @@ class Daemon {
     if (trust_->Get()->version() != replay_.trust_floor().version) {
       SLUICE_RETURN_IF_ERROR(RecordFirstTrust());
     }
+    expiry_.emplace(world_.clock, loop_.timers(), [this] { return trust_->Get(); });
+    expiry_->Look();
     loop_.WatchDescriptor(world_.signals.descriptor(), [this] { TakeSignals(); });
     Log(LogLevel::kInfo, "coordinator-ready",
         {{"endpoint", server_->endpoint()},
@@ -139,26 +142,28 @@ class Daemon {
     }
   }
 
-  // A document that may not follow is logged, and the one in force stays.
+  // A document that may not follow is logged, and the one in force stays. Whichever is in force
+  // then is looked at for its end.
   void ReloadTrust() {
     const auto in_force = trust_->Get();
     auto document = LoadTrust(world_.files, settings_.trust_document, settings_.trust_roots,
-                              {in_force->version(), in_force->sha256()});
+                              trust::FloorOf(*in_force));
     if (!document.ok()) {
       LogStatus(LogLevel::kError, "trust-not-adopted", document.status());
-      return;
+      return expiry_->Look();
     }
     const int64_t version = (*document)->version();
     if (version == in_force->version()) {
       Log(LogLevel::kInfo, "trust-unchanged", {{"version", version}});
-      return;
+      return expiry_->Look();
     }
-    const auto done = [version](const Status& status) {
+    const auto done = [this, version](const Status& status) {
       if (status.ok()) {
         Log(LogLevel::kInfo, "trust-adopted", {{"version", version}});
       } else {
         LogStatus(LogLevel::kError, "trust-not-adopted", status);
       }
+      expiry_->Look();
     };
     if (const Status begun = coordinator_->AdoptTrust(*std::move(document), done); !begun.ok()) {
       done(begun);
@@ -178,6 +183,7 @@ class Daemon {
   std::unique_ptr<net::ControlServer> server_;
   std::unique_ptr<Relay> relay_;  // null: not configured
   std::optional<Coordinator> coordinator_;
+  std::optional<trust::ExpiryWatch> expiry_;
 };
 
 }  // namespace
@@ -186,10 +192,14 @@ Status RunDaemon(const Settings& settings, const DaemonWorld& world) {
   return Daemon(settings, world).Run();
 }
 
-Status CheckDaemon(const Settings& settings, const Files& files) {
-  SLUICE_ASSIGN_OR_RETURN(const auto document, LoadTrust(files, settings.trust_document,
-                                                         settings.trust_roots, TrustFloor{}));
-  return LoadTrustedKey(files, settings, *document).status();
+StatusOr<std::vector<std::string>> CheckDaemon(const Settings& settings, Files& files,
+                                               const Clock& clock) {
+  SLUICE_ASSIGN_OR_RETURN(const trust::TrustFloor floor,
+                          ReadTrustFloor(files, settings.LedgerPath(), settings.trust_roots));
+  SLUICE_ASSIGN_OR_RETURN(const auto document,
+                          LoadTrust(files, settings.trust_document, settings.trust_roots, floor));
+  SLUICE_RETURN_IF_ERROR(LoadTrustedKey(files, settings, *document).status());
+  return trust::ExpiryWarnings(*document, clock.Now());
 }
 
 }  // namespace sluice::coordinator

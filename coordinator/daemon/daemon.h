@@ -1,6 +1,9 @@
 // The coordinator as a process: ledger, network and logic on one loop, until it is told to end.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "common/base/clock.h"
 #include "common/base/entropy.h"
 #include "common/base/files.h"
@@ -23,8 +26,10 @@ struct DaemonWorld {
 // endpoint when it serves.
 Status RunDaemon(const Settings& settings, const DaemonWorld& world);
 
-// What RunDaemon() would find of files and keys, without serving: names of LoadTrust() and
-// LoadTrustedKey().
-Status CheckDaemon(const Settings& settings, const Files& files);
+// What RunDaemon() would find of files and keys, without serving, while another one does or not:
+// names of ReadTrustFloor(), LoadTrust() and LoadTrustedKey(), and PermissionDenied
+// "trust-expired". Otherwise what is good now and will not be soon, a sentence each.
+StatusOr<std::vector<std::string>> CheckDaemon(const Settings& settings, Files& files,
+                                               const Clock& clock);
 
 }  // namespace sluice::coordinator

@@ -19,7 +19,7 @@ Status LedgerReplay::Take(const LedgerEntry& entry, const EarlierHistory& earlie
   if (entry.kind == kTrustKind) {
     StatusOr<trust::TrustDocument> document = trust::TrustDocument::Open(entry.body, roots_);
     if (!document.ok()) return absl::OkStatus();
-    floor_ = {document->version(), document->sha256()};
+    floor_ = trust::FloorOf(*document);
     trust_ = std::make_unique<trust::TrustDocument>(*std::move(document));
     return absl::OkStatus();
   }

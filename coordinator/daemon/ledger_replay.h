@@ -11,9 +11,9 @@
 #include "common/base/status.h"
 #include "common/crypto/signing_key.h"
 #include "common/trust/trust_document.h"
+#include "common/trust/trust_floor.h"
 #include "coordinator/daemon/ledger_chain.h"
 #include "coordinator/daemon/promotion_book.h"
-#include "coordinator/daemon/trust_in_force.h"
 
 namespace sluice::coordinator {
 
@@ -34,7 +34,7 @@ class LedgerReplay {
   // not follow from those before it.
   Status Take(const LedgerEntry& entry, const EarlierHistory& earlier);
 
-  const TrustFloor& trust_floor() const { return floor_; }
+  const trust::TrustFloor& trust_floor() const { return floor_; }
   PromotionBook& book() { return book_; }
 
  private:
@@ -42,7 +42,7 @@ class LedgerReplay {
 
   const std::vector<crypto::VerifyingKey> roots_;
   std::unique_ptr<trust::TrustDocument> trust_;  // as of the entry; null before the first
-  TrustFloor floor_;
+  trust::TrustFloor floor_;
   PromotionBook book_;
 };
 

@@ -44,12 +44,16 @@ Status Keygen(const std::string& key_file) {
 
 Status CheckConfig(const std::string& config_file) {
   SystemFiles files;
+  const SystemClock clock;
   SLUICE_ASSIGN_OR_RETURN(const Settings settings,
                           LoadSettings(files, config_file, ReadOverrides()));
   for (const std::string& variable : settings.unknown_variables) {
     std::fprintf(stderr, "warning: %s: no such variable is known here\n", variable.c_str());
   }
-  SLUICE_RETURN_IF_ERROR(CheckDaemon(settings, files));
+  SLUICE_ASSIGN_OR_RETURN(const auto warnings, CheckDaemon(settings, files, clock));
+  for (const std::string& warning : warnings) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
   std::printf("%s: good\n", config_file.c_str());
   return absl::OkStatus();
 }

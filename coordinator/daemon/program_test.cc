@@ -123,7 +123,7 @@ class ProgramTest : public ::testing::Test {
         *trust::LoadCoordinatorKey(files_, folder_ + "/coordinator.key"));
     trust::TrustContent content = trust_.content();
     content.coordinator_curve = coordinator_->curve.public_key();
-    content.expires = Seconds() + absl::Hours(1);
+    content.expires = Seconds() + absl::Hours(24 * 30);  // not soon enough to be warned of
     UseTrust(content);
     WriteConfiguration("tcp://127.0.0.1:0");
   }
@@ -283,11 +283,57 @@ TEST_F(ProgramTest, OlderTrustDocumentThanTheLedgerKnowsIsRefused) {
   Process again(Words("run"));
   EXPECT_NE(again.LineWith("trust-rolled-back"), "");
   EXPECT_EQ(again.Wait(), 1);
+  Process check(Words("check-config"));
+  EXPECT_THAT(check.Rest(), HasSubstr("trust-rolled-back"));
+  EXPECT_EQ(check.Wait(), 1);
   trust::TrustContent other = later;
   other.expires += absl::Hours(1);
   UseTrust(other);
   Process reused(Words("run"));
   EXPECT_NE(reused.LineWith("trust-version-reused"), "");
+}
+
+TEST_F(ProgramTest, CheckConfigKnowsTheLedgerOfTheCoordinatorThatRuns) {
+  const trust::TrustContent before = trust_.content();
+  trust::TrustContent later = before;
+  later.version += 1;
+  UseTrust(later);
+  Start();
+  EXPECT_EQ(Process(Words("check-config")).Wait(), 0);
+  UseTrust(before);
+  Process check(Words("check-config"));
+  EXPECT_THAT(check.Rest(), HasSubstr("trust-rolled-back"));
+  EXPECT_EQ(check.Wait(), 1);
+}
+
+TEST_F(ProgramTest, ExpiredTrustDocumentIsNotGoodAndWarnedOfAtTheStartAndAtSighup) {
+  trust::TrustContent content = trust_.content();
+  content.expires = Seconds() + absl::Hours(24 * 30);
+  UseTrust(content);
+  Process good(Words("check-config"));
+  EXPECT_EQ(good.Rest(), "");
+  EXPECT_EQ(good.Wait(), 0);
+  content.expires = Seconds() + absl::Hours(24);
+  UseTrust(content);
+  Process soon(Words("check-config"));
+  EXPECT_THAT(soon.Rest(), HasSubstr("trust-expires-soon"));
+  EXPECT_EQ(soon.Wait(), 0);
+  content.expires = Seconds() - absl::Hours(1);
+  UseTrust(content);
+  Process expired(Words("check-config"));
+  EXPECT_THAT(expired.Rest(), HasSubstr("trust-expired"));
+  EXPECT_EQ(expired.Wait(), 3);
+  process_ = std::make_unique<Process>(Words("run"));
+  EXPECT_THAT(process_->LineWith("trust-expired"), HasSubstr("\"level\":\"warning\""));
+  ASSERT_NE(process_->LineWith("coordinator-ready"), "");
+  process_->Signal(SIGHUP);
+  EXPECT_NE(process_->LineWith("trust-expired"), "");
+  content.expires = Seconds() + absl::Hours(24);
+  content.version += 1;
+  UseTrust(content);
+  process_->Signal(SIGHUP);
+  EXPECT_NE(process_->LineWith("trust-adopted"), "");
+  EXPECT_NE(process_->LineWith("trust-expires-soon"), "");
 }
 
 TEST_F(ProgramTest, BeginningALedgerIsWarnedOfAndGoingOnWithOneIsNot) {

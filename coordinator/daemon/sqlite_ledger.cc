@@ -338,4 +338,24 @@ Status BackUpLedger(Files& files, const std::string& path, const std::string& co
   return VerifyAndReplay(*copy, only_verify).status();
 }
 
+StatusOr<trust::TrustFloor> ReadTrustFloor(Files& files, const std::string& path,
+                                           std::span<const crypto::VerifyingKey> roots) {
+  if (absl::IsNotFound(files.Facts(path).status())) return trust::TrustFloor{};
+  SLUICE_ASSIGN_OR_RETURN(
+      auto ledger,
+      store::Database::Open(files, {.path = path, .sharing = store::Sharing::kReader}));
+  SLUICE_ASSIGN_OR_RETURN(const size_t schema, ledger->SchemaVersion());
+  if (schema == 0) return trust::TrustFloor{};
+  SLUICE_ASSIGN_OR_RETURN(
+      store::Statement read,
+      ledger->Prepare("SELECT body FROM ledger WHERE kind = 'trust' ORDER BY seq DESC"));
+  while (true) {
+    SLUICE_ASSIGN_OR_RETURN(const bool more, read.Step());
+    if (!more) return trust::TrustFloor{};
+    // One of other roots sets no floor (LedgerReplay).
+    const auto document = trust::TrustDocument::Open(read.Blob(0), roots);
+    if (document.ok()) return trust::FloorOf(*document);
+  }
+}
+
 }  // namespace sluice::coordinator

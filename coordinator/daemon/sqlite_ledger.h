@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "common/base/mailbox.h"
 #include "common/base/status.h"
 #include "common/base/thread.h"
+#include "common/crypto/signing_key.h"
+#include "common/trust/trust_floor.h"
 #include "coordinator/daemon/ledger.h"
 
 namespace sluice::store {
@@ -76,5 +79,10 @@ class SqliteLedger final : public Ledger {
 // verifies both. Its coordinator may be running, and is not disturbed. The copy is a ledger that a
 // coordinator can start from.
 Status BackUpLedger(Files& files, const std::string& path, const std::string& copy_path);
+
+// The latest trust document of these roots in the ledger at `path`, whose coordinator may be
+// running. Version 0 when there is none, or no ledger.
+StatusOr<trust::TrustFloor> ReadTrustFloor(Files& files, const std::string& path,
+                                           std::span<const crypto::VerifyingKey> roots);
 
 }  // namespace sluice::coordinator

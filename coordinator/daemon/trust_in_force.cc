@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/crypto/curve_key.h"
 
 namespace sluice::coordinator {
@@ -49,21 +48,10 @@ std::optional<net::Peer> PeerOf(const trust::TrustDocument& trust, std::string_v
 
 StatusOr<std::shared_ptr<const trust::TrustDocument>> LoadTrust(
     const Files& files, const std::string& path, std::span<const crypto::VerifyingKey> roots,
-    const TrustFloor& floor) {
+    const trust::TrustFloor& floor) {
   SLUICE_ASSIGN_OR_RETURN(trust::TrustDocument document,
                           trust::TrustDocument::Load(files, path, roots));
-  if (document.version() < floor.version) {
-    return NamedError(
-        StatusCode::kFailedPrecondition, "trust-rolled-back",
-        absl::StrCat(path, " is version ", document.version(), ", but version ", floor.version,
-                     " was in force already: give the coordinator the latest one"));
-  }
-  if (document.version() == floor.version && document.sha256() != floor.sha256) {
-    return NamedError(StatusCode::kFailedPrecondition, "trust-version-reused",
-                      absl::StrCat(path, " is another document of version ", floor.version,
-                                   " than the one that was in force: the trust root must give "
-                                   "it a higher version"));
-  }
+  SLUICE_RETURN_IF_ERROR(trust::CheckFollows(document, floor, path));
   return std::make_shared<const trust::TrustDocument>(std::move(document));
 }
 

@@ -14,6 +14,7 @@
 #include "common/net/network.h"
 #include "common/net/peer.h"
 #include "common/trust/trust_document.h"
+#include "common/trust/trust_floor.h"
 
 namespace sluice::coordinator {
 
@@ -35,17 +36,10 @@ class TrustInForce {
 // Who holds that key by the document; nothing when it is unknown or revoked.
 std::optional<net::Peer> PeerOf(const trust::TrustDocument& trust, std::string_view curve_key);
 
-// The latest document that the ledger has.
-struct TrustFloor {
-  int64_t version = 0;  // 0: none yet
-  std::string sha256;
-};
-
-// The document in the file, when it may follow `floor`. Names as TrustDocument::Load(), and
-// FailedPrecondition "trust-rolled-back" for an older one, "trust-version-reused" for another one
-// of the same version.
+// The document in the file, when it may follow `floor`. Names as TrustDocument::Load() and
+// CheckFollows().
 StatusOr<std::shared_ptr<const trust::TrustDocument>> LoadTrust(
     const Files& files, const std::string& path, std::span<const crypto::VerifyingKey> roots,
-    const TrustFloor& floor);
+    const trust::TrustFloor& floor);
 
 }  // namespace sluice::coordinator
