@@ -22,8 +22,10 @@ std::vector<CounterUse> CountersOf(const trust::Order& order, const FoundationNa
 }
 
 Status CheckPart(const trust::Order& order, const FoundationName& own, const JobKey& key) {
-  if (order.action != trust::Action::kPromote) {
-    return Mismatch("wrong-action", "a promotion begins with a promote order, and this is another");
+  const bool exports = order.action == trust::Action::kExport && key.role == JobRole::kSource;
+  if (order.action != trust::Action::kPromote && !exports) {
+    return Mismatch("wrong-action",
+                    "a job begins with a promote or export order, not with another");
   }
   if (order.promotion.value() != key.promotion) {
     return Mismatch("wrong-promotion",

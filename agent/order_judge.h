@@ -26,10 +26,10 @@ struct JudgedStep : JudgedOrder {
   const trust::OrderTarget& target() const { return order.targets[target_index]; }
 };
 
-// The promote order of a job that there is none of yet. Names of trust::AcceptOrder(), and
-// InvalidArgument "wrong-action", "wrong-promotion", "wrong-part" when the coordinator asks for
-// something else than what was signed. An agent that is source and target of one order uses it up
-// once and judges it whole for each part.
+// The promote order of a job that there is none of yet, or at a source the export order. Names of
+// trust::AcceptOrder(), and InvalidArgument "wrong-action", "wrong-promotion", "wrong-part" when
+// the coordinator asks for something else than what was signed. An agent that is source and target
+// of one order uses it up once and judges it whole for each part.
 StatusOr<JudgedOrder> JudgePromoteOrder(const Authority& authority, std::string_view envelope,
                                         const JobKey& key);
 

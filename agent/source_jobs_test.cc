@@ -74,6 +74,34 @@ TEST_F(SourceJobsTest, TransferIsSentOnceOverTheChosenPath) {
   EXPECT_THAT(source_.calls, ElementsAre("state", "make-seed", "send", "forget"));
 }
 
+TEST_F(SourceJobsTest, ExportIsStatedAndSentLikeAPromotionWithoutAnySealOffer) {
+  v1::JobCommand command = Command(v1::JOB_STEP_ACCEPT);
+  command.set_promotion("export-1");
+  command.set_order(trust_.Signed(trust_.ExportOrder()));
+  Hear(command);
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_ACCEPTED);
+  v1::Route* route = command.add_routes();
+  route->set_path(v1::PATH_KIND_RELAY);
+  route->set_dial(true);
+  route->set_endpoint("tcp://relay:7711");
+  command.set_step(v1::JOB_STEP_TRANSFER);
+  Hear(command);
+  EXPECT_EQ(LastReport().source_state(), v1::SOURCE_STATE_SENT);
+  EXPECT_EQ(source_.sending.order.recipient, trust_.ExportOrder().recipient);
+  EXPECT_THAT(source_.sending.seal_offers, IsEmpty());
+}
+
+TEST_F(SourceJobsTest, ExportToAnotherThanWhoSignedItIsRefusedBeforeTheFoundationIsAsked) {
+  trust::Order order = trust_.ExportOrder();
+  order.recipient->curve_key = trust_.agent("prod").curve.public_key().bytes();
+  v1::JobCommand command = Command(v1::JOB_STEP_ACCEPT);
+  command.set_promotion("export-1");
+  command.set_order(trust_.Signed(order));
+  Hear(command);
+  EXPECT_EQ(LastReport().error().name(), "recipient-not-the-operator");
+  EXPECT_THAT(source_.calls, IsEmpty());
+}
+
 TEST_F(SourceJobsTest, ProgressIsSentAtTheBeginningAndAsTheBytesMoveAndOnlyThen) {
   std::vector<v1::JobProgress> shown;
   const auto let_time_pass = [&] {

@@ -86,8 +86,25 @@ StatusOr<std::string> SourceSteps::State(const trust::Order& order, const std::s
   return trust::SignStatement(statement, identity_);
 }
 
+StatusOr<SourceSteps::Receivers> SourceSteps::RecipientOfExport(const Sending& sending,
+                                                                const trust::TrustDocument& trust) {
+  if (sending.paths.size() != 1) {
+    return NamedError(StatusCode::kInvalidArgument, "paths-without-recipient",
+                      "the coordinator must send one path to the recipient of an export");
+  }
+  const trust::OrderRecipient& recipient = *sending.order.recipient;
+  Receivers receivers;
+  receivers.recipients.push_back({.suite = recipient.suite, .public_key = recipient.public_key});
+  transfer::Meeting meeting;
+  SLUICE_ASSIGN_OR_RETURN(meeting.peer, RecipientOf(recipient, trust));
+  meeting.ways = sending.paths.front().ways;
+  receivers.meetings.push_back(std::move(meeting));
+  return receivers;
+}
+
 StatusOr<SourceSteps::Receivers> SourceSteps::ReceiversOf(const Sending& sending,
                                                           const trust::TrustDocument& trust) const {
+  if (sending.order.recipient.has_value()) return RecipientOfExport(sending, trust);
   if (sending.paths.empty() || sending.paths.size() != sending.seal_offers.size()) {
     return NamedError(StatusCode::kInvalidArgument, "paths-without-offers",
                       "the coordinator must send one seal offer for each path");

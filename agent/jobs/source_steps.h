@@ -27,7 +27,8 @@ struct Sending {
   trust::Order order;
   std::string order_sha256;
   std::string statement;                 // envelope
-  std::vector<std::string> seal_offers;  // envelopes, one for each path, in the same order
+  std::vector<std::string> seal_offers;  // envelopes, one for each path, in the same order;
+                                         // none for an export, whose order has the key
   std::vector<ChosenPath> paths;
   std::optional<transfer::TransferSeed> seed;  // once it is journalled
 };
@@ -91,6 +92,8 @@ class SourceSteps final : public SourceWork {
     std::vector<transfer::Meeting> meetings;
   };
   StatusOr<Receivers> ReceiversOf(const Sending& sending, const trust::TrustDocument& trust) const;
+  static StatusOr<Receivers> RecipientOfExport(const Sending& sending,
+                                               const trust::TrustDocument& trust);
   transfer::ChunkSigner Signer() const;
   std::string DigestLogPath(const transfer::TransferId& transfer) const;
 

@@ -321,6 +321,56 @@ TEST_F(SourceStepsTest, DropletIsDownloadedAndSentToTheAgentThatOffered) {
   EXPECT_EQ(key->Reveal(), options.seed.content_key.Reveal());
 }
 
+TEST_F(SourceStepsTest, ExportIsSealedToTheKeyInTheOrderAndSentToTheOperatorAlone) {
+  ExpectBits();
+  ExpectWhole();
+  const trust::Artifact artifact = order_.artifact;
+  order_ = trust_.ExportOrder();
+  order_.artifact = artifact;
+  order_.recipient->suite = offered_.suite;
+  order_.recipient->public_key = offered_.public_key;
+  Sending sending = {.order = order_,
+                     .order_sha256 = trust::OrderSha256(trust_.Signed(order_)),
+                     .statement = "{statement}",
+                     .seal_offers = {},
+                     .paths = {{.target_index = 0, .ways = {kDialled}}},
+                     .seed = std::nullopt};
+  const auto seed = steps_->MakeSeed(sending, trust_.document());
+  ASSERT_THAT(seed, IsOk());
+  sending.seed = *seed;
+  ASSERT_THAT(Send(sending), IsOk());
+  EXPECT_EQ(exchange_.read, kBits);
+  ASSERT_EQ(exchange_.options.size(), 1U);
+  const transfer::OutgoingOptions& options = exchange_.options[0];
+  ASSERT_EQ(options.meetings.size(), 1U);
+  EXPECT_EQ(options.meetings[0].peer.role, net::PeerRole::kOperator);
+  EXPECT_EQ(options.meetings[0].peer.name, "alice");
+  EXPECT_EQ(options.meetings[0].peer.curve_key, trust_.alice().curve.public_key().bytes());
+  const auto header = transfer::ParseHeader(
+      options.seed.header, [this](std::string_view signature, std::string_view message) {
+        return trust_.agent("dev").identity.Public().Verify(signature, message);
+      });
+  ASSERT_THAT(header, IsOk());
+  const auto key = transfer::UnwrapFrom(*header, offered_);
+  ASSERT_THAT(key, IsOk());
+  EXPECT_EQ(key->Reveal(), options.seed.content_key.Reveal());
+}
+
+TEST_F(SourceStepsTest, ExportToWhoIsNoOperatorAnyMoreOrByMorePathsThanOneIsRefused) {
+  order_ = trust_.ExportOrder();
+  Sending sending = {.order = order_,
+                     .order_sha256 = trust::OrderSha256(trust_.Signed(order_)),
+                     .statement = "{statement}",
+                     .seal_offers = {},
+                     .paths = {},
+                     .seed = std::nullopt};
+  EXPECT_THAT(steps_->MakeSeed(sending, trust_.document()),
+              HasErrorName("paths-without-recipient"));
+  sending.paths = {{.target_index = 0, .ways = {kDialled}}};
+  sending.order.recipient->curve_key = trust_.agent("prod").curve.public_key().bytes();
+  EXPECT_THAT(steps_->MakeSeed(sending, trust_.document()), HasErrorName("recipient-not-admitted"));
+}
+
 TEST_F(SourceStepsTest, NothingIsSentWithoutAJournalledSeed) {
   EXPECT_THAT(Send(ToSend()), HasErrorName("seed-missing"));
   EXPECT_TRUE(exchange_.options.empty());

@@ -1,6 +1,7 @@
 #include "agent/jobs/transfer_terms.h"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -50,9 +51,7 @@ transfer::Way RelayWay(const v1::Route& route, const CoordinatorAddress& coordin
 }  // namespace
 
 StatusOr<transfer::TransferId> TransferIdOf(std::string_view order_sha256) {
-  const crypto::Sha256Digest digest =
-      crypto::Sha256Of(absl::StrCat("sluice transfer of order ", ToAbsl(order_sha256)));
-  return transfer::TransferId::FromBytes(digest.bytes().substr(0, transfer::TransferId::kBytes));
+  return transfer::TransferId::OfOrder(order_sha256);
 }
 
 StatusOr<transfer::StreamLayout> LayoutOf(std::string_view order_sha256,
@@ -90,6 +89,20 @@ StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_vi
 net::Peer PeerOf(const FoundationName& foundation, const trust::TrustedAgent& agent) {
   return {
       .role = net::PeerRole::kAgent, .name = foundation.value(), .curve_key = agent.curve.bytes()};
+}
+
+StatusOr<net::Peer> RecipientOf(const trust::OrderRecipient& recipient,
+                                const trust::TrustDocument& trust) {
+  SLUICE_ASSIGN_OR_RETURN(const crypto::CurvePublicKey curve,
+                          crypto::CurvePublicKey::FromBytes(recipient.curve_key));
+  const std::optional<trust::CurveHolder> holder = trust.CurveRole(curve);
+  if (!holder.has_value() || holder->role != trust::CurveHolder::Role::kOperator) {
+    return NamedError(StatusCode::kPermissionDenied, "recipient-not-admitted",
+                      "the operator who is to receive the droplet is not in this agent's trust "
+                      "document any more");
+  }
+  return net::Peer{
+      .role = net::PeerRole::kOperator, .name = holder->name, .curve_key = recipient.curve_key};
 }
 
 std::vector<ChosenPath> PathsOf(const v1::JobCommand& command,

@@ -45,6 +45,11 @@ StatusOr<trust::TrustedAgent> SignerOf(std::string_view envelope, std::string_vi
 // Another agent as a peer of the bulk network.
 net::Peer PeerOf(const FoundationName& foundation, const trust::TrustedAgent& agent);
 
+// The operator who receives an export, as a peer of the bulk network. PermissionDenied
+// "recipient-not-admitted" when the trust document knows the order's key no more.
+StatusOr<net::Peer> RecipientOf(const trust::OrderRecipient& recipient,
+                                const trust::TrustDocument& trust);
+
 // The ways between the source and one target, or between two targets, for this end.
 struct ChosenPath {
   uint32_t target_index = 0;

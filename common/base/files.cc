@@ -277,6 +277,11 @@ Status SystemFiles::Remove(const std::string& path) {
   return SyncFolder(FolderOf(path));
 }
 
+Status SystemFiles::RemoveFolder(const std::string& path) {
+  if (rmdir(path.c_str()) != 0) return SystemError("remove", path, errno);
+  return SyncFolder(FolderOf(path));
+}
+
 StatusOr<std::vector<std::string>> SystemFiles::List(const std::string& path) const {
   DIR* folder = opendir(path.c_str());
   if (folder == nullptr) return SystemError("list", path, errno);

@@ -88,6 +88,9 @@ class Files {
   // Durable when it returns. NotFound "no-file" if there is none.
   virtual Status Remove(const std::string& path) = 0;
 
+  // An empty folder; durable when it returns. NotFound "no-file" if there is none.
+  virtual Status RemoveFolder(const std::string& path) = 0;
+
   // Names in the folder, sorted.
   virtual StatusOr<std::vector<std::string>> List(const std::string& path) const = 0;
 
@@ -110,6 +113,7 @@ class SystemFiles final : public Files {
   Status Rename(const std::string& from, const std::string& to) override;
   Status MakeFolder(const std::string& path) override;
   Status Remove(const std::string& path) override;
+  Status RemoveFolder(const std::string& path) override;
   StatusOr<std::vector<std::string>> List(const std::string& path) const override;
   StatusOr<FileFacts> Facts(const std::string& path) const override;
   StatusOr<uint64_t> FreeBytes(const std::string& path) const override;

@@ -32,8 +32,8 @@ struct Connection {
 };
 
 std::string Described(const Peer& peer) {
-  return peer.role == PeerRole::kCoordinator ? "the coordinator's relay"
-                                             : absl::StrCat("the agent of ", peer.name);
+  if (peer.role == PeerRole::kCoordinator) return "the coordinator's relay";
+  return absl::StrCat(peer.role == PeerRole::kAgent ? "the agent of " : "the operator ", peer.name);
 }
 
 class ZmqBulkSockets final : public BulkSockets {

@@ -1,5 +1,6 @@
-// Connections between agents for sealed droplet streams: dialled ones, and those that a listening
-// socket accepts. Which side sends does not depend on which side dialled.
+// Connections between agents, and between one and an operator who exports through the relay, for
+// sealed droplet streams: dialled ones, and those that a listening socket accepts. Which side sends
+// does not depend on which side dialled.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,7 @@ class BulkSockets {
   static StatusOr<std::unique_ptr<BulkSockets>> Open(Network& network, EventLoop& loop,
                                                      BulkEvents& events,
                                                      const std::string& listen_endpoint);
-  // Listens as the relay, to agents alone. Unavailable "cannot-listen".
+  // Listens as the relay, to agents and operators. Unavailable "cannot-listen".
   static StatusOr<std::unique_ptr<BulkSockets>> OpenRelay(Network& network, EventLoop& loop,
                                                           BulkEvents& events,
                                                           const std::string& listen_endpoint);

@@ -24,7 +24,10 @@ constexpr size_t kCurveKeyBytes = 32;
 
 bool DomainAdmits(std::string_view domain, const Peer& peer) {
   if (domain == kControlDomain) return peer.role != PeerRole::kCoordinator;
-  if (domain == kBulkDomain || domain == kRelayDomain) return peer.role == PeerRole::kAgent;
+  if (domain == kBulkDomain) return peer.role == PeerRole::kAgent;
+  // Who receives an export is met at the relay, where nothing passes but between two ends that name
+  // each other.
+  if (domain == kRelayDomain) return peer.role != PeerRole::kCoordinator;
   return false;
 }
 

@@ -16,6 +16,12 @@ struct Peer {
   auto operator<=>(const Peer&) const = default;
 };
 
+// What the ends of the relay's lines are called: a foundation by its name, an operator by one that
+// no foundation can have.
+inline std::string RelayName(const Peer& peer) {
+  return peer.role == PeerRole::kOperator ? "operator:" + peer.name : peer.name;
+}
+
 // One HELLO..BYE conversation. Never used again within a coordinator's life; 0 is no session.
 using SessionId = uint64_t;
 

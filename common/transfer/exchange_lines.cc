@@ -172,7 +172,8 @@ void ExchangeLines::SayToRelay(LineRef ref, size_t way) {
   Leg& leg = line.legs[way];
   leg.told_bytes = leg.taken_bytes;
   const Status sent = sockets_->Send(
-      *leg.connection, RelayJoinMessage(ref.transfer, line.meeting.peer.name, leg.taken_bytes), "");
+      *leg.connection,
+      RelayJoinMessage(ref.transfer, net::RelayName(line.meeting.peer), leg.taken_bytes), "");
   if (!sent.ok()) BreakLater(line, way, sent);
 }
 
@@ -355,7 +356,7 @@ void ExchangeLines::HangUpAll(LineRef ref, Line& line, const Status& why) {
     leg_of_.erase(connection);
     const bool relay = line.meeting.ways[way].kind == WayKind::kRelay;
     const bool joins = relay && !leg.ready;
-    farewells_[connection] = {ref.transfer, why, joins ? line.meeting.peer.name : "", 0};
+    farewells_[connection] = {ref.transfer, why, joins ? net::RelayName(line.meeting.peer) : "", 0};
     if (leg.ready) {
       SayFarewell(connection);
     } else if (joins) {
@@ -372,7 +373,7 @@ void ExchangeLines::TellAgain(LineRef ref, const Line& line, size_t way, const S
   const net::ConnectionId connection =
       sockets_->Dial(dialled.endpoint, relay ? dialled.host : line.meeting.peer);
   farewells_[connection] = {
-      ref.transfer, why, relay ? line.meeting.peer.name : "",
+      ref.transfer, why, relay ? net::RelayName(line.meeting.peer) : "",
       loop_.timers().After(kFarewellMax, [this, connection] { EndFarewell(connection); })};
 }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/encoding.h"
+#include "common/crypto/digest.h"
 
 namespace sluice::transfer {
 namespace {
@@ -17,6 +19,14 @@ Status BadTransferId() {
 
 TransferId TransferId::Generate(Entropy& entropy) {
   auto id = FromBytes(entropy.Bytes(kBytes));
+  SLUICE_CHECK(id.ok());
+  return *id;
+}
+
+TransferId TransferId::OfOrder(std::string_view order_sha256) {
+  const crypto::Sha256Digest digest =
+      crypto::Sha256Of(absl::StrCat("sluice transfer of order ", ToAbsl(order_sha256)));
+  auto id = FromBytes(digest.bytes().substr(0, kBytes));
   SLUICE_CHECK(id.ok());
   return *id;
 }

@@ -18,6 +18,8 @@ class TransferId {
 
   TransferId() = default;
   static TransferId Generate(Entropy& entropy);
+  // That of whatever an order moves, which both ends know without a word since both hold it.
+  static TransferId OfOrder(std::string_view order_sha256);
   // InvalidArgument "bad-transfer-id" unless exactly 16 bytes, or 32 lower-case hexadecimal digits.
   static StatusOr<TransferId> FromBytes(std::string_view bytes);
   static StatusOr<TransferId> FromHex(std::string_view text);

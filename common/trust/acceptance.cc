@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/crypto/curve_key.h"
 #include "common/trust/envelope.h"
 
 namespace sluice::trust {
@@ -112,6 +113,9 @@ std::optional<std::string> MissingGrant(const Order& order, std::string_view ope
                      source.space)) {
     return absl::StrCat("read ", source.text());
   }
+  if (order.recipient.has_value() && !PermitsExport(order, operator_name, trust)) {
+    return absl::StrCat(ToAbsl(ActionName(order.action)), " ", source.text());
+  }
   for (const OrderTarget& target : order.targets) {
     if (!trust.Permits(operator_name, order.action, target.reference.foundation,
                        target.reference.organization, target.reference.space)) {
@@ -132,6 +136,19 @@ StatusOr<std::string> FindGrantedOperator(const Order& order,
     missing = absl::StrCat("operator ", name, " has no grant to ", *lacking);
   }
   return Denied("not-granted", missing);
+}
+
+// Nobody orders a droplet for somebody else: the one who may have it is the one who gets it.
+Status CheckRecipient(const Order& order, const std::string& operator_name,
+                      const TrustDocument& trust) {
+  if (order.action != Action::kExport) return absl::OkStatus();
+  SLUICE_ASSIGN_OR_RETURN(const crypto::CurvePublicKey curve,
+                          crypto::CurvePublicKey::FromBytes(order.recipient->curve_key));
+  const CurveHolder expected{CurveHolder::Role::kOperator, operator_name};
+  if (trust.CurveRole(curve) == expected) return absl::OkStatus();
+  return Denied("recipient-not-the-operator",
+                absl::StrCat("the recipient of an export is ", operator_name,
+                             ", who ordered it, and the order names another's key"));
 }
 
 Status CheckReplay(const Order& order, const AcceptanceContext& context) {
@@ -172,8 +189,9 @@ Status CheckCounters(const AcceptedOrder& accepted, const AcceptanceContext& con
 // A rollback names no digest: its droplet is already at the target, whose agent asks
 // DropletDenied() with the checksum it finds there.
 Status CheckDenied(const Order& order, const TrustDocument& trust) {
-  const bool puts_the_artifact_there =
-      order.action == Action::kPromote || order.action == Action::kActivate;
+  const bool puts_the_artifact_there = order.action == Action::kPromote ||
+                                       order.action == Action::kActivate ||
+                                       order.action == Action::kExport;
   if (!puts_the_artifact_there || !trust.DropletDenied(order.artifact.sha256)) {
     return absl::OkStatus();
   }
@@ -182,6 +200,15 @@ Status CheckDenied(const Order& order, const TrustDocument& trust) {
 }
 
 }  // namespace
+
+bool PermitsExport(const Order& order, std::string_view operator_name, const TrustDocument& trust) {
+  const AppReference& source = order.source.reference;
+  const auto permits = [&](Action action) {
+    return trust.Permits(operator_name, action, source.foundation, source.organization,
+                         source.space);
+  };
+  return permits(Action::kExport) || (order.action == Action::kCancel && permits(Action::kCancel));
+}
 
 Status CheckLifetime(const Lifetime& life, absl::Time now) {
   const auto named = [&life](std::string_view suffix) {
@@ -216,6 +243,7 @@ StatusOr<AcceptedOrder> AcceptOrder(std::string_view envelope, const AcceptanceC
   SLUICE_RETURN_IF_ERROR(CheckTrust(accepted.order.trust_version, context));
   SLUICE_ASSIGN_OR_RETURN(accepted.operator_name,
                           FindGrantedOperator(accepted.order, opened.operators, trust));
+  SLUICE_RETURN_IF_ERROR(CheckRecipient(accepted.order, accepted.operator_name, trust));
   SLUICE_RETURN_IF_ERROR(CheckTimes({.what = "order",
                                      .issued_at = accepted.order.issued_at,
                                      .expires_at = accepted.order.expires_at,

@@ -62,7 +62,9 @@ struct AcceptedOrder {
 //                  unknown-operator, key-revoked
 //   2 audience     wrong-federation, wrong-audience (this foundation is neither source nor target)
 //   3 trust        trust-too-old (Unavailable: fetch a newer one), trust-expired
-//   4 grants       not-granted: the action on every target's space, and read on the source's
+//   4 grants       not-granted: the action on every target's space, and read on the source's; of
+//                  an export and its cancel: PermitsExport();
+//                  recipient-not-the-operator (an export to another's key)
 //   5 time         clock-behind, order-from-the-future, order-expired, order-life-too-long
 //                  (FailedPrecondition all)
 //   6 replay       order-replayed; unknown-original-order (activate and cancel)
@@ -70,6 +72,10 @@ struct AcceptedOrder {
 //   8 deny list    droplet-denied
 //   9 own policy   policy-…
 StatusOr<AcceptedOrder> AcceptOrder(std::string_view envelope, const AcceptanceContext& context);
+
+// Whether the operator has the right to an export, or to end one: export at the source, which has
+// no target to ask rights of; who may export there, or cancel there, may also cancel it.
+bool PermitsExport(const Order& order, std::string_view operator_name, const TrustDocument& trust);
 
 struct AcceptedRead {
   ReadRequest request;

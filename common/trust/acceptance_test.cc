@@ -284,6 +284,67 @@ TEST(AcceptOrderTest, GrantsAreOfActionAndSpaceAndCountForTheWholeOrder) {
   EXPECT_THAT(granted({Action::kPromote}, {"dev:*/*"}, "dev"), HasErrorName("not-granted"));
 }
 
+TEST(AcceptOrderTest, AnExportIsARightOfItsOwnAtTheSourceAndOfNobodyElse) {
+  const auto granted = [](std::set<Action> actions, const std::vector<std::string>& patterns) {
+    World world;
+    world.Grant(std::move(actions), patterns);
+    return world.Accept(world.trust.ExportOrder(), "dev");
+  };
+  const auto accepted = granted({Action::kExport}, {"dev:acme/payments"});
+  ASSERT_THAT(accepted, IsOk());
+  EXPECT_TRUE(accepted->is_source);
+  EXPECT_TRUE(accepted->target_indexes.empty());
+  EXPECT_THAT(granted({Action::kRead, Action::kPromote, Action::kRollback}, {"*:*/*"}),
+              HasErrorName("not-granted"));
+  EXPECT_THAT(granted({Action::kExport}, {"dev:acme/other"}), HasErrorName("not-granted"));
+  EXPECT_THAT(granted({Action::kExport}, {"prod:*/*"}), HasErrorName("not-granted"));
+  World world;
+  EXPECT_THAT(world.Accept(world.trust.ExportOrder(), "prod"), HasErrorName("wrong-audience"));
+}
+
+TEST(AcceptOrderTest, ADropletIsExportedToNobodyButWhoSignedTheOrder) {
+  World world;
+  const OperatorKey bob = world.trust.AddOperator("bob", {AllActions({"*:*/*"})});
+  Order order = world.trust.ExportOrder();
+  order.trust_version = world.trust.document().version();
+  EXPECT_THAT(world.Accept(order, "dev"), IsOk());
+  order.recipient->curve_key = bob.curve.public_key().bytes();
+  EXPECT_THAT(world.Accept(order, "dev"), HasErrorName("recipient-not-the-operator"));
+  order.recipient->curve_key = world.trust.agent("prod").curve.public_key().bytes();
+  EXPECT_THAT(world.Accept(order, "dev"), HasErrorName("recipient-not-the-operator"));
+  order.recipient->curve_key = std::string(32, '\x07');  // known to nobody
+  EXPECT_THAT(world.Accept(order, "dev"), HasErrorName("recipient-not-the-operator"));
+}
+
+TEST(AcceptOrderTest, WhoMayExportOrCancelThereMayEndAnyonesExport) {
+  World world;
+  const OperatorKey bob = world.trust.AddOperator("bob", {AllActions({"dev:acme/payments"})});
+  const auto cancelled_by = [&world, &bob](std::set<Action> actions) {
+    trust::Grant grant = AllActions({"dev:acme/payments"});
+    grant.actions = std::move(actions);
+    world.EditTrust([&grant](TrustContent& c) { c.operators.at("bob").grants = {grant}; });
+    Order order = world.trust.ExportOrder();  // alice's, and to her
+    order.action = Action::kCancel;
+    order.original_order_sha256 = std::string(64, 'c');
+    order.trust_version = world.trust.document().version();
+    world.accepted = {order.original_order_sha256};
+    return world.AcceptText(SignOrder(order, bob.signing).value(), "dev").status();
+  };
+  EXPECT_THAT(cancelled_by({Action::kExport}), IsOk());
+  EXPECT_THAT(cancelled_by({Action::kCancel}), IsOk());
+  EXPECT_THAT(cancelled_by({Action::kRead, Action::kPromote}), HasErrorName("not-granted"));
+}
+
+TEST(AcceptOrderTest, ADeniedDropletIsNotExportedEitherNorOneThatThePolicyKeeps) {
+  World world;
+  world.policy = Policy::Parse("actions: [read, promote]", "policy.yaml").value();
+  EXPECT_THAT(world.Accept(world.trust.ExportOrder(), "dev"), HasErrorName("policy-action"));
+  world.policy = Policy::Parse("actions: [export]", "policy.yaml").value();
+  EXPECT_THAT(world.Accept(world.trust.ExportOrder(), "dev"), IsOk());
+  world.EditTrust([](TrustContent& c) { c.denied_droplets.insert(std::string(64, 'a')); });
+  EXPECT_THAT(world.Accept(world.trust.ExportOrder(), "dev"), HasErrorName("droplet-denied"));
+}
+
 TEST(AcceptOrderTest, TheAgentsOwnPolicyHasTheLastWord) {
   const auto refused = [](const std::string& yaml, const std::string& foundation = "prod") {
     World world;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/clock.h"
+#include "common/base/encoding.h"
 #include "common/crypto/digest.h"
 #include "common/trust/json_fields.h"
 #include "common/trust/strict_json.h"
@@ -66,11 +67,39 @@ OrderTarget ReadTarget(JsonReader& reader, Action action) {
 
 void CheckOriginal(JsonReader& root, const Order& order) {
   const bool given = !order.original_order_sha256.empty();
-  if (order.action == Action::kPromote && given) {
-    root.Mistake("original_order_sha256", "has no place in a promote order");
+  const bool begins = order.action == Action::kPromote || order.action == Action::kExport;
+  if (begins && given) {
+    root.Mistake("original_order_sha256", "has no place in an order that begins something");
   }
   if ((order.action == Action::kActivate || order.action == Action::kCancel) && !given) {
     root.Mistake("original_order_sha256", "must say which order is meant");
+  }
+}
+
+OrderRecipient ReadRecipient(JsonReader reader) {
+  OrderRecipient recipient;
+  const auto curve = reader.Checked("curve", crypto::CurvePublicKey::Parse(reader.String("curve")));
+  if (curve.has_value()) recipient.curve_key = curve->bytes();
+  const auto suite =
+      reader.Checked("suite", crypto::SealSuiteByName(reader.Line("suite", kNameBytesMax)));
+  recipient.suite = suite.value_or(recipient.suite);
+  recipient.public_key =
+      reader.Checked("public_key", FromBase64(reader.String("public_key"))).value_or("");
+  const size_t key_bytes = crypto::SealPublicKeyBytes(recipient.suite);
+  if (recipient.public_key.size() != key_bytes) {
+    reader.Mistake("public_key", absl::StrCat("must be ", key_bytes, " bytes in base64"));
+  }
+  return recipient;
+}
+
+void ReadRecipientOf(JsonReader& root, Order& order) {
+  const bool given = root.Has("recipient");
+  if (given) order.recipient = ReadRecipient(root.Object("recipient"));
+  if (order.action == Action::kExport && !given) {
+    root.Mistake("recipient", "must say to whom the droplet goes");
+  }
+  if (given && order.action != Action::kExport && order.action != Action::kCancel) {
+    root.Mistake("recipient", "belongs into an export, and into the order that cancels it");
   }
 }
 
@@ -85,7 +114,12 @@ void ReadTargets(JsonReader& root, Order& order) {
       entry.Mistake("reference", "is the source itself");
     }
   }
-  if (order.targets.empty()) root.Mistake("targets", "must hold at least one target");
+  if (order.recipient.has_value() && !order.targets.empty()) {
+    root.Mistake("targets", "have no place beside a recipient");
+  }
+  if (!order.recipient.has_value() && order.targets.empty()) {
+    root.Mistake("targets", "must hold at least one target");
+  }
 }
 
 nlohmann::json TargetJson(const OrderTarget& target) {
@@ -143,8 +177,9 @@ StatusOr<Order> ParseOrder(std::string_view payload) {
   Order order;
   order.order_id = root.Hex("order_id", kOrderIdBytes);
   order.federation = ReadFederation(root, "federation");
-  order.action = ParseAction(root.OneOf("action", {"promote", "activate", "cancel", "rollback"}))
-                     .value_or(Action::kPromote);
+  order.action =
+      ParseAction(root.OneOf("action", {"promote", "activate", "cancel", "rollback", "export"}))
+          .value_or(Action::kPromote);
   order.promotion = ReadPromotion(root, "promotion");
   order.trust_version = root.Integer("trust_version", 1);
   order.issued_at = root.Time("issued_at");
@@ -153,6 +188,7 @@ StatusOr<Order> ParseOrder(std::string_view payload) {
   order.activate_before = root.OptionalTime("activate_before");
   order.source = ReadSource(root.Object("source"));
   order.artifact = ReadArtifact(root.Object("artifact"));
+  ReadRecipientOf(root, order);
   ReadTargets(root, order);
   order.strategy =
       ParseStrategy(root.OneOf("strategy", {"rolling", "canary", "restart"})).value_or(Strategy{});
@@ -163,8 +199,8 @@ StatusOr<Order> ParseOrder(std::string_view payload) {
                          .value_or(OnFailure{});
   if (root.Has("bytes_per_second_max")) {
     order.bytes_per_second_max = root.Integer("bytes_per_second_max", kBytesPerSecondMin);
-    if (order.action != Action::kPromote) {
-      root.Mistake("bytes_per_second_max", "belongs into a promote order only");
+    if (order.action != Action::kPromote && order.action != Action::kExport) {
+      root.Mistake("bytes_per_second_max", "belongs into a promote or export order only");
     }
   }
   order.manifest_sha256 = root.OptionalHex("manifest_sha256", kSha256Bytes);
@@ -202,6 +238,13 @@ StatusOr<std::string> FormatOrder(const Order& order) {
                           {"manifest_sha256", order.manifest_sha256},
                           {"reason", order.reason},
                           {"original_order_sha256", order.original_order_sha256}};
+  if (order.recipient.has_value()) {
+    SLUICE_ASSIGN_OR_RETURN(const crypto::CurvePublicKey curve,
+                            crypto::CurvePublicKey::FromBytes(order.recipient->curve_key));
+    value["recipient"] = {{"curve", curve.text()},
+                          {"suite", crypto::SealSuiteName(order.recipient->suite)},
+                          {"public_key", ToBase64(order.recipient->public_key)}};
+  }
   if (order.activate_before.has_value()) {
     value["activate_before"] = sluice::FormatTime(*order.activate_before);
   }

@@ -1,5 +1,6 @@
-// The signed request that starts, continues, ends or undoes a promotion. It names the digest, the
-// targets and everything of the plan that matters; no secret is in it.
+// The signed request that starts, continues, ends or undoes a promotion, or that exports a droplet
+// to the operator who signed it. It names the digest, the targets and everything of the plan that
+// matters; no secret is in it.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,8 @@
 #include "absl/time/time.h"
 #include "common/base/status.h"
 #include "common/base/strong.h"
+#include "common/crypto/curve_key.h"
+#include "common/crypto/key_agreement.h"
 #include "common/crypto/signing_key.h"
 #include "common/trust/envelope.h"
 #include "common/trust/reference.h"
@@ -64,6 +67,15 @@ struct OrderTarget {
   bool operator==(const OrderTarget&) const = default;
 };
 
+// Where an exported droplet goes: the operator's own process, by the keys it holds. The order's
+// signature binds them, so that nobody on the way can put others in their place.
+struct OrderRecipient {
+  std::string curve_key;  // 32 raw bytes: whom the source expects to meet at the relay
+  crypto::SealSuite suite = crypto::SealSuite::kX25519HkdfSha256Aes256Gcm;
+  std::string public_key;  // raw bytes, fresh for each order: the content key is wrapped to it
+  bool operator==(const OrderRecipient&) const = default;
+};
+
 struct Order {
   std::string order_id;  // 128 random bits as 32 hexadecimal digits
   std::string federation;
@@ -75,16 +87,18 @@ struct Order {
   std::optional<absl::Time> activate_before;  // agents begin no activation from then on
   OrderSource source;
   Artifact artifact;
-  std::vector<OrderTarget> targets;
+  std::vector<OrderTarget> targets;         // none in an export order, and in one that cancels it
+  std::optional<OrderRecipient> recipient;  // in these two, and in no other
   Strategy strategy = Strategy::kRolling;
   bool activate = true;
   int64_t startup_timeout_seconds = 180;
   OnFailure on_failure = OnFailure::kRollback;
-  // How fast each agent may send its droplet, and receive it; promote orders only.
+  // How fast each end may send its droplet, and receive it; promote and export orders only.
   std::optional<int64_t> bytes_per_second_max;
   std::string manifest_sha256;  // of the manifest as sealed to the targets; "" without one
   std::string reason;
-  std::string original_order_sha256;  // activate, cancel, rollback: of the promote order's envelope
+  // activate, cancel, rollback: of the envelope of the order that began it
+  std::string original_order_sha256;
   bool operator==(const Order&) const = default;
 };
 

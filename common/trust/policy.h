@@ -2,7 +2,7 @@
 // word. It can only narrow what the trust document grants.
 //
 //   operators: [alice, ci]                 # names in the trust document
-//   actions: [read, promote, rollback]
+//   actions: [read, promote, rollback]     # without export: no droplet leaves by an operator
 //   sources: ["dev:acme/*"]                # droplets from where
 //   targets: ["prod:acme/payments"]        # into which spaces of this foundation
 //   stacks: [cflinuxfs4]

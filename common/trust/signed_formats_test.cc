@@ -225,6 +225,48 @@ TEST_F(SignedFormatsTest, AnOrderThatContradictsItselfCannotBeSignedOrRead) {
   }
 }
 
+TEST_F(SignedFormatsTest, ExportOrdersKeepTheirBytesAndNameTheirRecipientAndNoTarget) {
+  Order order = trust_.ExportOrder();
+  ExpectGoldenFormat("export_order", trust_.Signed(order));
+  EXPECT_EQ(ParseOrder(FormatOrder(order).value()).value(), order);
+  order.bytes_per_second_max = 10 << 20;
+  EXPECT_EQ(ParseOrder(FormatOrder(order).value()).value(), order);
+  order.bytes_per_second_max.reset();
+  order.action = Action::kCancel;
+  order.original_order_sha256 = OrderSha256(trust_.Signed(trust_.ExportOrder()));
+  EXPECT_EQ(ParseOrder(FormatOrder(order).value()).value(), order);
+
+  const std::string payload = FormatOrder(trust_.ExportOrder()).value();
+  ExpectFieldRules({[](const std::string& text) { return ParseOrder(text).status(); },
+                    payload,
+                    "json-unknown-field",
+                    {},
+                    "recipient"});
+}
+
+TEST_F(SignedFormatsTest, ARecipientThatFitsNoOrderIsRefused) {
+  const auto refused = [this](const std::function<void(Order&)>& edit) {
+    Order order = trust_.ExportOrder();
+    edit(order);
+    return FormatOrder(order).status();
+  };
+  const Order promote = trust_.PromoteOrder();
+  for (const auto& edit : std::vector<std::function<void(Order&)>>{
+           [](Order& order) { order.recipient.reset(); },
+           [&promote](Order& order) { order.targets = promote.targets; },
+           [](Order& order) { order.action = Action::kPromote; },
+           [](Order& order) { order.action = Action::kActivate; },
+           [](Order& order) { order.action = Action::kRollback; },
+           [](Order& order) { order.original_order_sha256 = std::string(64, 'a'); },
+           [](Order& order) { order.recipient->public_key.pop_back(); },
+           [](Order& order) { order.recipient->curve_key.pop_back(); },
+           [](Order& order) {
+             order.recipient->suite = crypto::SealSuite::kP256HkdfSha256Aes256Gcm;
+           }}) {
+    EXPECT_FALSE(refused(edit).ok());
+  }
+}
+
 TEST_F(SignedFormatsTest, StatementsKeepTheirBytesAndAreOfTheirFoundationsAgent) {
   const Statement statement = SampleStatement();
   const std::string envelope = SignStatement(statement, trust_.agent("dev").identity).value();

@@ -24,11 +24,9 @@ constexpr size_t kKeysPerOperatorMax = 16;
 constexpr size_t kGrantsMax = 64;
 constexpr int64_t kEpochMax = 1'000'000;
 
-constexpr std::pair<Action, std::string_view> kActions[] = {{Action::kRead, "read"},
-                                                            {Action::kPromote, "promote"},
-                                                            {Action::kActivate, "activate"},
-                                                            {Action::kCancel, "cancel"},
-                                                            {Action::kRollback, "rollback"}};
+constexpr std::pair<Action, std::string_view> kActions[] = {
+    {Action::kRead, "read"},     {Action::kPromote, "promote"},   {Action::kActivate, "activate"},
+    {Action::kCancel, "cancel"}, {Action::kRollback, "rollback"}, {Action::kExport, "export"}};
 
 // A CURVE key and a signing key of the same bytes are different keys.
 class UsedKeys {

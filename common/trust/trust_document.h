@@ -24,7 +24,7 @@
 namespace sluice::trust {
 
 // What an operator may do in a space. Whoever may do anything there may also read there.
-enum class Action { kRead, kPromote, kActivate, kCancel, kRollback };
+enum class Action { kRead, kPromote, kActivate, kCancel, kRollback, kExport };
 std::string_view ActionName(Action action);           // "read", "promote", ...
 StatusOr<Action> ParseAction(std::string_view name);  // InvalidArgument "bad-action"
 

@@ -147,6 +147,23 @@ StatusOr<Command> PromoteOf(const CommandWords& words) {
   return promote;
 }
 
+StatusOr<Command> ExportOf(const CommandWords& words) {
+  ExportArguments arguments;
+  arguments.source = words.One("SOURCE");
+  arguments.destination = words.One("DESTINATION");
+  arguments.id = words.One("--id");
+  if (words.Has("--id")) SLUICE_RETURN_IF_ERROR(CheckPromotionId(arguments.id, "--id"));
+  arguments.force = words.Has("--force");
+  arguments.dry_run = words.Has("--dry-run");
+  arguments.yes = words.Has("--yes");
+  SLUICE_ASSIGN_OR_RETURN(arguments.droplet, DropletOf(words));
+  SLUICE_ASSIGN_OR_RETURN(arguments.reason, ReasonOf(words));
+  SLUICE_ASSIGN_OR_RETURN(arguments.bytes_per_second_max, RateOf(words, "--limit-rate"));
+  SLUICE_ASSIGN_OR_RETURN(const WaitArguments wait, WaitOf(words));
+  arguments.timeout = wait.timeout;
+  return arguments;
+}
+
 // activate, cancel, rollback: what they share.
 template <typename Step>
 StatusOr<Command> StepOf(const CommandWords& words) {
@@ -234,6 +251,7 @@ const std::map<std::string_view, Builder>& Builders() {
        [](const CommandWords& words) -> StatusOr<Command> {
          return PromotionsArguments{words.One("--app"), words.One("--state")};
        }},
+      {"export", ExportOf},
       {"promotion", PromotionOf},
       {"watch", WatchOf},
       {"foundations",

@@ -42,6 +42,19 @@ struct PromoteArguments {
   WaitArguments wait;
 };
 
+struct ExportArguments {
+  std::string source;       // FOUNDATION:ORG/SPACE/APP
+  std::string destination;  // droplet:FILE
+  std::string droplet;      // as in PromoteArguments
+  std::string id;
+  std::string reason;
+  std::optional<int64_t> bytes_per_second_max;
+  bool force = false;  // overwrite the file
+  bool dry_run = false;
+  bool yes = false;
+  std::optional<absl::Duration> timeout;
+};
+
 struct ActivateArguments {
   std::string id;
   std::string reason;
@@ -135,11 +148,11 @@ struct HelpArguments {
 };
 
 using Command =
-    std::variant<PromoteArguments, ActivateArguments, CancelArguments, RollbackArguments,
-                 PromotionsArguments, PromotionArguments, WatchArguments, FoundationsArguments,
-                 AppsArguments, DropletsArguments, KeygenArguments, TrustInitArguments,
-                 TrustAddOperatorArguments, TrustAddFoundationArguments, TrustShowArguments,
-                 VersionArguments, CompletionArguments, HelpArguments>;
+    std::variant<PromoteArguments, ExportArguments, ActivateArguments, CancelArguments,
+                 RollbackArguments, PromotionsArguments, PromotionArguments, WatchArguments,
+                 FoundationsArguments, AppsArguments, DropletsArguments, KeygenArguments,
+                 TrustInitArguments, TrustAddOperatorArguments, TrustAddFoundationArguments,
+                 TrustShowArguments, VersionArguments, CompletionArguments, HelpArguments>;
 
 struct Arguments {
   GlobalArguments global;

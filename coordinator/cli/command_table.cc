@@ -66,6 +66,32 @@ CommandDescription Promote() {
         "only the plan, for a script"}}};
 }
 
+CommandDescription Export() {
+  return {
+      "export",
+      "Fetch an app's droplet, byte for byte, into a file",
+      "The source's agent reads the droplet and seals it to this process. The file gets its name "
+      "only when its SHA-256 is the one that Cloud Controller published; the agent's signed "
+      "statement about it is written beside it, as FILE.statement.json. While it runs, twice the "
+      "droplet's size is needed in the file's folder. An export that is interrupted is given up: "
+      "nothing is left, and it is made again under another id.",
+      {{"SOURCE", "App reference, FOUNDATION:ORG/SPACE/APP"},
+       {"DESTINATION", "droplet:FILE, the droplet's exact bytes: a gzipped tar"}},
+      {{"--droplet", "GUID|sha256:HEX", "This droplet of the app instead of its current one"},
+       {"--force", "", "Replace FILE if there is one"},
+       {"--limit-rate", "RATE",
+        "Bytes a second, as in 10M, at which the droplet is sent and received at most"},
+       {"--id", "ID", "Your key for this export: no other has effect under it"},
+       {"--reason", "TEXT", kReasonHelp},
+       {"--dry-run", "", "Show the plan and end"},
+       {"--yes", "", "Do not ask"},
+       {"--timeout", "T", "Wait so long, as in 90s or 10m; then it is given up: exit 6"}},
+      {{"sluice export dev:acme/payments/checkout droplet:checkout.tgz", "the current droplet"},
+       {"sluice export dev:acme/payments/checkout droplet:old.tgz --droplet "
+        "9f0c3bd1-4f5a-4a52-8d0e-3f3b6a3b7a10 --yes",
+        "an earlier one, without asking"}}};
+}
+
 std::vector<CommandDescription> StepCommands() {
   return {
       {"activate",
@@ -174,7 +200,8 @@ std::vector<CommandDescription> TrustCommands() {
       {"trust add-operator",
        "Add an operator and what that operator may do",
        "A grant is ACTIONS@PATTERN: actions separated by commas (read, promote, activate, cancel, "
-       "rollback), a pattern FOUNDATION:ORG/SPACE in which * stands for anything within one part.",
+       "rollback, export), a pattern FOUNDATION:ORG/SPACE in which * stands for anything within "
+       "one part.",
        {{"CARD", "The operator's card"}},
        With({{"--grant", "ACTIONS@PATTERN", "May be given several times", {}, true, true}},
             DocumentFlags()),
@@ -217,7 +244,7 @@ std::vector<CommandDescription> OwnCommands() {
 }
 
 std::vector<CommandDescription> MakeTable() {
-  std::vector<CommandDescription> table = {Promote()};
+  std::vector<CommandDescription> table = {Promote(), Export()};
   for (const auto& part : {StepCommands(), ReadCommands(), TrustCommands(), OwnCommands()}) {
     table.insert(table.end(), part.begin(), part.end());
   }

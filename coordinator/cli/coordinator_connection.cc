@@ -89,6 +89,8 @@ class CoordinatorConnection final : public CoordinatorLink {
     return Heard::kNothing;
   }
 
+  void ForgetInterrupt() override { interrupted_ = false; }
+
  private:
   struct Asked {
     v1::ControlMessage question;

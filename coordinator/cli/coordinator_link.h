@@ -44,6 +44,10 @@ class CoordinatorLink {
   virtual Heard Listen(absl::Duration wait,
                        const std::function<void(const v1::ControlMessage&)>& on_message) = 0;
 
+  // Waits from here on are no longer ended by an interrupt that has come: for what must still be
+  // said because of it.
+  virtual void ForgetInterrupt() = 0;
+
   // One question.
   StatusOr<v1::ControlMessage> Ask(const v1::ControlMessage& question, absl::Duration wait);
 };

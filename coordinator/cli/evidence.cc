@@ -98,7 +98,12 @@ std::string RevokedKeyNote(const RecordedOrder& recorded) {
 
 Status CheckRecord(const RecordedOrder& recorded, const v1::PromotionDetail& detail) {
   const trust::Order& order = recorded.order;
-  if (order.action != trust::Action::kPromote) return Differs("action");
+  if (order.action != trust::Action::kPromote && order.action != trust::Action::kExport) {
+    return Differs("action");
+  }
+  if (order.recipient.has_value() == detail.summary().recipient().empty()) {
+    return Differs("recipient");
+  }
   if (detail.summary().id() != order.promotion.value()) return Differs("id");
   if (detail.summary().source() != order.source.reference.text()) return Differs("source");
   if (detail.summary().sha256() != order.artifact.sha256) return Differs("digest");

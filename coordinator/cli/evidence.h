@@ -21,10 +21,11 @@ struct RecordedOrder {
   std::optional<std::string> revoked_key;  // id of the key that signed it, if no other one did
 };
 
-// The promote order among the ledger entries of `detail`, signed by an operator of `trust` and in
-// agreement with the rest of `detail`. An operator's key that was revoked since counts, as such:
-// who may end or undo a promotion need not have begun it, and what is ordered then stands on its
-// own signature. DataLoss "no-recorded-order" or "record-differs"; names as VerifyEnvelope().
+// The promote or export order among the ledger entries of `detail`, signed by an operator of
+// `trust` and in agreement with the rest of `detail`. An operator's key that was revoked since
+// counts, as such: who may end or undo a promotion need not have begun it, and what is ordered then
+// stands on its own signature. DataLoss "no-recorded-order" or "record-differs"; names as
+// VerifyEnvelope().
 StatusOr<RecordedOrder> FindOrder(const v1::PromotionDetail& detail,
                                   const trust::TrustDocument& trust);
 

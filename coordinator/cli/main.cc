@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -15,6 +16,7 @@
 #include "common/base/signals.h"
 #include "common/crypto/system_entropy.h"
 #include "coordinator/cli/coordinator_connection.h"
+#include "coordinator/cli/droplet_transfer.h"
 #include "coordinator/cli/run.h"
 
 namespace {
@@ -48,14 +50,17 @@ int main(int argc, char** argv) {
   sluice::SystemFiles files;
   const sluice::SystemClock clock;
   sluice::crypto::SystemEntropy entropy;
-  sluice::cli::World world{*terminal,
-                           files,
-                           clock,
-                           entropy,
-                           ReadEnvironment(),
-                           [&](const sluice::cli::LinkOptions& options) {
-                             return sluice::cli::ConnectToCoordinator(options, clock, entropy,
-                                                                      interrupt);
-                           }};
+  sluice::cli::World world{
+      *terminal,
+      files,
+      clock,
+      entropy,
+      ReadEnvironment(),
+      [&](const sluice::cli::LinkOptions& options) {
+        return sluice::cli::ConnectToCoordinator(options, clock, entropy, interrupt);
+      },
+      [&](sluice::cli::TransferOptions options) {
+        return sluice::cli::ReceiveDroplet(std::move(options), clock, entropy, files);
+      }};
   return sluice::cli::Run(world, std::vector<std::string>(argv + 1, argv + argc));
 }

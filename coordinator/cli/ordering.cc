@@ -93,11 +93,11 @@ Status Confirm(World& world, bool yes, std::string_view question) {
   return NamedError(StatusCode::kCancelled, "declined", "not confirmed; nothing was ordered");
 }
 
-StatusOr<std::string> Submit(Session& session, const trust::Order& order) {
+StatusOr<std::string> Submit(Session& session, const trust::Order& order, absl::Duration wait) {
   SLUICE_ASSIGN_OR_RETURN(std::string envelope, trust::SignOrder(order, session.key().signing));
   v1::ControlMessage question;
   question.mutable_submit_order()->set_envelope(envelope);
-  const StatusOr<v1::ControlMessage> answer = session.link().Ask(question, kAnswerWait);
+  const StatusOr<v1::ControlMessage> answer = session.link().Ask(question, wait);
   if (!answer.ok()) return OrderFailure(answer.status(), order.promotion.value());
   if (!answer->has_order_recorded() ||
       answer->order_recorded().promotion() != order.promotion.value()) {

@@ -32,7 +32,9 @@ trust::Order StepOrder(const RecordedOrder& recorded, trust::Action action,
 Status Confirm(World& world, bool yes, std::string_view question);
 
 // Signs and submits. The envelope's text.
-StatusOr<std::string> Submit(Session& session, const trust::Order& order);
+inline constexpr absl::Duration kOrderAnswerWait = absl::Seconds(30);
+StatusOr<std::string> Submit(Session& session, const trust::Order& order,
+                             absl::Duration wait = kOrderAnswerWait);
 
 // What comes after an order is recorded: nothing with --detach, else watching, the summary on
 // standard output, and the check of the receipts. `undone` as OutcomeOf() has it.

@@ -195,16 +195,22 @@ json TargetArguments(const PromoteArguments& arguments, const SourcePlan& source
 
 }  // namespace
 
+StatusOr<SourcePlan> PlanSource(Session& session, const trust::AppReference& source,
+                                const std::string& droplet) {
+  json fields = AppFields(source);
+  fields["droplet"] = droplet;
+  SLUICE_ASSIGN_OR_RETURN(
+      SourcePlan plan,
+      PlanFrom(SourceFrom, source, session.Read({source.foundation, "plan-source", Text(fields)})));
+  SLUICE_RETURN_IF_ERROR(CheckAskedDroplet(droplet, plan));
+  return plan;
+}
+
 StatusOr<PromotionPlan> PlanPromotion(Session& session, const PromoteArguments& arguments,
                                       const trust::AppReference& source,
                                       const std::vector<trust::AppReference>& targets) {
-  json source_fields = AppFields(source);
-  source_fields["droplet"] = arguments.droplet;
   PromotionPlan plan;
-  SLUICE_ASSIGN_OR_RETURN(
-      plan.source, PlanFrom(SourceFrom, source,
-                            session.Read({source.foundation, "plan-source", Text(source_fields)})));
-  SLUICE_RETURN_IF_ERROR(CheckAskedDroplet(arguments.droplet, plan.source));
+  SLUICE_ASSIGN_OR_RETURN(plan.source, PlanSource(session, source, arguments.droplet));
   std::vector<AgentQuestion> questions;
   for (const trust::AppReference& target : targets) {
     questions.push_back(

@@ -94,6 +94,11 @@ StatusOr<PromotionPlan> PlanPromotion(Session& session, const PromoteArguments& 
                                       const trust::AppReference& source,
                                       const std::vector<trust::AppReference>& targets);
 
+// Asks the source's agent alone, for "" or a droplet as --droplet names it. Names as
+// PlanPromotion().
+StatusOr<SourcePlan> PlanSource(Session& session, const trust::AppReference& source,
+                                const std::string& droplet);
+
 // Asks the agents of these targets of a promotion, side by side; in the same order.
 StatusOr<RollbackPlan> PlanRollback(Session& session, const std::string& promotion,
                                     const std::vector<trust::OrderTarget>& targets);

@@ -66,8 +66,23 @@ Status FailureBySummary(const v1::PromotionSummary& summary, std::string message
   return NamedError(StatusCode::kFailedPrecondition, cause_name, message);
 }
 
+// The source's agent is the only one that an export could fail at.
+Status ExportFailure(const v1::PromotionDetail& detail, std::string_view what,
+                     std::string_view name) {
+  const v1::Error& error = detail.source_error();
+  const auto code = static_cast<StatusCode>(error.code());
+  const bool of_rights = detail.source_state() == v1::SOURCE_STATE_REFUSED &&
+                         ExitCode(Status(code, "")) == kExitNotAllowed;
+  return NamedError(
+      code == StatusCode::kDataLoss || of_rights ? code : StatusCode::kFailedPrecondition,
+      error.name().empty() ? name : std::string_view(error.name()),
+      absl::StrCat("export ", detail.summary().id(), " ", ToAbsl(what), " at ",
+                   WithPlace(detail.summary().source(), error.message())));
+}
+
 // The cause as the targets tell it, else as the coordinator sums it up.
 Status Failure(const v1::PromotionDetail& detail, std::string_view what, std::string_view name) {
+  if (detail.has_source_error()) return ExportFailure(detail, what, name);
   const v1::TargetDetail* target = WorstTarget(detail);
   std::string message = absl::StrCat("promotion ", detail.summary().id(), " ", ToAbsl(what));
   if (target == nullptr || IsEcho(*target, detail.summary())) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/cli/arguments.h"
+#include "coordinator/cli/exporting.h"
 #include "coordinator/cli/inspecting.h"
 #include "coordinator/cli/promoting.h"
 #include "coordinator/cli/rendering/completion_script.h"
@@ -23,6 +24,7 @@ struct Dispatch {
   const GlobalArguments& global;
 
   Status operator()(const PromoteArguments& a) const { return RunPromote(world, global, a); }
+  Status operator()(const ExportArguments& a) const { return RunExport(world, global, a); }
   Status operator()(const ActivateArguments& a) const { return RunActivate(world, global, a); }
   Status operator()(const CancelArguments& a) const { return RunCancel(world, global, a); }
   Status operator()(const RollbackArguments& a) const { return RunRollback(world, global, a); }

@@ -52,6 +52,15 @@ Status CheckKeyInForce(const RecordedOrder& recorded) {
                                  "activated; promote again under a key of your own"));
 }
 
+// Only what has targets can be activated or rolled back.
+Status CheckHasTargets(const RecordedOrder& recorded, std::string_view what) {
+  if (!recorded.order.recipient.has_value()) return absl::OkStatus();
+  return NamedError(
+      StatusCode::kInvalidArgument, "is-an-export",
+      absl::StrCat(recorded.order.promotion.value(),
+                   " is an export: it changes no app, and there is nothing to ", ToAbsl(what)));
+}
+
 // The target ran the promotion's droplet before: there is nothing of it to undo.
 bool HasChangedNothing(const v1::TargetDetail& target) { return target.path() == "running"; }
 
@@ -227,6 +236,7 @@ Status RunActivate(World& world, const GlobalArguments& global,
                    const ActivateArguments& arguments) {
   SLUICE_ASSIGN_OR_RETURN(Subject subject,
                           OpenSubject(world, global, arguments.id, arguments.wait.timeout));
+  SLUICE_RETURN_IF_ERROR(CheckHasTargets(subject.recorded, "activate"));
   SLUICE_RETURN_IF_ERROR(CheckNotEnded(subject.detail));
   SLUICE_RETURN_IF_ERROR(CheckKeyInForce(subject.recorded));
   world.terminal.Note(absl::StrCat(RenderSummary(subject.detail), "\n"));
@@ -253,6 +263,7 @@ Status RunRollback(World& world, const GlobalArguments& global,
   SLUICE_ASSIGN_OR_RETURN(const std::string id,
                           PromotionToRollBack(*subject.session, arguments.id));
   SLUICE_RETURN_IF_ERROR(ReadSubject(world, id, subject));
+  SLUICE_RETURN_IF_ERROR(CheckHasTargets(subject.recorded, "roll back"));
   SLUICE_RETURN_IF_ERROR(CheckDone(subject.detail));
   SLUICE_ASSIGN_OR_RETURN(const std::vector<trust::OrderTarget> targets,
                           ChooseTargets(subject, arguments.targets));

@@ -12,6 +12,7 @@
 #include "common/base/status.h"
 #include "common/crypto/curve_key.h"
 #include "coordinator/cli/coordinator_link.h"
+#include "coordinator/cli/droplet_transfer.h"
 #include "coordinator/cli/settings.h"
 #include "coordinator/cli/terminal.h"
 
@@ -35,6 +36,7 @@ struct World {
   Entropy& entropy;
   Environment environment;
   LinkMaker connect;
+  TransferMaker receive;
 };
 
 }  // namespace sluice::cli

@@ -114,6 +114,10 @@ std::string Reason(const Promotion& promotion) {
              Foundations(promotion, promotion.source.statement.empty(),
                          [](v1::TargetState state) { return !HasAccepted(state); });
     case v1::PROMOTION_STATE_TRANSFERRING:
+      if (IsExport(promotion.terms)) {
+        return absl::StrCat("waiting for operator ", promotion.terms.recipient,
+                            " to receive the droplet; to end it: sluice cancel ", promotion.id);
+      }
       return "waiting for the upload at " +
              Foundations(promotion, false,
                          [](v1::TargetState state) { return !HasUploaded(state); });

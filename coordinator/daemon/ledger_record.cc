@@ -234,7 +234,7 @@ StatusOr<RecordedEvent> OrderEvent(const LedgerEntry& entry, const OperatorOf& o
   SLUICE_ASSIGN_OR_RETURN(const trust::Order order, trust::PeekOrder(entry.body));
   RecordedEvent recorded{.promotion = order.promotion.value(),
                          .event = {.at = absl::FromUnixMillis(entry.at_milliseconds), .what = {}}};
-  if (order.action == trust::Action::kPromote) {
+  if (BeginsPromotion(order.action)) {
     recorded.event.what = RecordedOrder(order, entry.body, operator_of(entry.body));
   } else {
     recorded.event.what = RecordedStep(order, entry.body, operator_of(entry.body));
@@ -294,11 +294,16 @@ StatusOr<RecordedEvent> EventOf(const LedgerEntry& entry, const OperatorOf& oper
   }
 }
 
+bool BeginsPromotion(trust::Action action) {
+  return action == trust::Action::kPromote || action == trust::Action::kExport;
+}
+
 OrderRecorded RecordedOrder(const trust::Order& order, std::string envelope,
                             std::string operator_name) {
   PromotionTerms terms{.source_foundation = order.source.reference.foundation.value(),
                        .source = order.source.reference.text(),
                        .targets = {},
+                       .recipient = order.recipient ? operator_name : "",
                        .sha256 = order.artifact.sha256,
                        .size_bytes = static_cast<uint64_t>(order.artifact.size_bytes),
                        .strategy = std::string(trust::StrategyName(order.strategy)),
@@ -327,6 +332,7 @@ StepOrdered RecordedStep(const trust::Order& order, std::string envelope,
       break;
     case trust::Action::kRead:
     case trust::Action::kPromote:
+    case trust::Action::kExport:
       SLUICE_CHECK(false);
   }
   std::vector<std::string> targets;

@@ -2,7 +2,7 @@
 //
 //   kind            body
 //   trust           the trust document that holds from here on (DSSE envelope)
-//   order           the promote order (DSSE envelope)
+//   order           the promote or export order (DSSE envelope)
 //   step-order      the activate, cancel or rollback order (DSSE envelope)
 //   source-report   JSON: promotion, revision, state, error, statement (base64 of its envelope),
 //   ... target-report   JSON: likewise, with target_index, seal_offer, receipt, what the CC reports
@@ -19,6 +19,7 @@
 #include "coordinator/daemon/promotion.h"
 
 namespace sluice::trust {
+enum class Action;
 struct Order;
 }  // namespace sluice::trust
 
@@ -39,6 +40,9 @@ using OperatorOf = std::function<std::string(std::string_view envelope)>;
 
 // DataLoss "ledger-unreadable": written by another program than this one, or a newer one.
 StatusOr<RecordedEvent> EventOf(const LedgerEntry& entry, const OperatorOf& operator_of);
+
+// Promote and export orders; others are about a promotion that is there.
+bool BeginsPromotion(trust::Action action);
 
 // What the machine needs of an order.
 OrderRecorded RecordedOrder(const trust::Order& order, std::string envelope,

@@ -63,8 +63,19 @@ void AddRoute(v1::JobCommand& command, const ChosenRoute& route, const Wish& wis
   message->set_path(relay ? v1::PATH_KIND_RELAY : v1::PATH_KIND_DIRECT);
   message->set_dial(relay || route.source_dials == is_source);
   if (message->dial()) message->set_endpoint(route.endpoint);
+  if (IsExport(promotion.terms)) return;  // no foundation is at the other end
   message->set_foundation(is_source ? promotion.terms.targets[route.target_index].foundation
                                     : promotion.terms.source_foundation);
+}
+
+// The same, as the recipient of an export sees it, who meets the source at the relay.
+void AddRecipientRoute(v1::PromotionDetail& detail, const ChosenRoute& route,
+                       const std::string& source_foundation) {
+  v1::Route* message = detail.add_recipient_routes();
+  message->set_path(v1::PATH_KIND_RELAY);
+  message->set_dial(true);
+  message->set_endpoint(route.endpoint);
+  message->set_foundation(source_foundation);
 }
 
 // A target that its fellows may dial, as one of them or the target itself sees it.
@@ -128,6 +139,7 @@ v1::PromotionSummary SummaryOf(const Promotion& promotion) {
   summary.set_state(promotion.state);
   summary.set_source(promotion.terms.source);
   for (const auto& target : promotion.terms.targets) summary.add_targets(target.reference);
+  summary.set_recipient(promotion.terms.recipient);
   summary.set_sha256(promotion.terms.sha256);
   summary.set_operator_(promotion.operator_name);
   summary.set_created_milliseconds(absl::ToUnixMillis(promotion.created));
@@ -145,6 +157,15 @@ v1::PromotionDetail DetailOf(const Promotion& promotion) {
   detail.set_source_state(promotion.source.state);
   detail.set_event_sequence(promotion.events);
   SetProgress(detail.mutable_source_progress(), promotion.source.progress);
+  if (IsExport(promotion.terms)) {
+    detail.set_statement(promotion.source.statement);
+    for (const ChosenRoute& route : promotion.routes) {
+      AddRecipientRoute(detail, route, promotion.terms.source_foundation);
+    }
+    if (!promotion.source.error.ok()) {
+      SetError(detail.mutable_source_error(), promotion.source.error);
+    }
+  }
   for (size_t i = 0; i < promotion.targets.size(); ++i) {
     const TargetJob& job = promotion.targets[i];
     auto* target = detail.add_targets();

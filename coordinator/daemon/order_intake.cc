@@ -66,6 +66,9 @@ Status CheckGrants(const trust::Order& order, const IntakeContext& context) {
                                " at ", reference.text()));
   };
   SLUICE_RETURN_IF_ERROR(check(trust::Action::kRead, order.source.reference));
+  if (order.recipient && !trust::PermitsExport(order, context.submitter, context.trust)) {
+    SLUICE_RETURN_IF_ERROR(check(order.action, order.source.reference));
+  }
   for (const trust::OrderTarget& target : order.targets) {
     SLUICE_RETURN_IF_ERROR(check(order.action, target.reference));
   }
@@ -73,7 +76,7 @@ Status CheckGrants(const trust::Order& order, const IntakeContext& context) {
 }
 
 Status CheckPromotion(const trust::Order& order, const IntakeContext& context) {
-  if (order.action == trust::Action::kPromote) {
+  if (BeginsPromotion(order.action)) {
     if (context.trust.DropletDenied(order.artifact.sha256)) {
       return Denied("droplet-denied", "the trust document denies this droplet");
     }
@@ -91,6 +94,11 @@ Status CheckPromotion(const trust::Order& order, const IntakeContext& context) {
   if (order.original_order_sha256 != promotion->order_sha256) {
     return NamedError(StatusCode::kInvalidArgument, "wrong-original-order",
                       absl::StrCat("the order is about another promotion than ", promotion->id));
+  }
+  if (order.source.reference.text() != promotion->terms.source) {
+    return NamedError(
+        StatusCode::kInvalidArgument, "source-differs",
+        absl::StrCat("the order's source is not that of promotion ", promotion->id));
   }
   const auto same = [](const trust::OrderTarget& target, const PromotionTerms::Target& term) {
     return target.reference.text() == term.reference;
@@ -127,7 +135,7 @@ StatusOr<TakenOrder> TakeOrder(const std::string& envelope, const IntakeContext&
   SLUICE_RETURN_IF_ERROR(CheckGrants(order, context));
   SLUICE_RETURN_IF_ERROR(CheckPromotion(order, context));
   TakenOrder taken{.promotion = order.promotion.value(), .event = {.at = context.now, .what = {}}};
-  if (order.action == trust::Action::kPromote) {
+  if (BeginsPromotion(order.action)) {
     taken.event.what = RecordedOrder(order, envelope, context.submitter);
   } else {
     taken.event.what = RecordedStep(order, envelope, context.submitter);

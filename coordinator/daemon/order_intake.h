@@ -31,7 +31,7 @@ struct IntakeContext {
 
 // Names of ParseEnvelope(), VerifyEnvelope() and ParseOrder(), and:
 //   PermissionDenied    submitted-by-another, not-granted, droplet-denied
-//   InvalidArgument     wrong-federation, wrong-original-order, targets-differ,
+//   InvalidArgument     wrong-federation, wrong-original-order, source-differs, targets-differ,
 //                       on-failure-not-supported (only rollback is, for now)
 //   NotFound            no-foundation, no-promotion
 //   Unavailable         trust-too-old

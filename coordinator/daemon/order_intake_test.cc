@@ -125,6 +125,42 @@ TEST_F(OrderIntakeTest, SpaceOutsideTheGrantsIsRefused) {
   EXPECT_THAT(TakeSigned(*envelope, "bob"), HasErrorName("not-granted"));
 }
 
+TEST_F(OrderIntakeTest, ExportNeedsItsOwnRightAndIsRecordedWithItsRecipient) {
+  order_ = trust_.ExportOrder();
+  const auto taken = TakeSigned(trust_.Signed(order_), "alice");
+  ASSERT_THAT(taken, IsOk());
+  const auto& recorded = std::get<OrderRecorded>(taken->event.what);
+  EXPECT_EQ(recorded.terms.recipient, "alice");
+  EXPECT_TRUE(recorded.terms.targets.empty());
+  trust::Grant promote = trust::AllActions({"*:*/*"});
+  promote.actions.erase(trust::Action::kExport);
+  const auto bob = trust_.AddOperator("bob", {promote});
+  order_.trust_version = trust_.document().version();
+  const auto envelope = trust::SignOrder(order_, bob.signing);
+  ASSERT_THAT(envelope, IsOk());
+  EXPECT_THAT(TakeSigned(*envelope, "bob"), HasErrorName("not-granted"));
+}
+
+TEST_F(OrderIntakeTest, ExportIsNotCancelledByARightAtAnotherSource) {
+  const std::string envelope = trust_.Signed(trust_.ExportOrder());
+  const auto begun = Apply({}, {now_, RecordedOrder(trust_.ExportOrder(), envelope, "alice")});
+  ASSERT_THAT(begun, IsOk());
+  promotion_ = *begun;
+  const auto bob = trust_.AddOperator("bob", {trust::AllActions({"dev:acme/other"})});
+  order_ = trust_.ExportOrder();
+  order_.action = trust::Action::kCancel;
+  order_.original_order_sha256 = trust::OrderSha256(envelope);
+  const auto by_bob = [&] { return TakeSigned(*trust::SignOrder(order_, bob.signing), "bob"); };
+  EXPECT_THAT(by_bob(), HasErrorName("not-granted"));
+  order_.source.reference.space = "other";
+  EXPECT_THAT(by_bob(), HasErrorName("source-differs"));
+  order_ = trust_.ExportOrder();
+  order_.order_id = std::string(32, 'c');
+  order_.action = trust::Action::kCancel;
+  order_.original_order_sha256 = trust::OrderSha256(envelope);
+  EXPECT_THAT(Take(), IsOk());
+}
+
 TEST_F(OrderIntakeTest, SourceThatTheOperatorMayNotReadIsRefused) {
   const auto bob = trust_.AddOperator("bob", {trust::AllActions({"prod:*/*"})});
   const auto envelope = trust::SignOrder(order_, bob.signing);

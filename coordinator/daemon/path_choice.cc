@@ -12,6 +12,22 @@
 namespace sluice::coordinator {
 namespace {
 
+// The operator's process is nobody's to dial, and itself dials the coordinator alone.
+Event ChooseForExport(const std::string& relay_endpoint, absl::Time now) {
+  if (relay_endpoint.empty()) {
+    return {now, NoPathFound{NamedError(
+                     StatusCode::kFailedPrecondition, "no-path",
+                     "an export goes through the coordinator's relay, and there is none: set "
+                     "relay.listen in the coordinator's configuration")}};
+  }
+  RoutesChosen chosen;
+  chosen.routes.push_back({.target_index = 0,
+                           .path = ChosenRoute::Path::kRelay,
+                           .source_dials = false,
+                           .endpoint = relay_endpoint});
+  return {now, std::move(chosen)};
+}
+
 Status NoPath(const std::string& source, const std::string& target) {
   return NamedError(
       StatusCode::kFailedPrecondition, "no-path",
@@ -28,6 +44,7 @@ std::optional<Event> ChoosePaths(const Promotion& promotion, const AgentRegistry
   const std::string& source_foundation = promotion.terms.source_foundation;
   const AgentSession* source = agents.Find(source_foundation);
   if (source == nullptr) return std::nullopt;
+  if (IsExport(promotion.terms)) return ChooseForExport(relay_endpoint, now);
   RoutesChosen chosen;
   std::vector<ChosenRoute> peers;
   for (uint32_t index = 0; index < promotion.targets.size(); ++index) {

@@ -37,7 +37,8 @@ bool HasFailed(const Promotion& promotion) {
   if (!promotion.own_failure.ok()) return true;
   if (AnyTarget(promotion, IsEnd)) return true;
   // Once the bits are proven everywhere the source has done its part.
-  const bool needed = !SourceAccepted(promotion) || !AllTargets(promotion, HasUploaded);
+  const bool needed = IsExport(promotion.terms) || !SourceAccepted(promotion) ||
+                      !AllTargets(promotion, HasUploaded);
   return needed && IsFailure(promotion.source.state);
 }
 
@@ -63,6 +64,11 @@ PromotionState UndoneState(const Promotion& promotion) {
 }
 
 PromotionState ForwardState(const Promotion& promotion) {
+  if (IsExport(promotion.terms)) {
+    if (promotion.source.state == v1::SOURCE_STATE_SENT) return v1::PROMOTION_STATE_DONE;
+    return SourceAccepted(promotion) ? v1::PROMOTION_STATE_TRANSFERRING
+                                     : v1::PROMOTION_STATE_RECORDED;
+  }
   const bool all_uploaded = AllTargets(promotion, HasUploaded);
   const bool all_verified =
       AllTargets(promotion, [](TargetState state) { return state == v1::TARGET_STATE_VERIFIED; });
@@ -86,7 +92,8 @@ void Settle(Promotion& promotion) {
     promotion.state = UndoneState(promotion);
     return;
   }
-  const bool wanted = promotion.terms.activate || promotion.activate_step.has_value();
+  const bool wanted = !IsExport(promotion.terms) &&
+                      (promotion.terms.activate || promotion.activate_step.has_value());
   if (wanted && SourceAccepted(promotion) && AllTargets(promotion, HasUploaded)) {
     promotion.activation_released = true;
   }
@@ -158,9 +165,9 @@ struct Machine {
                                      "watch it with: sluice watch ",
                                      before.id));
     }
-    if (event.promotion.empty() || event.terms.targets.empty()) {
+    if (event.promotion.empty() || event.terms.targets.empty() != IsExport(event.terms)) {
       return NamedError(StatusCode::kInvalidArgument, "no-such-target",
-                        "an order names its promotion and at least one target");
+                        "an order names its promotion, and one target at least or a recipient");
     }
     Promotion after;
     after.id = event.promotion;
@@ -342,12 +349,13 @@ struct Machine {
                                      before.id));
     }
     if (Ended(before)) {
-      return NamedError(StatusCode::kFailedPrecondition, "promotion-ended",
-                        absl::StrCat("promotion ", before.id, " has ended: ", state,
-                                     before.state == v1::PROMOTION_STATE_DONE ||
-                                             before.state == v1::PROMOTION_STATE_STUCK
-                                         ? "; to go back: sluice rollback " + before.id
-                                         : ""));
+      return NamedError(
+          StatusCode::kFailedPrecondition, "promotion-ended",
+          absl::StrCat("promotion ", before.id, " has ended: ", state,
+                       (before.state == v1::PROMOTION_STATE_DONE && !IsExport(before.terms)) ||
+                               before.state == v1::PROMOTION_STATE_STUCK
+                           ? "; to go back: sluice rollback " + before.id
+                           : ""));
     }
     if (before.undo) {
       return NamedError(
@@ -370,6 +378,8 @@ StatusOr<Promotion> Apply(const Promotion& promotion, const Event& event) {
   return std::visit(Machine{promotion, event.at}, event.what);
 }
 
+bool IsExport(const PromotionTerms& terms) { return !terms.recipient.empty(); }
+
 uint32_t CarrierOf(const PromotionTerms& terms, uint32_t target_index) {
   const std::string& foundation = terms.targets[target_index].foundation;
   uint32_t first = 0;
@@ -390,6 +400,7 @@ bool NeedsRoute(const Promotion& promotion, uint32_t target_index) {
 bool NeedsRoutes(const Promotion& promotion) {
   if (promotion.state != v1::PROMOTION_STATE_TRANSFERRING || !promotion.routes.empty())
     return false;
+  if (IsExport(promotion.terms)) return true;
   for (uint32_t index = 0; index < promotion.targets.size(); ++index) {
     if (NeedsRoute(promotion, index)) return true;
   }

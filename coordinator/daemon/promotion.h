@@ -43,8 +43,13 @@
 // source. The others are told to transfer once that one is uploaded: their agent then finds the
 // droplet in its own foundation and has it copied there.
 //
-// The source never holds up an end: it changes nothing in its foundation. What is still open there
-// is closed by its wish (wish.h) whenever its agent is connected.
+// An export is a promotion without targets, whose droplet goes to the operator who ordered it. Its
+// state follows from the source alone: RECORDED until that has accepted, TRANSFERRING until it has
+// sent, DONE when it has, which is when the recipient has found the whole digest right. It has no
+// end of its own without a recipient: a cancel order ends it.
+//
+// The source never holds up an end of another promotion: it changes nothing in its foundation. What
+// is still open there is closed by its wish (wish.h) whenever its agent is connected.
 #pragma once
 
 #include <cstdint>
@@ -78,7 +83,8 @@ struct PromotionTerms {
   std::string source_foundation;
   std::string source;  // canonical app reference
   std::vector<Target> targets;
-  std::string sha256;  // of the droplet, hexadecimal
+  std::string recipient;  // of an export: the operator's name; else empty
+  std::string sha256;     // of the droplet, hexadecimal
   uint64_t size_bytes = 0;
   std::string strategy;
   bool activate = true;  // by itself, once all are uploaded
@@ -271,6 +277,9 @@ struct Promotion {
 // "promotion-activates-itself", "promotion-not-done", "promotion-exists", "routes-not-wanted";
 // InvalidArgument "report-without-evidence", "no-such-target"; NotFound "no-promotion".
 StatusOr<Promotion> Apply(const Promotion& promotion, const Event& event);
+
+// The droplet goes to an operator and not to targets.
+bool IsExport(const PromotionTerms& terms);
 
 // All have accepted and somebody needs the bytes, but how they get there is not chosen yet.
 bool NeedsRoutes(const Promotion& promotion);

@@ -29,8 +29,8 @@ class RelayLoop final : public net::BulkEvents {
   void OnConnectionReady(net::ConnectionId) override {}  // of dialled ones: there are none
   void OnBulkMessage(net::ConnectionId connection, const net::Peer& peer,
                      const v1::BulkMessage& message, std::string payload) override {
-    CarryOut(
-        table_.OnMessage(connection, peer.name, message, std::move(payload), clock_.Monotonic()));
+    CarryOut(table_.OnMessage(connection, net::RelayName(peer), message, std::move(payload),
+                              clock_.Monotonic()));
   }
   void OnConnectionLost(net::ConnectionId connection, const Status& why) override {
     CarryOut(table_.OnGone(connection, why));

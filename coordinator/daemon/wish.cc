@@ -34,7 +34,8 @@ std::optional<Wish> SourceWish(const Promotion& promotion) {
   }
   // Without an end of its own it would wait for receivers that need nothing any more; as would one
   // whose agent was away while targets that had the droplet went on without it.
-  const bool needed = std::any_of(promotion.targets.begin(), promotion.targets.end(),
+  const bool needed = IsExport(promotion.terms) ||
+                      std::any_of(promotion.targets.begin(), promotion.targets.end(),
                                   [](const TargetJob& job) { return !HasUploaded(job.state); });
   if (!needed && (promotion.source.state == v1::SOURCE_STATE_SENDING || Ended(promotion))) {
     wish.step = v1::JOB_STEP_CANCEL;

@@ -23,7 +23,8 @@ struct Wish {
   v1::JobStep step{};
   std::string step_order;
   std::string statement;
-  std::vector<std::string> seal_offers;  // of the targets that have routes, in their order
+  std::vector<std::string> seal_offers;  // of the targets that have routes, in their order; none
+                                         // of an export
   std::vector<ChosenRoute> routes;
   bool operator==(const Wish&) const = default;
 };

@@ -95,6 +95,11 @@ Status Disk::MakeFolder(const std::string& path) {
   return files_.MakeFolder(path);
 }
 
+Status Disk::RemoveFolder(const std::string& path) {
+  SLUICE_RETURN_IF_ERROR(Work());
+  return files_.RemoveFolder(path);
+}
+
 Status Disk::Remove(const std::string& path) {
   SLUICE_RETURN_IF_ERROR(Work());
   return files_.Remove(path);

@@ -42,6 +42,7 @@ class Disk final : public Files {
                                                                FileOpening opening) override;
   Status Rename(const std::string& from, const std::string& to) override;
   Status MakeFolder(const std::string& path) override;
+  Status RemoveFolder(const std::string& path) override;
   Status Remove(const std::string& path) override;
   StatusOr<std::vector<std::string>> List(const std::string& path) const override {
     return files_.List(path);

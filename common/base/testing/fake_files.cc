@@ -412,6 +412,21 @@ Status FakeFiles::Remove(const std::string& path) {
   return SyncFolderLocked(FolderOf(path));
 }
 
+// Durable at once, as folders are made here.
+Status FakeFiles::RemoveFolder(const std::string& path) {
+  MutexLock lock(mutex_);
+  SLUICE_RETURN_IF_ERROR(AliveLocked());
+  if (!folders_.contains(path)) return NoFile(path);
+  for (const auto& [name, file] : names_) {
+    if (FolderOf(name) == path) {
+      return NamedError(StatusCode::kInternal, "disk-failed",
+                        absl::StrCat("cannot remove ", path, ": it is not empty"));
+    }
+  }
+  folders_.erase(path);
+  return absl::OkStatus();
+}
+
 StatusOr<std::vector<std::string>> FakeFiles::List(const std::string& path) const {
   MutexLock lock(mutex_);
   SLUICE_RETURN_IF_ERROR(AliveLocked());

@@ -57,6 +57,7 @@ class FakeFiles final : public Files {
   Status Rename(const std::string& from, const std::string& to) override;
   Status MakeFolder(const std::string& path) override;
   Status Remove(const std::string& path) override;
+  Status RemoveFolder(const std::string& path) override;
   StatusOr<std::vector<std::string>> List(const std::string& path) const override;
   StatusOr<FileFacts> Facts(const std::string& path) const override;
   StatusOr<uint64_t> FreeBytes(const std::string& path) const override;

@@ -54,8 +54,9 @@ OperatorCard CardOf(const OperatorKey& key) {
 }  // namespace
 
 Grant AllActions(const std::vector<std::string>& patterns) {
-  Grant grant{
-      {Action::kRead, Action::kPromote, Action::kActivate, Action::kCancel, Action::kRollback}, {}};
+  Grant grant{{Action::kRead, Action::kPromote, Action::kActivate, Action::kCancel,
+               Action::kRollback, Action::kExport},
+              {}};
   for (const std::string& pattern : patterns) {
     grant.targets.push_back(Must(SpacePattern::Parse(pattern)));
   }
@@ -114,6 +115,18 @@ Order TestTrust::PromoteOrder() const {
   target.expected_current_droplet_guid = DropletGuid("22222222-0000-4000-8000-000000000004");
   order.targets = {target};
   order.reason = "CHG-1234";
+  return order;
+}
+
+Order TestTrust::ExportOrder() const {
+  Order order = PromoteOrder();
+  order.order_id = "e00102030405060708090a0b0c0d0e0f";
+  order.action = Action::kExport;
+  order.promotion = PromotionId("export-1");
+  order.targets.clear();
+  order.recipient = OrderRecipient{.curve_key = alice_.curve.public_key().bytes(),
+                                   .public_key = std::string(32, '\x42')};
+  order.activate = false;
   return order;
 }
 

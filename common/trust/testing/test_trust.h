@@ -41,6 +41,8 @@ class TestTrust {
   // A valid promote order dev:acme/payments/checkout -> prod:acme/payments, counter 1, issued at
   // kTestNow for an hour.
   Order PromoteOrder() const;
+  // A valid export order of the same droplet to alice.
+  Order ExportOrder() const;
   std::string Signed(const Order& order) const;  // by alice
   // A valid request to that foundation, issued at kTestNow for five minutes.
   ReadRequest Request(const std::string& foundation) const;

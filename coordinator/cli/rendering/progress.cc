@@ -133,6 +133,7 @@ uint64_t LeftToDo(const TargetProgress& target) {
 }  // namespace
 
 void ProgressTracker::Update(const v1::PromotionDetail& detail, absl::Duration now) {
+  if (!detail.summary().recipient().empty()) return TakeExport(detail, now);
   const auto count = static_cast<size_t>(detail.targets_size());
   targets_.resize(std::max(targets_.size(), count));
   histories_.resize(targets_.size());
@@ -151,8 +152,25 @@ void ProgressTracker::Update(const v1::PromotionDetail& detail, absl::Duration n
 }
 
 void ProgressTracker::Update(const v1::JobProgress& progress, absl::Duration now) {
-  if (progress.role() == v1::JOB_ROLE_SOURCE || progress.target_index() >= targets_.size()) return;
+  if (exports_ != (progress.role() == v1::JOB_ROLE_SOURCE) ||
+      progress.target_index() >= targets_.size())
+    return;
   Take(progress.target_index(), progress.progress(), now);
+}
+
+void ProgressTracker::TakeExport(const v1::PromotionDetail& detail, absl::Duration now) {
+  exports_ = true;
+  targets_.resize(1);
+  histories_.resize(1);
+  TargetProgress& row = targets_.front();
+  const v1::PromotionState state = detail.summary().state();
+  row.target = detail.summary().source();
+  row.state = StateName(state);
+  row.uploaded = state == v1::PROMOTION_STATE_DONE;
+  row.ended =
+      row.uploaded || state == v1::PROMOTION_STATE_FAILED || state == v1::PROMOTION_STATE_CANCELLED;
+  row.bytes_total = detail.size_bytes();
+  if (detail.source_progress().bytes_total() > 0) Take(0, detail.source_progress(), now);
 }
 
 void ProgressTracker::Take(size_t index, const v1::Progress& progress, absl::Duration now) {
@@ -203,7 +221,7 @@ std::string RenderBars(const std::vector<TargetProgress>& targets, int width, si
   for (const TargetProgress* target : shown) {
     std::string line = BarLine(*target, width);
     if (color && target->ended) {
-      const bool good = target->state == "verified";
+      const bool good = target->state == "verified" || target->state == "done";
       line = absl::StrCat(good ? "\x1b[32m" : "\x1b[31m", line, "\x1b[0m");
     }
     absl::StrAppend(&out, line, "\n");

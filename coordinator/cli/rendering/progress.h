@@ -50,6 +50,9 @@ class ProgressTracker {
   };
   void Take(size_t index, const v1::Progress& progress, absl::Duration now);
 
+  void TakeExport(const v1::PromotionDetail& detail, absl::Duration now);
+
+  bool exports_ = false;  // one row, of what the source sends
   std::vector<TargetProgress> targets_;
   std::vector<History> histories_;
 };

@@ -67,6 +67,7 @@ json PromotionJson(const v1::PromotionSummary& summary) {
           {"reason", OrNull(summary.reason())},
           {"source", summary.source()},
           {"targets", std::vector<std::string>(summary.targets().begin(), summary.targets().end())},
+          {"recipient", OrNull(summary.recipient())},
           {"sha256", summary.sha256()},
           {"operator", summary.operator_()},
           {"created_at", TimeOrNull(summary.created_milliseconds())},
@@ -79,6 +80,7 @@ json PromotionJson(const v1::PromotionDetail& detail, bool with_entries) {
   out["strategy"] = detail.strategy();
   out["activate"] = detail.activate();
   out["source_state"] = StateName(detail.source_state());
+  if (!detail.summary().recipient().empty()) out["statement"] = EnvelopeJson(detail.statement());
   out["targets"] = json::array();
   for (const v1::TargetDetail& target : detail.targets()) {
     out["targets"].push_back(TargetJson(target, detail.source_progress()));

@@ -41,6 +41,8 @@ std::string ErrorLine(const v1::TargetDetail& target) {
 }
 
 std::string TargetLines(const v1::PromotionDetail& detail) {
+  const std::string& recipient = detail.summary().recipient();
+  if (!recipient.empty()) return Field("exported", absl::StrCat("to operator ", recipient));
   std::vector<std::vector<std::string>> rows;
   for (const v1::TargetDetail& target : detail.targets()) {
     rows.push_back({target.target(), TargetState(target), target.droplet_guid(),
@@ -105,6 +107,9 @@ std::string RenderPromotionList(const v1::PromotionList& list) {
   std::vector<std::vector<std::string>> rows;
   for (const v1::PromotionSummary& promotion : list.promotions()) {
     std::vector<std::string> targets(promotion.targets().begin(), promotion.targets().end());
+    if (!promotion.recipient().empty()) {
+      targets = {absl::StrCat("(export to ", promotion.recipient(), ")")};
+    }
     rows.push_back({promotion.id(), StateName(promotion.state()), promotion.source(),
                     absl::StrJoin(targets, " "), ShortDigest(promotion.sha256()),
                     promotion.operator_(), FormatMilliseconds(promotion.created_milliseconds())});

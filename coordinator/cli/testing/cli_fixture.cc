@@ -58,7 +58,8 @@ int CliTest::Run(const std::vector<std::string>& words) {
                 EXPECT_EQ(options.coordinator, trust_.coordinator().curve.public_key());
                 EXPECT_EQ(options.own.public_key(), maria_.curve.public_key());
                 return federation_.Connect();
-              }};
+              },
+              [this](TransferOptions options) { return receive_(std::move(options)); }};
   return cli::Run(world, words);
 }
 

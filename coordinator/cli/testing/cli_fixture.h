@@ -13,6 +13,7 @@
 #include "common/base/testing/fake_entropy.h"
 #include "common/trust/key_file.h"
 #include "common/trust/testing/test_trust.h"
+#include "coordinator/cli/droplet_transfer.h"
 #include "coordinator/cli/settings.h"
 #include "coordinator/cli/testing/fake_federation.h"
 #include "coordinator/cli/testing/fake_terminal.h"
@@ -47,6 +48,10 @@ class CliTest : public ::testing::Test {
   trust::OperatorKey maria_;
   FakeFederation federation_{trust_, clock_};
   Environment environment_;
+  // No export receives anything unless a test says what.
+  TransferMaker receive_ = [](const TransferOptions&) {
+    return NamedError(StatusCode::kUnavailable, "peer-unreachable", "nobody sends");
+  };
   int connections_ = 0;
   absl::Duration connect_wait_;  // that the latest connection was allowed
 };

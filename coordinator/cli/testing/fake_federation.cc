@@ -8,6 +8,7 @@
 #include "common/trust/acceptance.h"
 #include "common/trust/policy.h"
 #include "common/trust/receipt.h"
+#include "common/trust/statement.h"
 
 namespace sluice::cli {
 namespace {
@@ -21,6 +22,10 @@ template <typename T>
 T Must(StatusOr<T> value) {
   SLUICE_CHECK(value.ok());
   return *std::move(value);
+}
+
+bool Begins(const trust::Order& order) {
+  return order.action == trust::Action::kPromote || order.action == trust::Action::kExport;
 }
 
 json SourcePlanJson(const trust::Order& order) {
@@ -78,6 +83,8 @@ class FakeFederation::Link final : public CoordinatorLink {
     return federation_.Listen(wait, on_message);
   }
 
+  void ForgetInterrupt() override { ++federation_.interrupts_forgotten; }
+
  private:
   FakeFederation& federation_;
 };
@@ -109,7 +116,7 @@ void FakeFederation::Record(const trust::Order& order) { AddOrder(trust_.Signed(
 void FakeFederation::AddOrder(const std::string& envelope, const trust::Order& order) {
   Recorded& recorded = promotions_[order.promotion.value()];
   v1::PromotionDetail& detail = recorded.detail;
-  if (order.action == trust::Action::kPromote) {
+  if (Begins(order)) {
     recorded.order_envelope = envelope;
     v1::PromotionSummary& summary = *detail.mutable_summary();
     summary.set_id(order.promotion.value());
@@ -122,6 +129,7 @@ void FakeFederation::AddOrder(const std::string& envelope, const trust::Order& o
     detail.set_size_bytes(static_cast<uint64_t>(order.artifact.size_bytes));
     detail.set_strategy(std::string(trust::StrategyName(order.strategy)));
     detail.set_activate(order.activate);
+    if (order.recipient) summary.set_recipient("maria");
     for (const trust::OrderTarget& target : order.targets) {
       summary.add_targets(target.reference.text());
       v1::TargetDetail& told = *detail.add_targets();
@@ -131,13 +139,13 @@ void FakeFederation::AddOrder(const std::string& envelope, const trust::Order& o
   }
   if (order.action == trust::Action::kActivate) {
     detail.mutable_summary()->set_state(v1::PROMOTION_STATE_ACTIVATING);
-  } else if (order.action != trust::Action::kPromote) {
+  } else if (!Begins(order)) {
     detail.mutable_summary()->set_state(v1::PROMOTION_STATE_UNDOING);
   }
   v1::LedgerEntry& entry = *detail.add_entries();
   entry.set_sequence(static_cast<uint64_t>(detail.entries_size()));
   entry.set_at_milliseconds(absl::ToUnixMillis(clock_.Now()));
-  entry.set_kind(order.action == trust::Action::kPromote ? "order" : "step-order");
+  entry.set_kind(Begins(order) ? "order" : "step-order");
   entry.set_body(envelope);
   entry.set_hash(std::string(32, '\x11'));
 }
@@ -264,7 +272,7 @@ Status FakeFederation::CheckByAgents(const std::string& envelope, const trust::O
 StatusOr<v1::ControlMessage> FakeFederation::TakeOrder(const std::string& envelope) {
   SLUICE_ASSIGN_OR_RETURN(const trust::Order order, trust::PeekOrder(envelope));
   const std::string& id = order.promotion.value();
-  if (order.action == trust::Action::kPromote && promotions_.contains(id)) {
+  if (Begins(order) && promotions_.contains(id)) {
     return NamedError(StatusCode::kFailedPrecondition, "promotion-exists",
                       absl::StrCat("promotion ", id, " has its order already"));
   }
@@ -334,6 +342,28 @@ std::string FakeFederation::ReceiptFor(const v1::PromotionDetail& detail, size_t
   receipt.finished_at = order.issued_at + absl::Seconds(60);
   return Must(
       trust::SignReceipt(receipt, trust_.agent(target.reference.foundation.value()).identity));
+}
+
+std::string FakeFederation::StatementFor(const v1::PromotionDetail& detail) const {
+  const Recorded& recorded = promotions_.at(detail.summary().id());
+  const trust::Order order = Must(trust::PeekOrder(recorded.order_envelope));
+  const trust::Statement statement = {
+      .sha256 = order.artifact.sha256,
+      .size_bytes = order.artifact.size_bytes,
+      .promotion = order.promotion,
+      .order_sha256 = trust::OrderSha256(recorded.order_envelope),
+      .source = order.source.reference,
+      .app_guid = order.source.app_guid,
+      .droplet_guid = order.source.droplet_guid,
+      .stack = order.artifact.stack,
+      .buildpacks = {},
+      .process_types = {{"web", "java -jar app.jar"}},
+      .lifecycle = order.artifact.lifecycle,
+      .droplet_created_at = order.issued_at - absl::Hours(1),
+      .signed_at = order.issued_at,
+      .origin = {order.source.reference, order.source.app_guid, order.source.droplet_guid}};
+  return Must(trust::SignStatement(
+      statement, trust_.agent(order.source.reference.foundation.value()).identity));
 }
 
 std::deque<FakeFederation::Moment> FakeFederation::GoodEnd() const {

@@ -50,6 +50,9 @@ class FakeFederation {
   void Record(const trust::Order& order);
   v1::PromotionDetail& promotion(const std::string& id) { return promotions_.at(id).detail; }
 
+  // What the source's agent states of a recorded promotion's or export's droplet.
+  std::string StatementFor(const v1::PromotionDetail& detail) const;
+
   // The moments of a promotion that goes well, from recorded to done with a receipt of each target.
   std::deque<Moment> GoodEnd() const;
   // A receipt by the target's agent for the promotion as it stands.
@@ -66,7 +69,8 @@ class FakeFederation {
   std::vector<trust::Order> orders;           // recorded, in turn
   v1::ListPromotions listed;                  // what was asked for last
   uint64_t left_out = 0;                      // what answers say that they do not show
-  int watched = 0;                            // how often somebody began to watch
+  int interrupts_forgotten = 0;
+  int watched = 0;  // how often somebody began to watch
 
  private:
   struct Recorded {

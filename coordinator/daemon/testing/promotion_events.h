@@ -21,6 +21,7 @@ inline OrderRecorded TestOrder(size_t targets = 1, bool activate = true) {
                       .terms = {.source_foundation = "dev",
                                 .source = "dev:acme/payments/checkout",
                                 .targets = {},
+                                .recipient = {},
                                 .sha256 = TestDigest(),
                                 .size_bytes = 1000,
                                 .strategy = "rolling",
@@ -29,6 +30,13 @@ inline OrderRecorded TestOrder(size_t targets = 1, bool activate = true) {
     const std::string foundation = "prod-" + std::to_string(i);
     order.terms.targets.push_back({foundation, foundation + ":acme/payments/checkout"});
   }
+  return order;
+}
+
+// The same droplet, to the operator who orders it.
+inline OrderRecorded TestExport() {
+  OrderRecorded order = TestOrder(0, false);
+  order.terms.recipient = "alice";
   return order;
 }
 

@@ -31,7 +31,7 @@ from .programs import PATIENCE, Program, program
 ORGANIZATION, SPACE = "acme", "payments"
 COORDINATOR = "coordinator"  # the place of the coordinator and of operators
 OPERATOR = "maria"
-EVERYTHING = "read,promote,activate,cancel,rollback@*:*/*"
+EVERYTHING = "read,promote,activate,cancel,rollback,export@*:*/*"
 COMMAND_SECONDS = 60 * PATIENCE
 CLI_SECONDS = 300 * PATIENCE
 # What every program of ours gets of this process's environment: nothing that could steer it. By the
