@@ -27,7 +27,7 @@ Status CheckNamesUs(const trust::TrustDocument& trust, const trust::AgentKey& ke
     return agent.identity == key.identity.Public() && agent.curve == key.curve.public_key();
   });
   if (named) return absl::OkStatus();
-  return NamedError(StatusCode::kFailedPrecondition, "not-in-trust-document",
+  return NamedError(StatusCode::kPermissionDenied, "not-in-trust-document",
                     absl::StrCat("the trust document does not name this agent (key id ",
                                  key.identity.Public().id(), ") for foundation ",
                                  key.foundation.value(), ": sluice trust add-foundation"));

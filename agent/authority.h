@@ -28,9 +28,9 @@ namespace sluice::agent {
 StatusOr<trust::AgentKey> LoadOwnKey(const Files& files, const std::string& key_file,
                                      const FoundationName& foundation);
 
-// Whether an agent with that key can work by that document. FailedPrecondition
-// "not-in-trust-document" when it does not name this agent's keys, "no-coordinator" when it names
-// no coordinator.
+// Whether an agent with that key can work by that document. PermissionDenied
+// "not-in-trust-document" when it does not name this agent's keys, FailedPrecondition
+// "no-coordinator" when it names no coordinator.
 Status CheckNamesUs(const trust::TrustDocument& trust, const trust::AgentKey& key);
 
 // Thread-safe. A question is judged by the trust document and policy in force when it is asked.

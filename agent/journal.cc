@@ -44,6 +44,8 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"(
   ALTER TABLE trust_floor ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';
 )"};
 
+constexpr int32_t kJournalKind = 0x736c6a6e;  // "sljn"
+
 // `condition` is our own text.
 std::string SelectJobs(const char* condition) {
   return absl::StrCat(
@@ -77,9 +79,10 @@ Status Commit(Transaction& transaction) {
 
 StatusOr<std::unique_ptr<Journal>> Journal::Open(Files& files, const std::string& path) {
   // A reader: `check-config` beside the agent.
-  SLUICE_ASSIGN_OR_RETURN(
-      auto database,
-      Database::Open(files, {.path = path, .sharing = store::Sharing::kOwnerWithReaders}));
+  SLUICE_ASSIGN_OR_RETURN(auto database,
+                          Database::Open(files, {.path = path,
+                                                 .sharing = store::Sharing::kOwnerWithReaders,
+                                                 .kind = kJournalKind}));
   SLUICE_RETURN_IF_ERROR(database->Migrate(kMigrations));
   if (database->begun_now()) {
     Log(LogLevel::kWarning, "journal-begun",
@@ -310,7 +313,8 @@ StatusOr<trust::TrustFloor> Journal::ReadTrustFloor(Files& files, const std::str
   if (absl::IsNotFound(files.Facts(path).status())) return trust::TrustFloor{};
   SLUICE_ASSIGN_OR_RETURN(
       const auto database,
-      Database::Open(files, {.path = path, .sharing = store::Sharing::kReader}));
+      Database::Open(files,
+                     {.path = path, .sharing = store::Sharing::kReader, .kind = kJournalKind}));
   return TrustFloorOf(*database);
 }
 

@@ -216,6 +216,18 @@ TEST_F(JournalTest, TrustFloorIsThereAfterReopeningAndReadBesideTheAgentThatRuns
   EXPECT_EQ(*journal->TrustFloor(), (trust::TrustFloor{8, "cd"}));
 }
 
+TEST_F(JournalTest, DatabaseOfAnotherKindIsNoJournal) {
+  const std::string path = folder_ + "/journal.db";
+  {
+    const auto other = store::Database::Open(files_, {.path = path, .kind = 1});
+    ASSERT_THAT(other, IsOk());
+    const std::string_view schema = "CREATE TABLE note(text TEXT) STRICT";
+    ASSERT_THAT((*other)->Migrate({&schema, 1}), IsOk());
+  }
+  EXPECT_THAT(Journal::Open(files_, path), HasErrorName("another-database"));
+  EXPECT_THAT(Journal::ReadTrustFloor(files_, path), HasErrorName("another-database"));
+}
+
 TEST_F(JournalTest, FloorOfAJournalFromBeforeDigestsIsItsVersion) {
   const std::string path = folder_ + "/journal.db";
   Open();

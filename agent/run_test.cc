@@ -9,10 +9,12 @@
 #include "agent/jobs/target_record.h"
 #include "agent/journal.h"
 #include "common/base/clock.h"
+#include "common/base/logging.h"
 #include "common/base/testing/fake_entropy.h"
 #include "common/base/testing/status_matchers.h"
 #include "common/trust/key_file.h"
 #include "common/trust/testing/test_trust.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace sluice::agent {
@@ -78,6 +80,24 @@ TEST_F(RunTest, UndoThatAFailedStartHasBegunDoesNotHoldUpTheEnd) {
   ASSERT_THAT(signals, IsOk());
   const Status ended = RunAgent(
       settings_, {.files = files_, .clock = clock_, .entropy = entropy_, .signals = *signals});
+  EXPECT_FALSE(ended.ok());
+}
+
+TEST_F(RunTest, ExpiredTrustDocumentIsWarnedOfAtTheStart) {
+  trust::TrustContent content = trust_.content();
+  content.expires = absl::FromUnixSeconds(absl::ToUnixSeconds(clock_.Now() - absl::Hours(1)));
+  trust_.Use(content);
+  ASSERT_THAT(
+      files_.Replace(settings_.trust_document, trust_.document().envelope(), FileAccess::kEveryone),
+      IsOk());
+  Keep("promotion-1", "no order", TargetPhase::kAccepted);  // ends it
+  auto signals = SignalDescriptor::Open({});
+  ASSERT_THAT(signals, IsOk());
+  ::testing::internal::CaptureStderr();
+  StartLogging("test", LogLevel::kWarning);
+  const Status ended = RunAgent(
+      settings_, {.files = files_, .clock = clock_, .entropy = entropy_, .signals = *signals});
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::HasSubstr("trust-expired"));
   EXPECT_FALSE(ended.ok());
 }
 

@@ -16,6 +16,24 @@ namespace {
 
 constexpr const char* kOwnerSuffix = "-owner";  // the file that an owner with readers has locked
 
+// Whoever may write in the folder can put another database in this one's place.
+Status CheckFolder(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::absolute(path, error).parent_path();
+  const auto mode = std::filesystem::status(folder, error).permissions();
+  const auto has = [mode](std::filesystem::perms bit) {
+    return (mode & bit) != std::filesystem::perms::none;
+  };
+  // Not there: what opens the file says so.
+  if (error || !has(std::filesystem::perms::others_write) ||
+      has(std::filesystem::perms::sticky_bit)) {
+    return absl::OkStatus();
+  }
+  return NamedError(StatusCode::kPermissionDenied, "folder-too-open",
+                    absl::StrFormat("everybody may write in %s; run: chmod o-w %s", folder.string(),
+                                    folder.string()));
+}
+
 Status CheckPrivate(const std::string& path) {
   std::error_code error;
   const auto mode = std::filesystem::status(path, error).permissions();
@@ -56,6 +74,7 @@ Status ExecuteOn(sqlite3* connection, const std::string& sql, std::string_view d
 
 StatusOr<std::unique_ptr<Database>> Database::Open(Files& files, const Options& options) {
   const bool reader = options.sharing == Sharing::kReader;
+  SLUICE_RETURN_IF_ERROR(CheckFolder(options.path));
   SLUICE_RETURN_IF_ERROR(reader ? CheckPrivate(options.path) : MakePrivate(files, options.path));
   std::unique_ptr<OwnerLock> owner_lock;
   if (options.sharing == Sharing::kOwnerWithReaders) {
@@ -69,12 +88,13 @@ StatusOr<std::unique_ptr<Database>> Database::Open(Files& files, const Options& 
                                          SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
                                      nullptr);
   SLUICE_CHECK(connection != nullptr);
-  std::unique_ptr<Database> database(new Database(connection));
+  std::unique_ptr<Database> database(new Database(connection, options.kind));
   database->owner_lock_ = std::move(owner_lock);
   if (result != SQLITE_OK) return SqliteError(connection, result, "open");
   SLUICE_RETURN_IF_ERROR(database->Configure(options.sharing));
+  if (!reader) SLUICE_RETURN_IF_ERROR(database->Prove(unclean));
+  SLUICE_RETURN_IF_ERROR(database->CheckKind());
   if (reader) return database;
-  SLUICE_RETURN_IF_ERROR(database->Prove(unclean));
   // All of them are there from the first access on, until the owner closes them.
   const std::string& path = options.path;
   database->files_ = FilesInPlace({path, path + "-wal", path + "-shm", path + kOwnerSuffix});
@@ -115,6 +135,18 @@ Status Database::Prove(bool stopped_uncleanly) {
                                     sqlite3_db_filename(connection_, "main"), verdict));
 }
 
+// One without a kind is empty, or from before there were kinds.
+Status Database::CheckKind() {
+  SLUICE_ASSIGN_OR_RETURN(Statement read, Prepare("PRAGMA application_id"));
+  SLUICE_ASSIGN_OR_RETURN(const bool row, read.Step());
+  SLUICE_CHECK(row);
+  if (kind_ == 0 || read.Integer(0) == 0 || read.Integer(0) == kind_) return absl::OkStatus();
+  return NamedError(StatusCode::kFailedPrecondition, "another-database",
+                    absl::StrCat(sqlite3_db_filename(connection_, "main"),
+                                 " is the database of another program: see data_dir, and whether a "
+                                 "backup was put back in the wrong place"));
+}
+
 Database::~Database() {
   const int result = sqlite3_close(connection_);
   // BUSY: a statement outlived its database, which is our bug.
@@ -148,6 +180,7 @@ Status Database::Migrate(std::span<const std::string_view> migrations) {
     SLUICE_ASSIGN_OR_RETURN(Transaction transaction, Begin());
     SLUICE_RETURN_IF_ERROR(Execute(std::string(migrations[i])));
     SLUICE_RETURN_IF_ERROR(Execute(absl::StrCat("PRAGMA user_version = ", i + 1)));
+    if (i == 0) SLUICE_RETURN_IF_ERROR(Execute(absl::StrCat("PRAGMA application_id = ", kind_)));
     SLUICE_RETURN_IF_ERROR(transaction.Commit());
   }
   return absl::OkStatus();

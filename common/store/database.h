@@ -57,9 +57,13 @@ class Database {
   struct Options {
     std::string path;
     Sharing sharing = Sharing::kOwnerAlone;
+    // What is stored, so that no database is taken for another one: four letters as a number
+    // (SQLite's application id). 0: anything.
+    int32_t kind = 0;
   };
 
   // Opens the file, or makes it (0600). After an unclean stop its owner checks it as a whole first.
+  // FailedPrecondition "another-database" for one of another kind.
   static StatusOr<std::unique_ptr<Database>> Open(Files& files, const Options& options);
   ~Database();
   Database(const Database&) = delete;
@@ -87,13 +91,15 @@ class Database {
   StatusOr<Transaction> BeginReading();
 
  private:
-  explicit Database(sqlite3* connection) : connection_(connection) {}
+  Database(sqlite3* connection, int32_t kind) : connection_(connection), kind_(kind) {}
+  Status CheckKind();
   Status Configure(Sharing sharing);
   Status Prove(bool stopped_uncleanly);
   StatusOr<std::string> Pragma(const std::string& pragma);
 
   std::unique_ptr<OwnerLock> owner_lock_;  // null: SQLite's own locks are enough
   sqlite3* connection_;
+  const int32_t kind_;
   FilesInPlace files_;  // an owner's; a reader looks after none
   bool begun_now_ = false;
 };

@@ -344,6 +344,32 @@ TEST_F(DatabaseTest, FileThatOthersMayReadIsRefused) {
               AllOf(StatusIs(StatusCode::kPermissionDenied), HasErrorName("file-too-open")));
 }
 
+TEST_F(DatabaseTest, FolderInWhichEverybodyMayWriteIsRefusedUnlessItIsSticky) {
+  ASSERT_EQ(chmod(folder_.c_str(), 0777), 0);
+  EXPECT_THAT(Open(path_),
+              AllOf(StatusIs(StatusCode::kPermissionDenied), HasErrorName("folder-too-open")));
+  ASSERT_EQ(chmod(folder_.c_str(), 01777), 0);
+  EXPECT_THAT(Open(path_), IsOk());
+}
+
+TEST_F(DatabaseTest, DatabaseOfAnotherKindIsRefusedByOwnerAndReader) {
+  constexpr int32_t kItems = 0x6974656d;
+  constexpr int32_t kNotes = 0x6e6f7465;
+  const auto open = [this](int32_t kind, Sharing sharing) {
+    return Database::Open(files_, {.path = path_, .sharing = sharing, .kind = kind});
+  };
+  {
+    const auto database = open(kItems, Sharing::kOwnerAlone);
+    ASSERT_THAT(database, IsOk());
+    ASSERT_THAT((*database)->Migrate(kFirst), IsOk());
+  }
+  EXPECT_THAT(open(kItems, Sharing::kOwnerAlone), IsOk());
+  for (const Sharing sharing : {Sharing::kOwnerAlone, Sharing::kReader}) {
+    EXPECT_THAT(open(kNotes, sharing),
+                AllOf(StatusIs(StatusCode::kFailedPrecondition), HasErrorName("another-database")));
+  }
+}
+
 TEST_F(DatabaseTest, FolderThatIsNotThereIsReported) {
   EXPECT_THAT(Open(folder_ + "/nowhere/items.db"), HasErrorName("no-file"));
 }

@@ -58,9 +58,13 @@ StatusOr<Signed> OpenOperatorEnvelope(std::string_view envelope_text, std::strin
 
 Status CheckTimes(const Lifetime& life, const AcceptanceContext& context) {
   if (context.now < context.time_floor - kClockSkewMax) {
-    return Untimely("clock-behind", absl::StrCat("this agent's clock shows a time before ",
-                                                 sluice::FormatTime(context.time_floor),
-                                                 ", which it has already seen; set the clock"));
+    return Untimely(
+        "clock-behind",
+        absl::StrCat("the clock of the agent of ", context.foundation.value(), " shows ",
+                     sluice::FormatTime(context.now), ", and it has accepted an order at ",
+                     sluice::FormatTime(context.time_floor),
+                     ": set the clock; if it is right now, it was ahead then, and the agent obeys "
+                     "nobody until that time has come"));
   }
   return CheckLifetime(life, context.now);
 }

@@ -16,7 +16,9 @@
 namespace sluice::trust {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // An agent's world: what it knows when an order comes.
 struct World {
@@ -429,6 +431,15 @@ TEST(AcceptReadTest, EverythingThatAQuestionMayLackHasItsName) {
          return w.Ask(w.trust.Request("prod")).status();
        }},
   });
+}
+
+TEST(AcceptReadTest, AgentWhoseClockWasAheadSaysUntilWhenItObeysNobody) {
+  World world;
+  world.time_floor = world.now + absl::Hours(25);
+  EXPECT_THAT(std::string(world.Ask(world.trust.Request("prod")).status().message()),
+              AllOf(HasSubstr("the agent of prod shows 2026-01-01T00:0"),
+                    HasSubstr("accepted an order at 2026-01-02T01:0"),
+                    HasSubstr("if it is right now, it was ahead then")));
 }
 
 TEST(AcceptReadTest, QuestionOutOfItsTimeOrAgainstThePolicyHasItsName) {

@@ -59,8 +59,14 @@ StatusOr<TrustDocument> TrustDocument::Open(std::string_view envelope_text,
                                             std::span<const VerifyingKey> roots) {
   SLUICE_ASSIGN_OR_RETURN(const Envelope envelope,
                           ParseEnvelope(envelope_text, kTrustDocumentBytesMax));
-  SLUICE_ASSIGN_OR_RETURN(const VerifiedPayload verified,
-                          VerifyEnvelope(envelope, kTrustDocumentType, roots, 1));
+  const StatusOr<VerifiedPayload> opened = VerifyEnvelope(envelope, kTrustDocumentType, roots, 1);
+  if (ErrorName(opened.status()) == "unknown-key") {
+    return NamedError(
+        opened.status().code(), "unknown-key",
+        "not signed by the trust root whose public key was given; compare trust.roots "
+        "with what 'sluice keygen root' printed");
+  }
+  SLUICE_ASSIGN_OR_RETURN(const VerifiedPayload verified, opened);
   SLUICE_ASSIGN_OR_RETURN(TrustContent content, ParseTrustContent(verified.payload));
   const bool own_root = std::any_of(
       verified.signers.begin(), verified.signers.end(), [&content](const VerifyingKey& signer) {

@@ -23,6 +23,7 @@ using crypto::KeyKind;
 using crypto::SigningKey;
 using crypto::VerifyingKey;
 using nlohmann::json;
+using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
@@ -70,7 +71,9 @@ TEST_F(TrustDocumentTest, OnlyTheConfiguredRootsSignatureOpensIt) {
   // Forged as a whole: another root signs a document that names it.
   TrustContent forged = trust_.content();
   forged.root_keys = {stranger.Public()};
-  EXPECT_THAT(Open(SignTrustContent(forged, stranger).value()), HasErrorName("unknown-key"));
+  const auto opened = Open(SignTrustContent(forged, stranger).value());
+  EXPECT_THAT(opened, HasErrorName("unknown-key"));
+  EXPECT_THAT(std::string(opened.status().message()), HasSubstr("compare trust.roots"));
   // The right root's signature under a document that names another root.
   EXPECT_THAT(
       Open(Resigned([&stranger](json& d) { d["root"]["keys"] = {stranger.Public().text()}; })),

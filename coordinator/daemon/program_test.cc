@@ -260,7 +260,7 @@ TEST_F(ProgramTest, KeyThatTheTrustDocumentDoesNotNameIsRefused) {
   UseTrust(content);
   Process process(Words("run"));
   EXPECT_NE(process.LineWith("coordinator-key-not-trusted"), "");
-  EXPECT_EQ(process.Wait(), 1);
+  EXPECT_EQ(process.Wait(), 3);
 }
 
 TEST_F(ProgramTest, KeyFileThatOthersMayReadIsRefused) {

@@ -95,7 +95,7 @@ StatusOr<trust::CoordinatorKey> LoadTrustedKey(const Files& files, const Setting
   SLUICE_ASSIGN_OR_RETURN(trust::CoordinatorKey key,
                           trust::LoadCoordinatorKey(files, settings.key_file));
   if (trust.content().coordinator_curve == key.curve.public_key()) return key;
-  return NamedError(StatusCode::kFailedPrecondition, "coordinator-key-not-trusted",
+  return NamedError(StatusCode::kPermissionDenied, "coordinator-key-not-trusted",
                     absl::StrCat("the trust document ", settings.trust_document,
                                  " names another coordinator's key than that of ",
                                  settings.key_file, ": agents and operators would refuse it"));

@@ -35,7 +35,7 @@ StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
                                 const ConfigReader::Overrides& overrides);
 
 // The key, when it is the one that the trust document names. Names as LoadCoordinatorKey(), and
-// FailedPrecondition "coordinator-key-not-trusted".
+// PermissionDenied "coordinator-key-not-trusted".
 StatusOr<trust::CoordinatorKey> LoadTrustedKey(const Files& files, const Settings& settings,
                                                const trust::TrustDocument& trust);
 

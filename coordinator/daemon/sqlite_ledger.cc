@@ -33,6 +33,8 @@ constexpr std::array<std::string_view, 2> kMigrations = {R"sql(
   CREATE INDEX ledger_trust ON ledger(seq) WHERE kind = 'trust';
 )sql"};
 
+constexpr int32_t kLedgerKind = 0x736c7264;  // "slrd"
+
 constexpr std::string_view kEntryColumns = "seq, at_ms, kind, body, prev, hash";
 
 LedgerEntry EntryOf(const store::Statement& row) {
@@ -193,8 +195,9 @@ StatusOr<std::vector<std::string>> IdsWith(store::Database& database, const std:
 StatusOr<std::unique_ptr<SqliteLedger>> SqliteLedger::Open(Files& files, const std::string& path,
                                                            const Replay& replay, Post post) {
   SLUICE_ASSIGN_OR_RETURN(
-      auto database,
-      store::Database::Open(files, {.path = path, .sharing = store::Sharing::kOwnerWithReaders}));
+      auto database, store::Database::Open(files, {.path = path,
+                                                   .sharing = store::Sharing::kOwnerWithReaders,
+                                                   .kind = kLedgerKind}));
   SLUICE_RETURN_IF_ERROR(database->Migrate(kMigrations));
   if (database->begun_now()) {
     Log(LogLevel::kWarning, "ledger-begun",
@@ -313,9 +316,11 @@ Status BackUpLedger(Files& files, const std::string& path, const std::string& co
   }
   SLUICE_ASSIGN_OR_RETURN(
       auto original,
-      store::Database::Open(files, {.path = path, .sharing = store::Sharing::kReader}));
+      store::Database::Open(
+          files, {.path = path, .sharing = store::Sharing::kReader, .kind = kLedgerKind}));
   SLUICE_ASSIGN_OR_RETURN(const store::Transaction instant, original->BeginReading());
-  SLUICE_ASSIGN_OR_RETURN(auto copy, store::Database::Open(files, {.path = copy_path}));
+  SLUICE_ASSIGN_OR_RETURN(auto copy,
+                          store::Database::Open(files, {.path = copy_path, .kind = kLedgerKind}));
   SLUICE_RETURN_IF_ERROR(copy->Migrate(kMigrations));
   SLUICE_ASSIGN_OR_RETURN(
       store::Statement promotion_of,
@@ -343,7 +348,8 @@ StatusOr<trust::TrustFloor> ReadTrustFloor(Files& files, const std::string& path
   if (absl::IsNotFound(files.Facts(path).status())) return trust::TrustFloor{};
   SLUICE_ASSIGN_OR_RETURN(
       auto ledger,
-      store::Database::Open(files, {.path = path, .sharing = store::Sharing::kReader}));
+      store::Database::Open(
+          files, {.path = path, .sharing = store::Sharing::kReader, .kind = kLedgerKind}));
   SLUICE_ASSIGN_OR_RETURN(const size_t schema, ledger->SchemaVersion());
   if (schema == 0) return trust::TrustFloor{};
   SLUICE_ASSIGN_OR_RETURN(
