@@ -30,8 +30,9 @@ constexpr std::string_view kDigestLogEnding = ".digests";
 }  // namespace
 
 SourceSteps::SourceSteps(Options options, foundation::CloudController& cloud_controller,
-                         transfer::BulkExchange& exchange, crypto::SigningKey identity,
-                         const Clock& clock, Entropy& entropy, Files& files)
+                         transfer::BulkExchange& exchange, transfer::Spool& spool,
+                         crypto::SigningKey identity, const Clock& clock, Entropy& entropy,
+                         Files& files)
     : options_(std::move(options)),
       cloud_controller_(cloud_controller),
       exchange_(exchange),
@@ -39,7 +40,8 @@ SourceSteps::SourceSteps(Options options, foundation::CloudController& cloud_con
       clock_(clock),
       entropy_(entropy),
       files_(files),
-      reading_(options_.reading_max) {}
+      reading_(options_.reading_max),
+      shared_(spool, entropy, clock, options_.chunk_bytes) {}
 
 StatusOr<std::string> SourceSteps::State(const trust::Order& order, const std::string& order_sha256,
                                          const trust::TrustDocument& trust, std::stop_token stop) {
@@ -182,14 +184,17 @@ Status SourceSteps::Send(const Sending& sending, const trust::TrustDocument& tru
   options.rate = RateOf(sending.order);
   DownloadedDroplet droplet(cloud_controller_, reading_, sending.order.source.droplet_guid,
                             options.layout.droplet_bytes, clock_, stop);
+  const std::unique_ptr<SharedDroplet> shared =
+      shared_.Join(sending.order.source.droplet_guid, options.layout.droplet_bytes, droplet, stop);
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<transfer::OutgoingTransfer> transfer,
                           exchange_.Send(std::move(options)));
   const std::stop_callback on_stop(stop, [this, &transfer] {
     if (options_.leaving.stop_requested()) return transfer->Leave();
     transfer->Cancel(SendingStopped());
   });
-  meter.Show([&transfer] { return transfer->figures(); }, [&droplet] { return droplet.waited(); });
-  const Status status = transfer->Run(droplet, kDownloadIdleMax);
+  meter.Show([&transfer] { return transfer->figures(); },
+             [&droplet, &shared] { return droplet.waited() + shared->waited(); });
+  const Status status = transfer->Run(*shared, kDownloadIdleMax);
   meter.Hide();
   return status;
 }

@@ -9,6 +9,7 @@
 
 #include "agent/foundation/cloud_controller.h"
 #include "agent/jobs/parallel_limit.h"
+#include "agent/jobs/shared_droplet.h"
 #include "agent/jobs/transfer_meter.h"
 #include "agent/jobs/transfer_terms.h"
 #include "common/base/clock.h"
@@ -17,6 +18,7 @@
 #include "common/base/status.h"
 #include "common/crypto/signing_key.h"
 #include "common/transfer/bulk_exchange.h"
+#include "common/transfer/spool.h"
 #include "common/trust/order.h"
 #include "common/trust/trust_document.h"
 
@@ -48,7 +50,8 @@ class SourceWork {
   virtual StatusOr<transfer::TransferSeed> MakeSeed(const Sending& sending,
                                                     const trust::TrustDocument& trust) = 0;
 
-  // Downloads, seals and sends, all at once, from where an earlier process was. OK when every
+  // Downloads, seals and sends, all at once, from where an earlier process was. Promotions that
+  // send the same droplet at the same time read it together. OK when every
   // receiver has the whole droplet, or needs none of it. Names of MakeSeed(); DataLoss
   // "digest-mismatch" when the blobstore gives other bytes than Cloud Controller published; names
   // of DownloadDroplet() and OutgoingTransfer.
@@ -73,8 +76,8 @@ class SourceSteps final : public SourceWork {
   };
   // All borrowed but the options and the key.
   SourceSteps(Options options, foundation::CloudController& cloud_controller,
-              transfer::BulkExchange& exchange, crypto::SigningKey identity, const Clock& clock,
-              Entropy& entropy, Files& files);
+              transfer::BulkExchange& exchange, transfer::Spool& spool, crypto::SigningKey identity,
+              const Clock& clock, Entropy& entropy, Files& files);
 
   StatusOr<std::string> State(const trust::Order& order, const std::string& order_sha256,
                               const trust::TrustDocument& trust, std::stop_token stop) override;
@@ -105,6 +108,7 @@ class SourceSteps final : public SourceWork {
   Entropy& entropy_;
   Files& files_;
   ParallelLimit reading_;
+  SharedDroplets shared_;
 };
 
 }  // namespace sluice::agent

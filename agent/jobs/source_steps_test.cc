@@ -105,11 +105,15 @@ class SourceStepsTest : public testing::Test {
     droplet_ = DropletJson(kDroplet, "STAGED", order_.artifact.sha256);
     droplet_["relationships"]["app"]["data"]["guid"] = kApp;
     app_ = AppJson(kApp, "checkout", "space");
+    spool_ = *transfer::Spool::Open(files_, folder_ + "-spool", uint64_t{1} << 20);
     steps_ = std::make_unique<SourceSteps>(
         SourceSteps::Options{.outgoing_folder = folder_, .leaving = leaving_.get_token()},
-        dev_.client(), exchange_, trust_.agent("dev").identity, dev_.clock(), entropy_, files_);
+        dev_.client(), exchange_, *spool_, trust_.agent("dev").identity, dev_.clock(), entropy_, files_);
   }
-  ~SourceStepsTest() override { std::filesystem::remove_all(folder_); }
+  ~SourceStepsTest() override {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::remove_all(folder_ + "-spool");
+  }
 
   // The foundation has the app and the droplet as they are now.
   void ExpectApp() {
@@ -186,6 +190,7 @@ class SourceStepsTest : public testing::Test {
       crypto::GenerateSealKey(crypto::SealSuite::kP256HkdfSha256Aes256Gcm, entropy_);
   SystemFiles files_;
   std::string folder_;
+  std::unique_ptr<transfer::Spool> spool_;
   foundation::ScriptedFoundation dev_;
   RecordingExchange exchange_;
   std::stop_source leaving_;

@@ -159,6 +159,28 @@ class SeveralTargets(FederationCase):
         return [entry["body"] for entry in self.federation.promotion(promotion)["entries"]
                 if entry["kind"] == "target-report"]
 
+    def downloads_during(self, target):
+        """How often dev's droplet was asked for, its size with it, while it went to `target`."""
+        asked = "GET /v3/droplets/:guid/download"
+        before = self.dev.requests_by_path()[asked]
+        self.promote(self.app, "--no-activate", "--id", f"{self.app}-{target}", expect=8,
+                     target=self.references(target)[0])
+        return self.dev.requests_by_path()[asked] - before
+
+    def test_promotions_of_one_droplet_at_the_same_time_read_it_together(self):
+        self.push(big=True)
+        slow = f"{self.app}-slow"
+        self.promote(self.app, "--no-activate", "--detach", "--id", slow, "--limit-rate", "256K",
+                     target=self.references("east")[0])
+        self.addCleanup(self.sluice, "cancel", slow)
+        eventually("the first bytes of the slow one", lambda: self.federation.promotion(slow)
+                   ["targets"][0]["transfer"]["bytes_done"] > 0)
+        second = self.downloads_during("west")
+        third = self.downloads_during("north")
+        # The second overtakes the slow one; the third finds all that it needs.
+        self.assertEqual(third, second - 1)
+        self.assertEqual(self.federation.promotion(slow)["state"], "transferring")
+
     def test_targets_that_offer_keys_of_different_suites_get_the_same_droplet(self):
         self.push()
         self.promote_to_all("--id", "suites", "--no-activate", expect=8)

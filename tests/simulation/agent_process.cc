@@ -126,7 +126,8 @@ void AgentProcess::MakeWork() {
           .self = Self(),
           .endpoint = parts_.bulk_endpoint,
           .jitter_seed = world.random.Next(),
-          .believed_sha256 = world.Has(Bug::kDigestUnchecked) ? parts_.wrong_sha256 : ""},
+          .believed_sha256 = world.Has(Bug::kDigestUnchecked) ? parts_.wrong_sha256 : "",
+          .chunks_unchecked = world.Has(Bug::kChunksUnchecked)},
       disk_, *spool_);
   foundation::CloudController::Options options;
   options.foundation = name();
@@ -141,7 +142,8 @@ void AgentProcess::MakeWork() {
       agent::SourceSteps::Options{.outgoing_folder = kOutgoingFolder,
                                   .leaving = leaving_.get_token(),
                                   .chunk_bytes = kChunkBytes},
-      *cloud_controller_, *exchange_, authority_->key().identity, world.clock, *entropy_, disk_);
+      *cloud_controller_, *exchange_, *spool_, authority_->key().identity, world.clock, *entropy_,
+      disk_);
   target_steps_ = std::make_unique<agent::TargetSteps>(agent::TargetSteps::Options(),
                                                        *cloud_controller_, world.clock, *waiter_);
   if (world.Has(Bug::kUndoDropped)) {

@@ -22,6 +22,7 @@ class Exchange final : public transfer::CalledExchange {
     uint64_t jitter_seed = 0;
     // Not empty: what every droplet is taken to have (kDigestUnchecked).
     std::string believed_sha256;
+    bool chunks_unchecked = false;  // every signature is taken for good (kChunksUnchecked)
   };
   // All borrowed but the options.
   Exchange(World& world, BulkNetwork& network, Options options, Files& files,
@@ -51,6 +52,9 @@ class Exchange final : public transfer::CalledExchange {
       transfer::IncomingOptions options) override {
     if (!options_.believed_sha256.empty()) {
       options.droplet_sha256 = *crypto::Sha256Digest::FromHex(options_.believed_sha256);
+    }
+    if (options_.chunks_unchecked) {
+      options.verify = [](std::string_view, std::string_view) { return true; };
     }
     return CalledExchange::Receive(std::move(options));
   }

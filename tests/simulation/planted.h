@@ -22,6 +22,7 @@ enum class Bug {
   kPlainSpool,          // opened chunks are written to the disk
   kReportDropped,       // a report is acknowledged and not recorded
   kWishesForgotten,     // a coordinator that starts again tells nobody what it wants
+  kChunksUnchecked,     // a target stores what a fellow sends, and passes it on, whoever signed it
   kCount
 };
 inline constexpr size_t kBugCount = static_cast<size_t>(Bug::kCount);
@@ -38,6 +39,7 @@ inline constexpr std::array<std::string_view, kBugCount> kBugNames = {"none",
                                                                       "unsealed",
                                                                       "plain-spool",
                                                                       "report-dropped",
-                                                                      "wishes-forgotten"};
+                                                                      "wishes-forgotten",
+                                                                      "chunks-unchecked"};
 
 }  // namespace sluice::simulation

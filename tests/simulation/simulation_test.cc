@@ -97,7 +97,8 @@ constexpr std::array<std::string_view, kBugCount> kFoundBy = {"",
                                                               kNoPlaintextOutside,
                                                               kNoPlaintextOutside,
                                                               kNothingAcknowledgedIsLost,
-                                                              kEverythingEnds};
+                                                              kEverythingEnds,
+                                                              kOneChunkOneContent};
 
 class PlantedBugs : public Histories, public ::testing::WithParamInterface<size_t> {};
 
