@@ -8,6 +8,7 @@ from measuring.engine import engine, sizes
 from measuring.fan_out import fan_out
 from measuring.limits import cancel, small_amid_big
 from measuring.memory import memory_1gib, memory_8
+from measuring.mesh import mesh_64, mesh_1000
 from measuring.reconnection import reconnect_500
 from measuring.result import Result
 from measuring.setup import MIB, foundations_with_droplet
@@ -81,6 +82,8 @@ CASES = {
     over_links.LONGER.case: over_links.longer,
     over_links.LONG_AND_WIDE.case: over_links.long_and_wide,
     "fan-out": fan_out,
+    "mesh-64": mesh_64,
+    "mesh-1000": mesh_1000,
     "comes-back": comes_back,
     "cancel": cancel,
     "small-amid-big": small_amid_big,
