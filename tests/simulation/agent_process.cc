@@ -61,7 +61,7 @@ void Copy(const std::string& from, const std::string& to) {
 
 void Forget(const std::string& path) {
   SystemFiles files;
-  for (const char* part : {"", "-wal"}) {
+  for (const char* part : {"", "-wal", "-owner"}) {
     const Status removed = files.Remove(path + part);
     SLUICE_CHECK(removed.ok() || absl::IsNotFound(removed));
   }
