@@ -153,6 +153,10 @@ StatusOr<Command> ExportOf(const CommandWords& words) {
   arguments.destination = words.One("DESTINATION");
   arguments.id = words.One("--id");
   if (words.Has("--id")) SLUICE_RETURN_IF_ERROR(CheckPromotionId(arguments.id, "--id"));
+  arguments.run_image = words.One("--run-image");
+  arguments.run_image_stack = words.One("--run-image-stack");
+  arguments.process = words.One("--process");
+  arguments.format = words.One("--format");
   arguments.force = words.Has("--force");
   arguments.dry_run = words.Has("--dry-run");
   arguments.yes = words.Has("--yes");

@@ -44,7 +44,11 @@ struct PromoteArguments {
 
 struct ExportArguments {
   std::string source;       // FOUNDATION:ORG/SPACE/APP
-  std::string destination;  // droplet:FILE
+  std::string destination;  // as ParseDestination() takes it
+  std::string run_image;    // the base of an image; else empty, as the next three
+  std::string run_image_stack;
+  std::string process;
+  std::string format;
   std::string droplet;      // as in PromoteArguments
   std::string id;
   std::string reason;

@@ -69,15 +69,29 @@ CommandDescription Promote() {
 CommandDescription Export() {
   return {
       "export",
-      "Fetch an app's droplet, byte for byte, into a file",
+      "Fetch an app's droplet into a file, as it is or as a runnable image",
       "The source's agent reads the droplet and seals it to this process. The file gets its name "
       "only when its SHA-256 is the one that Cloud Controller published; the agent's signed "
-      "statement about it is written beside it, as FILE.statement.json. While it runs, twice the "
-      "droplet's size is needed in the file's folder. An export that is interrupted is given up: "
+      "statement about it is written beside it, as FILE.statement.json. An image stands on "
+      "--run-image, the root file system that apps of the droplet's stack run on, and starts the "
+      "app as Cloud Foundry would; the same droplet, base and flags give the same digest. While it "
+      "runs, some times the droplet's size is needed in the file's folder. An export that is "
+      "interrupted is given up: "
       "nothing is left, and it is made again under another id.",
       {{"SOURCE", "App reference, FOUNDATION:ORG/SPACE/APP"},
-       {"DESTINATION", "droplet:FILE, the droplet's exact bytes: a gzipped tar"}},
+       {"DESTINATION",
+        "droplet:FILE, the droplet's exact bytes; oci-archive:FILE[:TAG] or "
+        "docker-archive:FILE[:REPOSITORY:TAG], an image"}},
       {{"--droplet", "GUID|sha256:HEX", "This droplet of the app instead of its current one"},
+       {"--run-image", "FILE",
+        "The image's base, an archive: FILE, oci-archive:FILE[:TAG] or "
+        "docker-archive:FILE[:REPOSITORY:TAG]; it is never fetched"},
+       {"--run-image-stack", "STACK", "The stack of a base that does not say so itself"},
+       {"--process", "TYPE", "The process that the image starts (default: web)"},
+       {"--format",
+        "FORMAT",
+        "Of the image; Cloud Foundry before 2024 takes docker's only (default: oci)",
+        {"oci", "docker"}},
        {"--force", "", "Replace FILE if there is one"},
        {"--limit-rate", "RATE",
         "Bytes a second, as in 10M, at which the droplet is sent and received at most"},
@@ -89,7 +103,10 @@ CommandDescription Export() {
       {{"sluice export dev:acme/payments/checkout droplet:checkout.tgz", "the current droplet"},
        {"sluice export dev:acme/payments/checkout droplet:old.tgz --droplet "
         "9f0c3bd1-4f5a-4a52-8d0e-3f3b6a3b7a10 --yes",
-        "an earlier one, without asking"}}};
+        "an earlier one, without asking"},
+       {"sluice export dev:acme/payments/checkout oci-archive:checkout.tar:1.2 --run-image "
+        "cflinuxfs4.tar --yes",
+        "a runnable image, for skopeo and podman"}}};
 }
 
 std::vector<CommandDescription> StepCommands() {

@@ -33,6 +33,8 @@ class DropletFile {
   std::optional<Status> AwaitWritten(absl::Duration patience);
   // After written() was OK: the file gets its name.
   Status Publish(const std::string& file);
+  // Then too: where it lies until it is published or this is destroyed.
+  const std::string& temporary_file() const { return temporary_file_; }
 
  private:
   Status Write();

@@ -8,16 +8,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/encoding.h"
+#include "common/base/files.h"
 #include "common/crypto/digest.h"
 #include "common/crypto/key_agreement.h"
 #include "common/trust/envelope.h"
 #include "common/trust/statement.h"
 #include "coordinator/cli/destination.h"
 #include "coordinator/cli/droplet_file.h"
+#include "coordinator/cli/image_export.h"
 #include "coordinator/cli/ordering.h"
 #include "coordinator/cli/plan.h"
 #include "coordinator/cli/rendering/promotion_json.h"
 #include "coordinator/cli/rendering/text.h"
+#include "coordinator/cli/version.h"
 #include "coordinator/cli/watching.h"
 
 namespace sluice::cli {
@@ -34,6 +37,78 @@ struct Ordered {
   RecordedOrder recorded;
   crypto::SealKeyPair seal_key;
 };
+
+// A flag that says something about an image.
+Status CheckImageFlags(const ExportArguments& arguments, const Destination& destination) {
+  const auto bad = [](std::string_view name, const std::string& message) {
+    return NamedError(StatusCode::kInvalidArgument, name, message);
+  };
+  if (destination.IsImage()) {
+    if (!arguments.run_image.empty()) return absl::OkStatus();
+    return bad("no-run-image",
+               "an image stands on a base with the root file system of the droplet's stack, and "
+               "none is fetched: give --run-image FILE");
+  }
+  for (const auto& [flag, value] : {std::pair{"--run-image", arguments.run_image},
+                                    {"--run-image-stack", arguments.run_image_stack},
+                                    {"--process", arguments.process},
+                                    {"--format", arguments.format}}) {
+    if (value.empty()) continue;
+    return bad("bad-arguments", absl::StrCat(flag, " is of an image, and droplet: is none"));
+  }
+  return absl::OkStatus();
+}
+
+// What of the recipe is known before the droplet has come: enough to refuse it.
+image::ImageRecipe RecipeOf(const ExportArguments& arguments) {
+  image::ImageRecipe recipe;
+  if (!arguments.process.empty()) recipe.process = arguments.process;
+  if (arguments.format == "docker") recipe.format = image::ImageFormat::kDocker;
+  // An id that was drawn would make each export another image.
+  recipe.promotion_id = arguments.id;
+  recipe.exporter = absl::StrCat("sluice ", ToAbsl(kVersion));
+  return recipe;
+}
+
+StatusOr<image::ImageRecipe> RecipeOf(const ExportArguments& arguments,
+                                      const trust::Statement& statement) {
+  image::ImageRecipe recipe = RecipeOf(arguments);
+  recipe.created = statement.droplet_created_at;
+  image::DropletRecord& droplet = recipe.droplet;
+  SLUICE_ASSIGN_OR_RETURN(droplet.digest, crypto::Sha256Digest::FromHex(statement.sha256));
+  droplet.guid = statement.droplet_guid.value();
+  droplet.created = sluice::FormatTime(statement.droplet_created_at);
+  droplet.stack = statement.stack;
+  droplet.foundation = statement.source.foundation.value();
+  droplet.organization = statement.source.organization;
+  droplet.space = statement.source.space;
+  droplet.app_name = statement.source.app;
+  droplet.app_guid = statement.app_guid.value();
+  for (const trust::Buildpack& buildpack : statement.buildpacks) {
+    droplet.buildpacks.push_back({buildpack.name, buildpack.version});
+  }
+  droplet.process_types = statement.process_types;
+  return recipe;
+}
+
+// Before anything is ordered: the base, and whether such an image can be made of the droplet.
+StatusOr<std::unique_ptr<ImageExport>> PrepareImage(World& world, const ExportArguments& arguments,
+                                                    const Destination& destination,
+                                                    const SourcePlan& plan, const std::string& id) {
+  SLUICE_ASSIGN_OR_RETURN(const RunImageReference base, ParseRunImage(arguments.run_image));
+  image::ImageRecipe recipe = RecipeOf(arguments);
+  recipe.droplet.process_types = plan.process_types;
+  SLUICE_RETURN_IF_ERROR(image::CheckRecipe(recipe));
+  if (destination.kind == DestinationKind::kOciArchive &&
+      recipe.format != image::ImageFormat::kOci) {
+    return NamedError(StatusCode::kInvalidArgument, "image-not-oci",
+                      "an OCI archive holds images in OCI format: write docker-archive:FILE for "
+                      "docker's");
+  }
+  return ImageExport::Prepare(world.files, base,
+                              {.stack = plan.stack, .stated_stack = arguments.run_image_stack},
+                              destination.WorkFolder(id));
+}
 
 nlohmann::json PlanJson(const SourcePlan& plan, const Destination& destination) {
   return {{"source", plan.reference.text()},
@@ -72,15 +147,14 @@ void ShowPlan(World& world, const GlobalArguments& global, const ExportArguments
 }
 
 StatusOr<Ordered> SubmitExport(World& world, Session& session, const ExportArguments& arguments,
-                               const SourcePlan& plan) {
+                               const SourcePlan& plan, const std::string& id) {
   Ordered ordered;
   ordered.seal_key =
       crypto::GenerateSealKey(crypto::SealSuite::kX25519HkdfSha256Aes256Gcm, world.entropy);
   trust::Order& order = ordered.recorded.order;
   StampOrder(world, session, order);
   order.action = trust::Action::kExport;
-  order.promotion = PromotionId(arguments.id.empty() ? ToHex(world.entropy.Bytes(kPromotionIdBytes))
-                                                     : arguments.id);
+  order.promotion = PromotionId(id);
   order.source = {plan.reference, plan.app_guid, plan.droplet_guid};
   order.artifact = {plan.sha256, plan.size_bytes, plan.stack, plan.lifecycle};
   order.recipient = trust::OrderRecipient{.curve_key = session.key().curve.public_key().bytes(),
@@ -206,12 +280,14 @@ Status GiveUp(World& world, Session& session, const RecordedOrder& recorded, con
                                  recorded.order.promotion.value()));
 }
 
+// What was written. `image` is the digest of its manifest, "" for a droplet.
 void ShowEnd(World& world, const GlobalArguments& global, const v1::PromotionDetail& detail,
-             const Destination& destination) {
+             const Destination& destination, const std::string& image) {
   if (global.output == OutputFormat::kJson) {
     nlohmann::json out = PromotionJson(detail, false);
     out["file"] = destination.file;
     out["statement_file"] = destination.StatementFile();
+    out["image_digest"] = image.empty() ? nlohmann::json() : nlohmann::json(image);
     world.terminal.Write(JsonLine(out));
     return;
   }
@@ -219,6 +295,10 @@ void ShowEnd(World& world, const GlobalArguments& global, const v1::PromotionDet
   world.terminal.Note(absl::StrCat("sha256:", detail.summary().sha256(), "  ",
                                    FormatBytes(detail.size_bytes()), "; statement in ",
                                    Printable(destination.StatementFile()), "\n"));
+}
+
+Status Interrupted() {
+  return NamedError(StatusCode::kCancelled, "interrupted", "interrupted; no file is left");
 }
 
 // The source has sent all, and what has come is brought to the disk. A coordinator that only says
@@ -229,7 +309,7 @@ Status AwaitWritten(World& world, Session& session, DropletFile& file, absl::Dur
     const Heard heard =
         session.link().Listen(absl::ZeroDuration(), [](const v1::ControlMessage&) {});
     if (heard == Heard::kInterrupted) {
-      return NamedError(StatusCode::kCancelled, "interrupted", "interrupted; no file is left");
+      return Interrupted();
     }
     if (world.clock.Monotonic() >= deadline) {
       return NamedError(StatusCode::kDeadlineExceeded, "timeout-passed",
@@ -238,10 +318,40 @@ Status AwaitWritten(World& world, Session& session, DropletFile& file, absl::Dur
   }
 }
 
+// Reads a file to its end. The link is served meanwhile, and an interrupt ends the reading.
+image::ByteReader ReadServing(Session& session, const RandomAccessFile& file) {
+  return
+      [&session, &file, offset = uint64_t{0}](std::span<char> bytes) mutable -> StatusOr<size_t> {
+        const Heard heard =
+            session.link().Listen(absl::ZeroDuration(), [](const v1::ControlMessage&) {});
+        if (heard == Heard::kInterrupted) return Interrupted();
+        SLUICE_ASSIGN_OR_RETURN(const size_t count, file.Read(offset, bytes));
+        offset += count;
+        return count;
+      };
+}
+
+// The file under its name, of the droplet as it has come; the image's digest, or "".
+StatusOr<std::string> Publish(World& world, Session& session, const ExportArguments& arguments,
+                              const Destination& destination, const trust::Statement& statement,
+                              DropletFile& file, ImageExport* image) {
+  if (image == nullptr) {
+    SLUICE_RETURN_IF_ERROR(file.Publish(destination.file));
+    return std::string();
+  }
+  world.terminal.Note("making the image\n");
+  SLUICE_ASSIGN_OR_RETURN(const image::ImageRecipe recipe, RecipeOf(arguments, statement));
+  SLUICE_ASSIGN_OR_RETURN(const auto droplet, world.files.OpenRandomAccess(file.temporary_file(),
+                                                                           FileOpening::kExisting));
+  SLUICE_ASSIGN_OR_RETURN(const image::Image made,
+                          image->Write(recipe, ReadServing(session, *droplet), destination));
+  return absl::StrCat("sha256:", made.digest.hex());
+}
+
 // Follows the export to its end, and receives as soon as the source's agent has accepted.
 Status Fetch(World& world, Session& session, const GlobalArguments& global,
              const ExportArguments& arguments, const Destination& destination,
-             const Ordered& ordered) {
+             const Ordered& ordered, ImageExport* image) {
   const std::string& id = ordered.recorded.order.promotion.value();
   const absl::Duration deadline =
       world.clock.Monotonic() + arguments.timeout.value_or(absl::InfiniteDuration());
@@ -274,12 +384,13 @@ Status Fetch(World& world, Session& session, const GlobalArguments& global,
                       "the coordinator says that the export is done, and nothing has come");
   }
   SLUICE_RETURN_IF_ERROR(AwaitWritten(world, session, *file, deadline));
-  SLUICE_RETURN_IF_ERROR(
-      CheckStatement(detail->statement(), ordered.recorded, session.trust()).status());
+  SLUICE_ASSIGN_OR_RETURN(const trust::Statement statement,
+                          CheckStatement(detail->statement(), ordered.recorded, session.trust()));
+  SLUICE_ASSIGN_OR_RETURN(const std::string digest,
+                          Publish(world, session, arguments, destination, statement, *file, image));
   SLUICE_RETURN_IF_ERROR(
       world.files.Replace(destination.StatementFile(), detail->statement(), FileAccess::kEveryone));
-  SLUICE_RETURN_IF_ERROR(file->Publish(destination.file));
-  ShowEnd(world, global, *detail, destination);
+  ShowEnd(world, global, *detail, destination, digest);
   return absl::OkStatus();
 }
 
@@ -289,16 +400,24 @@ Status RunExport(World& world, const GlobalArguments& global, const ExportArgume
   SLUICE_ASSIGN_OR_RETURN(const trust::AppReference source,
                           trust::AppReference::Parse(arguments.source));
   SLUICE_ASSIGN_OR_RETURN(const Destination destination, ParseDestination(arguments.destination));
+  SLUICE_RETURN_IF_ERROR(CheckImageFlags(arguments, destination));
   SLUICE_RETURN_IF_ERROR(CheckDestination(world.files, destination, arguments.force));
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Session> session, Session::Open(world, global));
   SLUICE_ASSIGN_OR_RETURN(const SourcePlan plan, PlanSource(*session, source, arguments.droplet));
+  const std::string id =
+      arguments.id.empty() ? ToHex(world.entropy.Bytes(kPromotionIdBytes)) : arguments.id;
+  std::unique_ptr<ImageExport> image;
+  if (destination.IsImage()) {
+    SLUICE_ASSIGN_OR_RETURN(image, PrepareImage(world, arguments, destination, plan, id));
+  }
   ShowPlan(world, global, arguments, plan, destination);
   if (arguments.dry_run) return absl::OkStatus();
   SLUICE_RETURN_IF_ERROR(
       Confirm(world, arguments.yes, absl::StrCat("Export to ", destination.file, "?")));
-  SLUICE_ASSIGN_OR_RETURN(const Ordered ordered, SubmitExport(world, *session, arguments, plan));
-  world.terminal.Note(absl::StrCat("export ", ordered.recorded.order.promotion.value(), "\n"));
-  return Fetch(world, *session, global, arguments, destination, ordered);
+  SLUICE_ASSIGN_OR_RETURN(const Ordered ordered,
+                          SubmitExport(world, *session, arguments, plan, id));
+  world.terminal.Note(absl::StrCat("export ", id, "\n"));
+  return Fetch(world, *session, global, arguments, destination, ordered, image.get());
 }
 
 }  // namespace sluice::cli

@@ -8,6 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/crypto/digest.h"
+#include "common/image/testing/run_image_bytes.h"
+#include "common/image/testing/sample_image.h"
 #include "coordinator/cli/testing/cli_fixture.h"
 #include "gmock/gmock.h"
 
@@ -22,13 +25,15 @@ using ::testing::UnorderedElementsAre;
 
 const std::string kDroplet = "\x1f\x8b\x08 and the rest of the droplet";
 
-// Brings `kDroplet`, and then says how its digest was found.
+// Brings the bytes, and then says how its digest was found.
 class BroughtDroplet final : public transfer::IncomingTransfer {
  public:
-  BroughtDroplet(Status verified, std::vector<Status>& cancelled)
-      : verified_(std::move(verified)), cancelled_(cancelled) {}
+  BroughtDroplet(std::string bytes, Status verified, std::vector<Status>& cancelled)
+      : bytes_(std::move(bytes)), verified_(std::move(verified)), cancelled_(cancelled) {}
 
-  std::unique_ptr<transfer::ArrivingDroplet> Open() override { return std::make_unique<Reader>(); }
+  std::unique_ptr<transfer::ArrivingDroplet> Open() override {
+    return std::make_unique<Reader>(bytes_);
+  }
   Status AwaitVerified() override { return verified_; }
   void Cancel(const Status& why) override { cancelled_.push_back(why); }
   void Waive() override {}
@@ -38,17 +43,20 @@ class BroughtDroplet final : public transfer::IncomingTransfer {
  private:
   class Reader final : public transfer::ArrivingDroplet {
    public:
+    explicit Reader(const std::string& bytes) : bytes_(bytes) {}
     StatusOr<size_t> Read(std::span<char> plain) override {
-      const size_t bytes = kDroplet.copy(plain.data(), plain.size(), offset_);
+      const size_t bytes = bytes_.copy(plain.data(), plain.size(), offset_);
       offset_ += bytes;
       return bytes;
     }
     StatusOr<bool> AwaitBytes(absl::Duration) override { return true; }
 
    private:
+    const std::string& bytes_;
     size_t offset_ = 0;
   };
 
+  const std::string bytes_;
   const Status verified_;
   std::vector<Status>& cancelled_;
 };
@@ -58,7 +66,7 @@ class ExportingTest : public CliTest {
   ExportingTest() {
     receive_ = [this](TransferOptions options) {
       received_.push_back(std::move(options));
-      return std::make_unique<BroughtDroplet>(verified_, cancelled_);
+      return std::make_unique<BroughtDroplet>(droplet_, verified_, cancelled_);
     };
     std::filesystem::create_directory(Path("out"));
   }
@@ -99,9 +107,35 @@ class ExportingTest : public CliTest {
     return names;
   }
 
+  std::string droplet_ = kDroplet;
   Status verified_;
   std::vector<Status> cancelled_;
   std::vector<TransferOptions> received_;
+};
+
+// Exports of an app whose droplet is image::SampleDroplet(), onto a base that lies beside.
+class ImageExportingTest : public ExportingTest {
+ protected:
+  ImageExportingTest() {
+    droplet_ = image::SampleDroplet();
+    nlohmann::json plan = nlohmann::json::parse(federation_.AnswerOf("dev", "plan-source"));
+    plan["sha256"] = crypto::Sha256Of(droplet_).hex();
+    plan["size_bytes"] = droplet_.size();
+    federation_.Answer("dev", "plan-source", plan.dump());
+    WriteFile("base.tar", image::RunImageBytes().OciArchive());
+  }
+  int ExportImage(const std::string& destination, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> words = {"export",      "dev:acme/payments/checkout",
+                                      destination,   "--yes",
+                                      "--output",    "json",
+                                      "--run-image", Path("base.tar")};
+    words.insert(words.end(), more.begin(), more.end());
+    GoesWell();
+    return Run(words);
+  }
+  std::string OciFile(const std::string& name) const {
+    return "oci-archive:" + Path("out/" + name);
+  }
 };
 
 TEST_F(ExportingTest, TheVerifiedDropletIsWrittenWithTheAgentsStatementBesideIt) {
@@ -234,6 +268,77 @@ TEST_F(ExportingTest, AnExportIsShownWithItsRecipientAndIsNeitherActivatedNorRol
   EXPECT_THAT(terminal_.notes, HasSubstr("is-an-export"));
   EXPECT_EQ(Run({"activate", "audit-7", "--yes"}), 2);
   EXPECT_THAT(terminal_.notes, HasSubstr("is-an-export"));
+}
+
+TEST_F(ImageExportingTest, TheArchiveIsTheFileThatCommonImageMakesAndNothingElseIsLeft) {
+  ASSERT_EQ(ExportImage(OciFile("a.tar") + ":1.2"), 0) << terminal_.notes;
+  const std::string digest = Out().at("image_digest");
+  EXPECT_THAT(Files(), UnorderedElementsAre("a.tar", "a.tar.statement.json"));
+  const std::string archive = ReadFile("out/a.tar");
+  EXPECT_THAT(archive, HasSubstr("\"org.opencontainers.image.ref.name\":\"1.2\""));
+  EXPECT_THAT(archive, HasSubstr(digest));
+  EXPECT_THAT(archive, HasSubstr("\"dev.sluice.droplet-digest\":\"sha256:" +
+                                 crypto::Sha256Of(droplet_).hex()));
+  EXPECT_THAT(archive, HasSubstr("\"dev.sluice.foundation\":\"dev\""));
+  // Each export has an id of its own, and the image does not differ by it.
+  ASSERT_EQ(ExportImage(OciFile("b.tar") + ":1.2"), 0) << terminal_.notes;
+  EXPECT_EQ(Out().at("image_digest"), digest);
+  EXPECT_TRUE(ReadFile("out/b.tar") == archive);
+  ASSERT_EQ(ExportImage(OciFile("c.tar"), {"--process", "worker"}), 0) << terminal_.notes;
+  EXPECT_NE(Out().at("image_digest"), digest);
+}
+
+TEST_F(ImageExportingTest, DockersArchiveHoldsTheNameAndTheFormatThatWereAskedFor) {
+  ASSERT_EQ(
+      ExportImage("docker-archive:" + Path("out/d.tar") + ":shop/cart:1.2", {"--format", "docker"}),
+      0)
+      << terminal_.notes;
+  const std::string archive = ReadFile("out/d.tar");
+  EXPECT_THAT(archive, HasSubstr("shop/cart:1.2"));
+  EXPECT_THAT(archive, ::testing::Not(HasSubstr("oci-layout")));
+}
+
+TEST_F(ImageExportingTest, WhatCannotBecomeAnImageIsRefusedBeforeAnythingIsOrdered) {
+  image::RunImageBytes other;
+  other.name = "docker.io/cloudfoundry/cflinuxfs3:1.0";
+  WriteFile("other.tar", other.OciArchive());
+  WriteFile("out/half.tar.partial", "");
+  const auto base = [this](const std::string& name) {
+    return std::vector<std::string>{"--run-image", Path(name)};
+  };
+  struct Case {
+    std::string destination;
+    std::vector<std::string> flags;
+    std::string name;
+  };
+  for (const Case& each : std::vector<Case>{
+           {OciFile("x.tar"), {}, "no-run-image"},
+           {OciFile("x.tar"), base("other.tar"), "base-for-another-stack"},
+           {OciFile("x.tar"), base("nowhere.tar"), "no-file"},
+           {OciFile("x.tar"), base("alice.key"), "no-file"},
+           {OciFile("x.tar"), {"--run-image", "docker://registry/x:1"}, "bad-run-image"},
+           {OciFile("x.tar") + ":no tag", base("base.tar"), "bad-tag"},
+           {"docker-archive:" + Path("out/x.tar") + ":1.2", base("base.tar"), "bad-destination"},
+           {OciFile("half.tar"), base("base.tar"), "file-exists"},
+           {"droplet:" + Path("out/x.tgz"), {"--process", "web"}, "bad-arguments"}}) {
+    std::vector<std::string> words = {"export", "dev:acme/payments/checkout", each.destination,
+                                      "--yes"};
+    words.insert(words.end(), each.flags.begin(), each.flags.end());
+    EXPECT_NE(Run(words), 0);
+    EXPECT_THAT(terminal_.notes, HasSubstr(each.name)) << each.destination;
+  }
+  EXPECT_EQ(ExportImage(OciFile("x.tar"), {"--process", "cron"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("no-such-process-type"));
+  EXPECT_EQ(ExportImage(OciFile("x.tar"), {"--format", "docker"}), 2);
+  EXPECT_THAT(terminal_.notes, HasSubstr("image-not-oci"));
+  EXPECT_THAT(federation_.orders, IsEmpty());
+  EXPECT_THAT(Files(), UnorderedElementsAre("half.tar.partial"));
+}
+
+TEST_F(ImageExportingTest, ADropletThatIsNoneLeavesNoFile) {
+  droplet_ = kDroplet;
+  EXPECT_NE(ExportImage(OciFile("x.tar")), 0);
+  EXPECT_THAT(Files(), IsEmpty());
 }
 
 }  // namespace

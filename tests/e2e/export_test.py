@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import tarfile
 import unittest
 from pathlib import Path
 
 from federation.case import FederationCase
+from federation.run_image import make_run_image, read_image
 
 
 def sha256_of(file):
@@ -48,6 +50,27 @@ class Export(FederationCase):
         shown = self.federation.promotion(told["id"])
         self.assertEqual((shown["state"], shown["recipient"], shown["targets"]),
                          ("done", "maria", []))
+
+    def test_an_image_holds_the_droplet_of_that_digest_and_its_own_digest_is_the_same_twice(self):
+        self.dev.push("image", self.small(noise_bytes=1_000_000))
+        folder = self.folder("image")
+        base = make_run_image(self.federation.folder / "base.tar")
+        told = [self.export("image", f"oci-archive:{folder}/{name}:1.2", "--run-image", base,
+                            "--output", "json").json() for name in ("one.tar", "two.tar")]
+        image = read_image(folder / "one.tar")
+        self.assertEqual(image.labels["dev.sluice.droplet-digest"],
+                         "sha256:" + self.published("image"))
+        self.assertEqual(image.labels["dev.sluice.app"], "image")
+        self.assertEqual([each["image_digest"] for each in told], [image.digest] * 2)
+        self.assertEqual(sha256_of(folder / "one.tar"), sha256_of(folder / "two.tar"))
+        self.export("image", f"droplet:{folder}/droplet.tgz")
+        with tarfile.open(folder / "droplet.tgz") as droplet:
+            for member in filter(tarfile.TarInfo.isfile, droplet):
+                self.assertEqual(image.files["home/vcap/" + member.name.removeprefix("./")],
+                                 droplet.extractfile(member).read(), member.name)
+        self.assertEqual(sorted(os.listdir(folder)),
+                         sorted(name + ending for name in ("one.tar", "two.tar", "droplet.tgz")
+                                for ending in ("", ".statement.json")))
 
     def test_a_file_that_is_there_is_replaced_by_force_alone(self):
         self.dev.push("there", self.small())

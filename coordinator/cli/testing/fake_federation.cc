@@ -357,9 +357,9 @@ std::string FakeFederation::StatementFor(const v1::PromotionDetail& detail) cons
       .droplet_guid = order.source.droplet_guid,
       .stack = order.artifact.stack,
       .buildpacks = {},
-      .process_types = {{"web", "java -jar app.jar"}},
+      .process_types = {{"web", "java -jar app.jar"}, {"worker", "java -jar worker.jar"}},
       .lifecycle = order.artifact.lifecycle,
-      .droplet_created_at = order.issued_at - absl::Hours(1),
+      .droplet_created_at = trust::kTestNow - absl::Hours(1),
       .signed_at = order.issued_at,
       .origin = {order.source.reference, order.source.app_guid, order.source.droplet_guid}};
   return Must(trust::SignStatement(
