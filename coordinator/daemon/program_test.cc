@@ -352,6 +352,21 @@ TEST_F(ProgramTest, BeginningALedgerIsWarnedOfAndGoingOnWithOneIsNot) {
   }
 }
 
+TEST_F(ProgramTest, OrderIsRefusedByNameOnceTheLedgersFilesWereRemoved) {
+  Start();
+  auto alice = Dial(trust_.alice().curve);
+  std::filesystem::remove_all(folder_ + "/data");
+  v1::ControlMessage submit;
+  submit.set_request("submit");
+  submit.mutable_submit_order()->set_envelope(trust_.Signed(OrderNow()));
+  Send(*alice, submit);
+  const auto answer =
+      Next(*alice, [](const auto& message) { return message.request() == "submit"; });
+  EXPECT_EQ(answer.error().name(), "ledger-unavailable");
+  EXPECT_THAT(answer.error().message(), HasSubstr("ledger.db was removed or replaced"));
+  EXPECT_THAT(process_->LineWith("ledger-not-written"), HasSubstr("\"level\":\"error\""));
+}
+
 TEST_F(ProgramTest, SighupAdmitsWhomANewerTrustDocumentNamesAndKeepsTheOldOneForABadFile) {
   Start();
   const trust::OperatorKey bob = trust_.AddOperator("bob", {trust::AllActions({"*:*/*"})});
