@@ -1,7 +1,10 @@
 """A droplet exported to the operator's machine: its exact bytes, or nothing."""
 
 import hashlib
+import json
 import os
+import signal
+import subprocess
 import tarfile
 import unittest
 from pathlib import Path
@@ -63,6 +66,9 @@ class Export(FederationCase):
         self.assertEqual(image.labels["dev.sluice.app"], "image")
         self.assertEqual([each["image_digest"] for each in told], [image.digest] * 2)
         self.assertEqual(sha256_of(folder / "one.tar"), sha256_of(folder / "two.tar"))
+        inspected = subprocess.run(["skopeo", "inspect", f"oci-archive:{folder}/one.tar:1.2"],
+                                   check=True, capture_output=True, text=True)
+        self.assertEqual(json.loads(inspected.stdout)["Digest"], image.digest)
         self.export("image", f"droplet:{folder}/droplet.tgz")
         with tarfile.open(folder / "droplet.tgz") as droplet:
             for member in filter(tarfile.TarInfo.isfile, droplet):
@@ -109,6 +115,45 @@ class Export(FederationCase):
         self.assertEqual(os.listdir(folder), [])
         self.federation.coordinator.wait_for("promotion-changed", promotion="slow-export",
                                              state="cancelled")
+
+    def begin_slowly(self, app, **options):
+        """An export whose droplet takes some 10 s to come; when the source sends."""
+        self.dev.push(app, self.small(noise_bytes=2_000_000))
+        folder = self.folder(app)
+        self.dev.misbehave("download-slow", bytes_per_second=200_000)
+        self.addCleanup(self.dev.behave)
+        command = self.federation.start_sluice(
+            "export", self.source(app), f"droplet:{folder}/checkout.tgz", "--yes", "--id", app,
+            **options)
+        self.federation.agents["dev"].process.wait_for("job-state", promotion=app, state="sending")
+        return command, folder
+
+    def test_interrupted_it_ends_at_the_source_too_and_leaves_nothing(self):
+        command, folder = self.begin_slowly("interrupted", end_signal=signal.SIGINT)
+        self.assertEqual(command.stop(), 130, command.last_lines())
+        self.assertEqual(os.listdir(folder), [])
+        self.federation.coordinator.wait_for("promotion-changed", promotion="interrupted",
+                                             state="cancelled")
+
+    def test_one_whose_command_was_killed_waits_by_name_and_is_ended_by_a_cancel(self):
+        command, folder = self.begin_slowly("killed")
+        command.kill()
+        self.assertFalse((folder / "checkout.tgz").exists())
+        self.assertIn("waiting for operator maria", self.sluice("promotions").stdout
+                      + self.sluice("promotion", "killed").stdout)
+        self.sluice("cancel", "killed")
+        self.federation.agents["dev"].process.wait_for("job-state", promotion="killed",
+                                                       state="cancelled")
+
+    def test_it_goes_on_when_agent_and_coordinator_were_killed_in_its_midst(self):
+        command, folder = self.begin_slowly("restarted")
+        self.federation.agents["dev"].process.kill()
+        self.federation.coordinator.kill()
+        self.dev.behave()
+        self.federation.start_coordinator(relay=True)
+        self.federation.start_agent("dev", listens=False)
+        command.wait_for_text("statement in")
+        self.assertEqual(sha256_of(folder / "checkout.tgz"), self.published("restarted"))
 
 
 if __name__ == "__main__":
