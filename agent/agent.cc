@@ -104,6 +104,7 @@ void Agent::OnWelcome(const v1::Welcome& welcome) {
        {"name", welcome.name()},
        {"version", welcome.version()}});
   was_admitted_ = true;
+  losses_.Forget();
   ResendReports();
 }
 
@@ -112,7 +113,10 @@ void Agent::ResendReports() {
   target_jobs_.ResendReports();
 }
 
-void Agent::OnLost(const Status& why) { LogStatus(LogLevel::kWarning, "coordinator-lost", why); }
+void Agent::OnLost(const Status& why) {
+  const auto count = losses_.Count(services_.clock.Monotonic());
+  if (count) LogStatus(LogLevel::kWarning, "coordinator-lost", why, {{"count", *count}});
+}
 
 void Agent::OnMessage(const v1::ControlMessage& message) {
   switch (message.body_case()) {

@@ -6,6 +6,7 @@
 
 #include "agent/authority.h"
 #include "agent/job_services.h"
+#include "agent/loss_lines.h"
 #include "agent/reads.h"
 #include "agent/source_jobs.h"
 #include "agent/target_jobs.h"
@@ -70,6 +71,7 @@ class Agent {
   std::stop_source reading_;
   Timers::Id progress_ = 0;
   bool was_admitted_ = false;
+  LossLines losses_;
 };
 
 }  // namespace sluice::agent

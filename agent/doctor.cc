@@ -10,12 +10,15 @@
 #include "agent/foundation/grants.h"
 #include "agent/own_foundation.h"
 #include "common/base/logging.h"
+#include "common/net/endpoint.h"
 #include "common/trust/acceptance.h"
 #include "common/trust/policy.h"
 #include "common/trust/trust_document.h"
 
 namespace sluice::agent {
 namespace {
+
+constexpr size_t kCaFileBytesMax = 4 << 20;  // bundles of all public authorities are a tenth of it
 
 Status NoScope(std::string_view verb, const foundation::ProbeFacts& facts) {
   return NamedError(StatusCode::kPermissionDenied, absl::StrCat("no-", ToAbsl(verb), "-scope"),
@@ -25,6 +28,26 @@ Status NoScope(std::string_view verb, const foundation::ProbeFacts& facts) {
 
 void Note(std::vector<std::string>& mistakes, const Status& status) {
   if (!status.ok()) mistakes.push_back(Describe(status));
+}
+
+// Whether `run` could write in `path`, or make it: tried, where it is or where it would be, with a
+// file that is gone again.
+Status CheckFolder(Files& files, const std::string& path) {
+  std::string place = path;
+  while (absl::IsNotFound(files.Facts(place).status())) {
+    const size_t slash = place.rfind('/');
+    if (slash == std::string::npos) {
+      place = ".";
+      break;
+    }
+    place.resize(slash == 0 ? 1 : slash);
+  }
+  const std::string probe = absl::StrCat(place, "/.sluice-agent-check");
+  Status tried = files.Create(probe, "", FileAccess::kOwnerOnly);
+  if (tried.ok() || absl::IsAlreadyExists(tried)) tried = files.Remove(probe);
+  if (tried.ok()) return tried;
+  return NamedError(StatusCode::kInvalidArgument, "folder-not-usable",
+                    absl::StrCat(path, " cannot be written in, nor made: ", tried.message()));
 }
 
 // The spaces of `foundation` that grants name without a wildcard.
@@ -47,20 +70,49 @@ std::vector<trust::ListingReference> SpacesOf(const trust::TrustDocument& trust,
 
 Status CheckClockSkew(absl::Duration skew) {
   if (absl::AbsDuration(skew) <= trust::kClockSkewMax) return absl::OkStatus();
-  return NamedError(StatusCode::kFailedPrecondition, "clock-skew",
-                    absl::StrCat("the agent's clock and the foundation's differ by ",
-                                 absl::FormatDuration(skew), ": set the clocks"));
+  return NamedError(
+      StatusCode::kFailedPrecondition, "clock-skew",
+      absl::StrCat("the foundation's clock is ", absl::FormatDuration(absl::AbsDuration(skew)),
+                   skew < absl::ZeroDuration() ? " behind" : " ahead of",
+                   " this agent's: set the clocks"));
+}
+
+std::string_view DiscoveryRemedy(const Status& failure) {
+  const std::string name = ErrorName(failure);
+  if (name == "rate-limited") return "wait: the foundation limits requests";
+  // It answered: address and network are right.
+  if (name == "foundation-unavailable") return "look whether its Cloud Controller is up";
+  if (absl::IsUnavailable(failure)) {
+    return "look whether the foundation is up, and check cloud_controller.api and the network";
+  }
+  if (name == "tls-untrusted" || name == "ca-file-unreadable") {
+    return "check cloud_controller.ca_file";
+  }
+  return "check cloud_controller.api: it is what 'cf api' shows";
+}
+
+std::string_view LoginRemedy(const Status& failure) {
+  const std::string name = ErrorName(failure);
+  if (name == "rate-limited") return "wait: the foundation limits requests";
+  if (absl::IsUnavailable(failure)) return "look whether the foundation's UAA is up";
+  if (name == "tls-untrusted" || name == "ca-file-unreadable") {
+    return "check cloud_controller.ca_file";
+  }
+  return "check the UAA client and its secret";
 }
 
 std::vector<Finding> FindingsOf(const foundation::ProbeFacts& facts) {
   std::vector<Finding> findings = {
       {"foundation", facts.discovery,
        absl::StrCat("Cloud Controller ", facts.api_version, ", answers in ",
-                    absl::FormatDuration(facts.latency))}};
+                    absl::ToInt64Milliseconds(facts.latency), "ms")}};
   if (!facts.discovery.ok()) return findings;
   if (facts.clock_skew) {
+    const absl::Duration skew = absl::AbsDuration(*facts.clock_skew);
     findings.push_back({"clock", CheckClockSkew(*facts.clock_skew),
-                        absl::StrCat("differs by ", absl::FormatDuration(*facts.clock_skew))});
+                        skew < absl::Seconds(1)
+                            ? "agrees to the second"
+                            : absl::StrCat("differs by ", absl::FormatDuration(skew))});
   }
   findings.push_back({"login", facts.login, absl::StrCat("as UAA client ", facts.client_id)});
   if (!facts.login.ok()) return findings;
@@ -111,7 +163,7 @@ void LogFindings(const std::vector<Finding>& findings, const std::string& founda
   }
 }
 
-Status CheckFiles(const Settings& settings, const Files& files) {
+Status CheckFiles(const Settings& settings, Files& files) {
   std::vector<std::string> mistakes;
   const auto key = LoadOwnKey(files, settings.key_file, settings.foundation);
   Note(mistakes, key.status());
@@ -123,6 +175,17 @@ Status CheckFiles(const Settings& settings, const Files& files) {
     Note(mistakes, trust::Policy::Load(files, settings.policy_file).status());
   }
   Note(mistakes, ReadCredentials(settings, files).status());
+  if (!settings.ca_file.empty()) {
+    Note(mistakes, WithContext(files.Read(settings.ca_file, kCaFileBytesMax).status(),
+                               "cloud_controller.ca_file"));
+  }
+  Note(mistakes, WithContext(CheckFolder(files, settings.data_dir), "data_dir"));
+  if (!absl::StartsWith(settings.spool_folder, absl::StrCat(settings.data_dir, "/"))) {
+    Note(mistakes, WithContext(CheckFolder(files, settings.spool_folder), "spool.folder"));
+  }
+  if (!settings.bulk_listen.empty()) {
+    Note(mistakes, WithContext(net::CheckListenAddress(settings.bulk_listen), "bulk.listen"));
+  }
   if (mistakes.empty()) return absl::OkStatus();
   return NamedError(StatusCode::kInvalidArgument, "bad-configuration",
                     absl::StrJoin(mistakes, "\n"));
@@ -157,7 +220,7 @@ StatusOr<std::vector<std::string>> GrantCommands(const Settings& settings, const
     const auto organization = cloud_controller.FindOrganization(place.organization, stop);
     if (organization.ok()) {
       place.organization_guid = organization->guid;
-      const auto found = cloud_controller.FindSpace(organization->guid, place.space, stop);
+      const auto found = cloud_controller.FindSpace(*organization, place.space, stop);
       if (found.ok()) place.space_guid = found->guid;
     }
     request.spaces.push_back(std::move(place));

@@ -3,6 +3,7 @@
 
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -26,6 +27,10 @@ struct Finding {
 // orders may (trust::kClockSkewMax).
 Status CheckClockSkew(absl::Duration skew);
 
+// What to do about a foundation that could not be reached, or a login that failed.
+std::string_view DiscoveryRemedy(const Status& failure);
+std::string_view LoginRemedy(const Status& failure);
+
 std::vector<Finding> FindingsOf(const foundation::ProbeFacts& facts);
 // The first that does not work, or OK.
 Status WorstOf(const std::vector<Finding>& findings);
@@ -34,9 +39,10 @@ std::string FormatFindings(const std::vector<Finding>& findings);
 // Event "foundation-probe", a line for each.
 void LogFindings(const std::vector<Finding>& findings, const std::string& foundation);
 
-// Every mistake in the files that the configuration names: key, trust document, policy, secret. A
-// line for each.
-Status CheckFiles(const Settings& settings, const Files& files);
+// Every mistake in what the configuration names of this machine: key, trust document, policy,
+// secret, CA file, folders, the address to listen at. A line for each. A file is
+// made for a moment where the folders are, or would be.
+Status CheckFiles(const Settings& settings, Files& files);
 
 // The shell commands that grant what the agent's client lacks for these spaces: those given, or if
 // none is, the spaces of this foundation that the trust document's grants name in full.

@@ -17,7 +17,9 @@
 namespace sluice::agent {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class CheckFilesTest : public ::testing::Test {
  protected:
@@ -27,6 +29,8 @@ class CheckFilesTest : public ::testing::Test {
     settings_.trust_document = folder_ + "/trust.json";
     settings_.trust_roots = {trust_.root().signing.Public()};
     settings_.client_secret = Secret("secret");
+    settings_.data_dir = folder_ + "/data";
+    settings_.spool_folder = folder_ + "/spool";
   }
   ~CheckFilesTest() override { std::filesystem::remove_all(folder_); }
 
@@ -107,6 +111,71 @@ TEST_F(CheckFilesTest, KeyOfAnotherFoundationIsRefusedByBoth) {
   MakeKey("prod.key", "prod");
   settings_.key_file = folder_ + "/prod.key";
   ExpectBothRefuse("wrong-key-file");
+}
+
+TEST_F(CheckFilesTest, FoldersFilesAndAddressesThatCannotBeUsedAreNamedWithTheirKeys) {
+  Name(key_.identity.Public(), key_.curve.public_key());
+  settings_.data_dir = "/proc/nope";
+  settings_.spool_folder = "/dev/null";
+  settings_.ca_file = folder_ + "/none.pem";
+  settings_.bulk_listen = "tcp://192.0.2.1:7720";  // nobody's (RFC 5737)
+  const Status refused = CheckFiles(settings_, files_);
+  EXPECT_THAT(refused, HasErrorName("bad-configuration"));
+  EXPECT_THAT(std::string(refused.message()),
+              AllOf(HasSubstr("data_dir: /proc/nope cannot be"),
+                    HasSubstr("spool.folder: /dev/null cannot be"),
+                    HasSubstr("cloud_controller.ca_file: cannot open"),
+                    HasSubstr("bulk.listen: this machine does not have")));
+}
+
+TEST_F(CheckFilesTest, TheExampleOfAPolicyIsOneAndAnEmptyFileIsNone) {
+  Name(key_.identity.Public(), key_.curve.public_key());
+  settings_.policy_file = std::string(SLUICE_SOURCE_DIR) + "/deploy/policy.yaml";
+  EXPECT_THAT(CheckFiles(settings_, files_), IsOk());
+  settings_.policy_file = folder_ + "/policy.yaml";
+  ASSERT_THAT(files_.Replace(settings_.policy_file, "# later\n", FileAccess::kEveryone), IsOk());
+  ExpectBothRefuse("policy-empty");
+}
+
+TEST_F(CheckFilesTest, FoldersAreLeftAsTheyWere) {
+  Name(key_.identity.Public(), key_.curve.public_key());
+  ASSERT_THAT(files_.MakeFolder(settings_.data_dir), IsOk());
+  settings_.spool_folder = folder_ + "/a/b/spool";
+  EXPECT_THAT(CheckFiles(settings_, files_), IsOk());
+  EXPECT_TRUE(std::filesystem::is_empty(settings_.data_dir));
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/a"));
+}
+
+TEST(FindingsTest, FiguresAreThoseThatPeopleRead) {
+  foundation::ProbeFacts facts;
+  facts.api_version = "3.195.0";
+  facts.latency = absl::Nanoseconds(18262904);
+  facts.clock_skew = absl::ZeroDuration();
+  EXPECT_THAT(FormatFindings(FindingsOf(facts)),
+              AllOf(HasSubstr("answers in 18ms\n"), HasSubstr("clock: agrees to the second\n")));
+  facts.clock_skew = -absl::Hours(7);
+  EXPECT_THAT(FormatFindings(FindingsOf(facts)),
+              HasSubstr("the foundation's clock is 7h behind this agent's"));
+}
+
+TEST(RemedyTest, FitsWhatFailed) {
+  const auto of_discovery = [](StatusCode code, const char* name) {
+    return std::string(DiscoveryRemedy(NamedError(code, name, "no")));
+  };
+  EXPECT_THAT(of_discovery(StatusCode::kUnavailable, "connect-failed"),
+              HasSubstr("cloud_controller.api and the network"));
+  EXPECT_THAT(of_discovery(StatusCode::kInvalidArgument, "no-cloud-controller"),
+              HasSubstr("'cf api' shows"));
+  EXPECT_THAT(of_discovery(StatusCode::kFailedPrecondition, "tls-untrusted"),
+              HasSubstr("cloud_controller.ca_file"));
+  for (const char* name : {"rate-limited", "foundation-unavailable"}) {
+    EXPECT_THAT(of_discovery(StatusCode::kUnavailable, name), Not(HasSubstr("check"))) << name;
+  }
+  EXPECT_THAT(
+      std::string(LoginRemedy(NamedError(StatusCode::kUnauthenticated, "login-refused", ""))),
+      HasSubstr("secret"));
+  EXPECT_THAT(std::string(LoginRemedy(NamedError(StatusCode::kUnavailable, "uaa-unavailable", ""))),
+              Not(HasSubstr("secret")));
 }
 
 }  // namespace

@@ -233,7 +233,7 @@ StatusOr<TargetPlan> PlanForTarget(CloudController& cloud_controller,
   SLUICE_ASSIGN_OR_RETURN(const auto organization,
                           cloud_controller.FindOrganization(reference.organization, stop));
   SLUICE_ASSIGN_OR_RETURN(const Space space,
-                          cloud_controller.FindSpace(organization.guid, reference.space, stop));
+                          cloud_controller.FindSpace(organization, reference.space, stop));
   if (organization.suspended || space.suspended) {
     return NamedError(StatusCode::kFailedPrecondition,
                       organization.suspended ? "org-suspended" : "space-suspended",

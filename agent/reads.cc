@@ -88,10 +88,10 @@ struct Reads::Question {
     SLUICE_ASSIGN_OR_RETURN(reference.app, Text("app"));
     if (!trust.Permits(operator_name, trust::Action::kRead, foundation, reference.organization,
                        reference.space)) {
-      return NamedError(
-          StatusCode::kPermissionDenied, "not-granted",
-          absl::StrCat("operator ", operator_name, " has no grant for ", foundation.value(), ":",
-                       reference.organization, "/", reference.space));
+      return NamedError(StatusCode::kPermissionDenied, "not-granted",
+                        absl::StrCat("operator ", operator_name, " has no grant to read at ",
+                                     foundation.value(), ":", reference.organization, "/",
+                                     reference.space, "; ask whoever keeps the trust root for it"));
     }
     return reference;
   }
@@ -124,13 +124,9 @@ StatusOr<std::string> Reads::AnswerFoundation(const Question& question) {
   const foundation::ProbeFacts facts = cloud_controller_.Probe(question.stop);
   json problems = json::array();
   if (!facts.discovery.ok()) {
-    problems.push_back(FormatProblem(
-        facts.discovery,
-        "look whether the foundation is up, and check cloud_controller.api and the network"));
+    problems.push_back(FormatProblem(facts.discovery, DiscoveryRemedy(facts.discovery)));
   } else if (!facts.login.ok()) {
-    problems.push_back(FormatProblem(facts.login, absl::IsUnavailable(facts.login)
-                                                      ? "look whether the foundation's UAA is up"
-                                                      : "check the UAA client and its secret"));
+    problems.push_back(FormatProblem(facts.login, LoginRemedy(facts.login)));
   } else if (!facts.MayRead()) {
     problems.push_back(FormatProblem(NamedError(StatusCode::kPermissionDenied, "no-read-scope",
                                                 "the UAA client has no scope that lets it read"),

@@ -9,6 +9,7 @@
 #include "agent/job_services.h"
 #include "agent/jobs/target_steps.h"
 #include "agent/reads.h"
+#include "common/net/endpoint.h"
 #include "common/trust/order.h"
 #include "common/trust/reference.h"
 
@@ -30,10 +31,17 @@ class Reader {
   }
   std::string Path(std::string_view key) const { return Resolved(key, config_.String(key, "")); }
 
-  std::string Endpoint(std::string_view key, bool required) const {
-    std::string endpoint = required ? config_.RequiredString(key) : config_.String(key, "");
-    if (!endpoint.empty() && !absl::StartsWith(endpoint, "tcp://")) {
-      config_.Mistake(key, "must be tcp://HOST:PORT");
+  // One that somebody dials: this agent, or others.
+  std::string Dialled(std::string_view key, std::string endpoint) const {
+    if (!endpoint.empty() && !net::IsDialledEndpoint(endpoint)) {
+      config_.Mistake(key, "must be tcp://HOST:PORT, with a port of 1 to 65535");
+    }
+    return endpoint;
+  }
+  std::string Listened(std::string_view key) const {
+    std::string endpoint = config_.String(key, "");
+    if (!endpoint.empty() && !net::IsListenedEndpoint(endpoint)) {
+      config_.Mistake(key, "must be tcp://ADDRESS:PORT; port * for any free one");
     }
     return endpoint;
   }
@@ -163,9 +171,10 @@ StatusOr<Settings> LoadSettings(const Files& files, const std::string& path,
   }
   settings.key_file = reader.RequiredPath("key_file");
   ReadTrust(config, reader, settings);
-  settings.coordinator_endpoint = reader.Endpoint("coordinator.endpoint", true);
-  settings.bulk_listen = reader.Endpoint("bulk.listen", false);
-  settings.bulk_advertise = reader.Endpoint("bulk.advertise", false);
+  settings.coordinator_endpoint =
+      reader.Dialled("coordinator.endpoint", config.RequiredString("coordinator.endpoint"));
+  settings.bulk_listen = reader.Listened("bulk.listen");
+  settings.bulk_advertise = reader.Dialled("bulk.advertise", config.String("bulk.advertise", ""));
   if (settings.bulk_listen.empty() && !settings.bulk_advertise.empty()) {
     config.Mistake("bulk.advertise", "has no meaning without bulk.listen");
   }

@@ -66,6 +66,21 @@ TEST_F(SettingsTest, PathsAreRelativeToTheFileAndDefaultsAreThere) {
   EXPECT_EQ(settings->upload_limits.idle_max, absl::Seconds(60));
 }
 
+TEST_F(SettingsTest, EndpointsThatCanNeverBeAreFoundAtOnce) {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"bulk: {listen: \"tcp://127.0.0.1:99999\"}", "bulk.listen"},
+      {"bulk: {listen: \"127.0.0.1:7720\"}", "bulk.listen"},
+      {"bulk: {listen: \"tcp://*:*\", advertise: \"tcp://127.0.0.1:*\"}", "bulk.advertise"},
+      {"bulk: {listen: \"tcp://*:*\", advertise: \"tcp://127.0.0.1:99999\"}", "bulk.advertise"}};
+  for (const auto& [yaml, key] : wrong) {
+    const Status refused = Load(Good() + yaml + "\n").status();
+    EXPECT_THAT(refused, HasErrorName("bad-configuration")) << yaml;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(key)) << yaml;
+  }
+  EXPECT_THAT(Load(Good() + "bulk: {listen: \"tcp://*:*\", advertise: \"tcp://dev:7720\"}\n"),
+              IsOk());
+}
+
 TEST_F(SettingsTest, SealSuiteIsX25519UnlessP256IsAskedFor) {
   EXPECT_EQ(Load(Good())->seal_suite, crypto::SealSuite::kX25519HkdfSha256Aes256Gcm);
   EXPECT_EQ(Load(Good() + "seal_suite: p256\n")->seal_suite,

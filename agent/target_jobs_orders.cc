@@ -59,9 +59,14 @@ void TargetJobs::BeginAccept(const JobKey& key, const v1::JobCommand& command) {
   if (ended) job->stop.request_stop();
   const bool begun = services_.executor.Run(
       [this, key, assignment = job->Assignment(), stop = job->stop.get_token()] {
-        Status checked =
-            NamedError(StatusCode::kCancelled, "cancelled", "cancelled before it was accepted");
-        if (!stop.stop_requested()) checked = work_.CheckPlan(assignment, stop);
+        const bool asked = !stop.stop_requested();
+        Status checked = asked ? work_.CheckPlan(assignment, stop) : absl::OkStatus();
+        // A call that was broken off tells of its URL, which is not why the job ends.
+        if (!asked || absl::IsCancelled(checked)) {
+          checked = NamedError(StatusCode::kCancelled, "cancelled",
+                               "ended before it was accepted: the promotion was cancelled, or "
+                               "failed elsewhere");
+        }
         services_.post([this, key, checked] { EndAccept(key, checked); });
       });
   if (!begun) return Refuse(key, envelope, Busy("has no thread free"));

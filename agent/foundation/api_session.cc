@@ -38,6 +38,14 @@ bool LeavesOutcomeOpen(const http::HttpResponse& answer) {
   return (answer.status == 502 || answer.status == 504) && !answer.body.starts_with('{');
 }
 
+// What answers at the configured address, and is something else.
+Status NotCloudController(const Status& found) {
+  return NamedError(StatusCode::kInvalidArgument, "no-cloud-controller",
+                    absl::StrCat(found.message(),
+                                 "; this is no Cloud Controller: cloud_controller.api is what 'cf "
+                                 "api' shows, without a path"));
+}
+
 bool Succeeded(const http::HttpResponse& answer) {
   return answer.status >= 200 && answer.status < 300;
 }
@@ -79,11 +87,14 @@ StatusOr<Discovery> ApiSession::Discover(std::stop_token stop) {
   const absl::Duration ended = client_.clock().Monotonic();
   if (!answer.ok()) return WithContext(answer.status(), foundation_);
   const std::string where = Where("GET", "/");
-  if (!Succeeded(*answer)) return StatusFromAnswer(*answer, where);
+  if (!Succeeded(*answer)) {
+    const Status refused = StatusFromAnswer(*answer, where);
+    return absl::IsNotFound(refused) ? NotCloudController(refused) : refused;
+  }
   const StatusOr<json> root = ParseJson(answer->body);
-  if (!root.ok()) return WithContext(root.status(), where);
+  if (!root.ok()) return NotCloudController(WithContext(root.status(), where));
   const StatusOr<Endpoints> endpoints = ReadEndpoints(*root);
-  if (!endpoints.ok()) return WithContext(endpoints.status(), where);
+  if (!endpoints.ok()) return NotCloudController(WithContext(endpoints.status(), where));
   Discovery discovery{.endpoints = *endpoints, .latency = ended - began, .clock_skew = {}};
   discovery.endpoints.api_url = api_url_;
   const auto date = answer->headers.Find("Date");

@@ -71,15 +71,23 @@ TEST_F(CallsTest, TakesTheNameThatIsWrittenExactlySoAndSaysWhenOnlyTheCaseDiffer
               AllOf(HasSubstr("prod"), HasSubstr("\"Acme\""), HasSubstr("only in case")));
 }
 
-TEST_F(CallsTest, NamesWhatIsMissingOnTheWayToAnApp) {
+TEST_F(CallsTest, NamesWhatIsMissingOnTheWayToAnAppAndWhere) {
+  const auto find = [this] {
+    return client_.FindAppPlace("acme", "payments", "checkout", {}).status();
+  };
   foundation_.On("GET", "/v3/organizations", PageReply(json::array()));
-  EXPECT_THAT(client_.FindAppPlace("acme", "payments", "checkout", {}), HasErrorName("no-org"));
+  EXPECT_THAT(find(), HasErrorName("no-org"));
+  EXPECT_THAT(std::string(find().message()), HasSubstr("sluice-agent doctor --grants"));
   foundation_.On("GET", "/v3/organizations", PageReply({OrganizationJson("org-1", "acme")}));
   foundation_.On("GET", "/v3/spaces", PageReply(json::array()));
-  EXPECT_THAT(client_.FindAppPlace("acme", "payments", "checkout", {}), HasErrorName("no-space"));
+  EXPECT_THAT(find(), HasErrorName("no-space"));
+  EXPECT_THAT(std::string(find().message()), HasSubstr("no space \"payments\" in acme that"));
   foundation_.On("GET", "/v3/spaces", PageReply({SpaceJson("space-1", "payments", "org-1")}));
   foundation_.On("GET", "/v3/apps", PageReply(json::array()));
-  EXPECT_THAT(client_.FindAppPlace("acme", "payments", "checkout", {}), HasErrorName("no-app"));
+  EXPECT_THAT(find(), HasErrorName("no-app"));
+  EXPECT_THAT(std::string(find().message()),
+              AllOf(HasSubstr("no app \"checkout\" in acme/payments that"),
+                    HasSubstr("sluice apps prod:acme/payments")));
 }
 
 TEST_F(CallsTest, FindsAnAppInItsSpaceOnly) {

@@ -81,7 +81,7 @@ class CloudController final {
 
   // --- Lookups by name (cloud_controller_lookup.cc). Names match exactly, case included.
   StatusOr<Organization> FindOrganization(std::string_view name, std::stop_token stop);
-  StatusOr<Space> FindSpace(const OrganizationGuid& organization, std::string_view name,
+  StatusOr<Space> FindSpace(const Organization& organization, std::string_view name,
                             std::stop_token stop);
   StatusOr<App> FindApp(const SpaceGuid& space, std::string_view name, std::stop_token stop);
   // All three; no-org, no-space or no-app with the name that is missing.

@@ -19,10 +19,12 @@ using nlohmann::json;
 constexpr size_t kNameBytesMax = 100;
 
 // Cloud Controller finds names without regard to case; the one that is written exactly so counts.
-// `kind` is org, space, app or stack, as in the errors' names.
+// `kind` is org, space, app or stack, as in the errors' names; `place` begins with " in " or is
+// empty; `remedy` says what to do when there is none.
 template <typename T>
 StatusOr<T> OnlyOne(std::vector<T> found, std::string_view name, std::string_view kind,
-                    const std::string& foundation) {
+                    const std::string& foundation, const std::string& place,
+                    const std::string& remedy) {
   const std::string shown = Excerpt(name, kNameBytesMax);
   std::vector<T> exact;
   for (T& candidate : found) {
@@ -32,12 +34,21 @@ StatusOr<T> OnlyOne(std::vector<T> found, std::string_view name, std::string_vie
   if (exact.size() > 1) {
     return NamedError(
         StatusCode::kInvalidArgument, absl::StrCat("ambiguous-", ToAbsl(kind)),
-        absl::StrFormat("%s: %d %ss are named \"%s\"", foundation, exact.size(), kind, shown));
+        absl::StrFormat("%s: %d %ss%s are named \"%s\"; a name must mean one: rename the others",
+                        foundation, exact.size(), kind, place, shown));
   }
   return NamedError(
       StatusCode::kNotFound, absl::StrCat("no-", ToAbsl(kind)),
-      absl::StrFormat("%s: there is no %s \"%s\" that this client can see%s", foundation, kind,
-                      shown, found.empty() ? "" : "; one differs only in case"));
+      absl::StrFormat("%s: there is no %s \"%s\"%s that the agent's client can see; %s", foundation,
+                      kind, shown, place,
+                      found.empty() ? remedy : std::string("one differs only in case")));
+}
+
+constexpr char kRoleRemedy[] =
+    "check the name, or give the client a role there (sluice-agent doctor --grants)";
+
+std::string In(std::string_view organization) {
+  return absl::StrCat(" in ", Excerpt(organization, kNameBytesMax));
 }
 
 // The value at `path` of a resource; "" when it is null or missing.
@@ -100,6 +111,13 @@ StatusOr<std::vector<T>> GetThese(ApiSession& session, std::string_view path,
   return found;
 }
 
+StatusOr<std::vector<App>> AppsNamed(ApiSession& session, const SpaceGuid& space,
+                                     std::string_view name, std::stop_token stop) {
+  const Query query =
+      Query().WithList("names", {std::string(name)}).WithList("space_guids", {space.value()});
+  return GetAll(session, "/v3/apps", query, &ReadApp, std::move(stop));
+}
+
 }  // namespace
 
 StatusOr<Organization> CloudController::FindOrganization(std::string_view name,
@@ -107,26 +125,24 @@ StatusOr<Organization> CloudController::FindOrganization(std::string_view name,
   SLUICE_ASSIGN_OR_RETURN(auto found, GetAll(*session_, "/v3/organizations",
                                              Query().WithList("names", {std::string(name)}),
                                              &ReadOrganization, std::move(stop)));
-  return OnlyOne(std::move(found), name, "org", options_.foundation);
+  return OnlyOne(std::move(found), name, "org", options_.foundation, "", kRoleRemedy);
 }
 
-StatusOr<Space> CloudController::FindSpace(const OrganizationGuid& organization,
-                                           std::string_view name, std::stop_token stop) {
+StatusOr<Space> CloudController::FindSpace(const Organization& organization, std::string_view name,
+                                           std::stop_token stop) {
   const Query query = Query()
                           .WithList("names", {std::string(name)})
-                          .WithList("organization_guids", {organization.value()});
+                          .WithList("organization_guids", {organization.guid.value()});
   SLUICE_ASSIGN_OR_RETURN(auto found,
                           GetAll(*session_, "/v3/spaces", query, &ReadSpace, std::move(stop)));
-  return OnlyOne(std::move(found), name, "space", options_.foundation);
+  return OnlyOne(std::move(found), name, "space", options_.foundation, In(organization.name),
+                 kRoleRemedy);
 }
 
 StatusOr<App> CloudController::FindApp(const SpaceGuid& space, std::string_view name,
                                        std::stop_token stop) {
-  const Query query =
-      Query().WithList("names", {std::string(name)}).WithList("space_guids", {space.value()});
-  SLUICE_ASSIGN_OR_RETURN(auto found,
-                          GetAll(*session_, "/v3/apps", query, &ReadApp, std::move(stop)));
-  return OnlyOne(std::move(found), name, "app", options_.foundation);
+  SLUICE_ASSIGN_OR_RETURN(auto found, AppsNamed(*session_, space, name, std::move(stop)));
+  return OnlyOne(std::move(found), name, "app", options_.foundation, "", kRoleRemedy);
 }
 
 StatusOr<AppPlace> CloudController::FindAppPlace(std::string_view organization,
@@ -134,8 +150,13 @@ StatusOr<AppPlace> CloudController::FindAppPlace(std::string_view organization,
                                                  std::stop_token stop) {
   AppPlace place;
   SLUICE_ASSIGN_OR_RETURN(place.organization, FindOrganization(organization, stop));
-  SLUICE_ASSIGN_OR_RETURN(place.space, FindSpace(place.organization.guid, space, stop));
-  SLUICE_ASSIGN_OR_RETURN(place.app, FindApp(place.space.guid, app, std::move(stop)));
+  SLUICE_ASSIGN_OR_RETURN(place.space, FindSpace(place.organization, space, stop));
+  SLUICE_ASSIGN_OR_RETURN(auto found, AppsNamed(*session_, place.space.guid, app, std::move(stop)));
+  const std::string where = absl::StrCat(place.organization.name, "/", place.space.name);
+  SLUICE_ASSIGN_OR_RETURN(
+      place.app,
+      OnlyOne(std::move(found), app, "app", options_.foundation, In(where),
+              absl::StrCat("those that it sees: sluice apps ", options_.foundation, ":", where)));
   return place;
 }
 
@@ -154,7 +175,7 @@ StatusOr<std::vector<AppPlace>> CloudController::ListApps(std::string_view organ
   std::map<SpaceGuid, Space> spaces;
   Query query = in_organization;
   if (space) {
-    SLUICE_ASSIGN_OR_RETURN(Space only, FindSpace(found.guid, *space, stop));
+    SLUICE_ASSIGN_OR_RETURN(Space only, FindSpace(found, *space, stop));
     query.WithList("space_guids", {only.guid.value()});
     spaces.emplace(only.guid, only);
   } else {
@@ -189,7 +210,8 @@ StatusOr<Stack> CloudController::FindStack(std::string_view name, std::stop_toke
   SLUICE_ASSIGN_OR_RETURN(
       auto found, GetAll(*session_, "/v3/stacks", Query().WithList("names", {std::string(name)}),
                          &ReadStack, std::move(stop)));
-  return OnlyOne(std::move(found), name, "stack", options_.foundation);
+  return OnlyOne(std::move(found), name, "stack", options_.foundation, "",
+                 "'cf stacks' lists those it has");
 }
 
 StatusOr<QuotaFacts> CloudController::GetQuota(const Space& space, std::stop_token stop) {

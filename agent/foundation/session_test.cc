@@ -351,6 +351,20 @@ TEST_F(SessionTest, DiscoversTheFoundationWithoutAToken) {
   EXPECT_EQ(foundation_.Count("POST", kTokenUrl), 0U);
 }
 
+TEST_F(SessionTest, SaysOfAnAddressThatIsNoCloudControllersWhatBelongsThere) {
+  const std::vector<FakeReply> answers = {
+      {.status = 404, .headers = {}, .body = "", .then_fail = {}},
+      JsonReply(200, {{"app", {{"version", "77"}}}}),
+      {.status = 200, .headers = {}, .body = "<html>", .then_fail = {}}};
+  for (const FakeReply& answer : answers) {
+    foundation_.On("GET", "/", answer);
+    const Status failure = client_.Discover({}).status();
+    EXPECT_THAT(failure,
+                AllOf(StatusIs(StatusCode::kInvalidArgument), HasErrorName("no-cloud-controller")));
+    EXPECT_THAT(std::string(failure.message()), HasSubstr("cloud_controller.api is what 'cf api'"));
+  }
+}
+
 TEST_F(SessionTest, ProbesDiscoveryLoginRolesScopesAndClockSkew) {
   FakeReply root =
       JsonReply(200, {{"links",

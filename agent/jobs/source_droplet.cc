@@ -24,7 +24,15 @@ Status NoDroplet(const trust::AppReference& reference, std::string_view which) {
 StatusOr<Droplet> SelectDroplet(CloudController& cloud_controller,
                                 const trust::AppReference& reference, const App& app,
                                 std::string_view selector, std::stop_token stop) {
-  if (selector.empty()) return cloud_controller.GetCurrentDroplet(app.guid, stop);
+  if (selector.empty()) {
+    StatusOr<Droplet> current = cloud_controller.GetCurrentDroplet(app.guid, stop);
+    if (ErrorName(current.status()) != "no-droplet") return current;
+    return NamedError(StatusCode::kNotFound, "no-droplet",
+                      absl::StrCat(reference.text(),
+                                   " has no current droplet; stage the app (cf push or cf "
+                                   "restage), or choose one of 'sluice droplets ",
+                                   reference.text(), "' with --droplet"));
+  }
   if (selector.starts_with(kDigestPrefix)) {
     const auto digest = selector.substr(kDigestPrefix.size());
     if (const auto parsed = crypto::Sha256Digest::FromHex(digest); !parsed.ok()) {

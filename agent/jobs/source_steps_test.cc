@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/foundation/testing/scripted_foundation.h"
 #include "agent/jobs/annotations.h"
+#include "agent/jobs/source_droplet.h"
 #include "common/base/files.h"
 #include "common/base/testing/fake_entropy.h"
 #include "common/base/testing/status_matchers.h"
@@ -297,6 +298,20 @@ TEST_F(SourceStepsTest, UnknownDropletAndThatOfAnotherAppAreNamedWithWhatToDo) {
     dev_.On("GET", kDropletPath,
             ErrorReply(404, 10010, "CF-ResourceNotFound", "Droplet not found"));
   }
+}
+
+TEST_F(SourceStepsTest, AnAppWithoutACurrentDropletIsNamedWithWhatToDo) {
+  dev_.On("GET", kAppPath + "/droplets/current",
+          ErrorReply(404, 10010, "CF-ResourceNotFound", "Droplet not found"));
+  foundation::App app;
+  app.guid = AppGuid(kApp);
+  app.lifecycle_type = "buildpack";
+  const auto refused = FindSourceDroplet(dev_.client(), trust_.PromoteOrder().source.reference, app,
+                                         "", trust_.document(), {});
+  EXPECT_THAT(refused, HasErrorName("no-droplet"));
+  EXPECT_THAT(std::string(refused.status().message()),
+              AllOf(HasSubstr("dev:acme/payments/checkout has no current droplet"),
+                    HasSubstr("cf push"), Not(HasSubstr("/v3/"))));
 }
 
 // --- MakeSeed and Send

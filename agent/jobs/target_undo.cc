@@ -77,8 +77,10 @@ Status TargetSteps::TryUndo(const TargetAssignment& assignment, TargetFacts& fac
             " failed")));
   }
   SLUICE_RETURN_IF_ERROR(NeedsHands(RemoveMade(assignment, facts, checkpoint, stop),
-                                    "it runs what it ran before, but what the promotion left "
-                                    "there could not be deleted"));
+                                    facts.app_created
+                                        ? "the app is new, and could not be deleted again"
+                                        : "it runs what it ran before, but what the promotion "
+                                          "left there could not be deleted"));
   facts.finished_at = clock_.Now();
   return checkpoint(facts);
 }

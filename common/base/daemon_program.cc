@@ -3,7 +3,10 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <iostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +15,25 @@
 namespace sluice {
 namespace {
 
-constexpr int kExitBadArguments = 2;
+constexpr int kExitBadInput = 2;
+
+// Whoever asks for something printed must not take what is lost for an empty answer.
+Status FlushOutput() {
+  errno = 0;
+  const bool flushed = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  const int error = errno;
+  std::cout.flush();  // CLI11 prints --help there
+  if (flushed && std::cout.good()) return absl::OkStatus();
+  return NamedError(StatusCode::kInvalidArgument, "output-not-written",
+                    absl::StrCat("cannot write to standard output", error == 0 ? "" : ": ",
+                                 error == 0 ? "" : std::strerror(error),
+                                 "; what was asked for is done, and what it printed is lost"));
+}
+
+// A file that is not there is one that words or configuration name, and nothing of a foundation's.
+int ExitCodeOf(const Status& status) {
+  return ErrorName(status) == "no-file" ? kExitBadInput : ExitCode(status);
+}
 
 }  // namespace
 
@@ -20,7 +41,7 @@ DaemonProgram::DaemonProgram(Terms terms)
     : terms_(std::move(terms)), app_(std::make_unique<CLI::App>(terms_.purpose, terms_.name)) {
   app_->require_subcommand(1);
   app_->failure_message([name = terms_.name](const CLI::App* /*failed*/, const CLI::Error& error) {
-    return absl::StrCat(name, ": ", error.what(), "; see '", name, " help'\n");
+    return absl::StrCat(name, ": ", error.what(), "; see '", name, " help' [bad-arguments]\n");
   });
 }
 
@@ -54,6 +75,7 @@ void DaemonProgram::AddServing(std::function<Status(const std::string&, SignalDe
 }
 
 int DaemonProgram::Run(int argc, const char* const* argv) {
+  HoldStandardDescriptors();
   AddCommand("version", "Print the version", [this] {
     std::printf("%s %s\n", terms_.name.c_str(), terms_.version.c_str());
     return absl::OkStatus();
@@ -67,13 +89,15 @@ int DaemonProgram::Run(int argc, const char* const* argv) {
   try {
     app_->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app_->exit(error) == 0 ? 0 : kExitBadArguments;
+    if (app_->exit(error) != 0) return kExitBadInput;
+    chosen_ = [] { return absl::OkStatus(); };
   }
-  const Status ended = chosen_();
+  Status ended = chosen_();
+  ended.Update(FlushOutput());
   if (!ended.ok()) {
     std::fprintf(stderr, "%s: %s\n", terms_.name.c_str(), Describe(ended).c_str());
   }
-  return ExitCode(ended);
+  return ExitCodeOf(ended);
 }
 
 }  // namespace sluice

@@ -41,7 +41,8 @@ class DaemonProgram {
   void AddServing(std::function<Status(const std::string& config_file, SignalDescriptor&)> serve);
 
   // Does the command that the words ask for; a failure is said on standard error. The process's
-  // exit code: 2 for words that mean nothing, otherwise that of the command's status.
+  // exit code: 2 for words that mean nothing, a file that is not there and output that could not be
+  // written, otherwise that of the command's status.
   int Run(int argc, const char* const* argv);
 
  private:

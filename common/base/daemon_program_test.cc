@@ -1,8 +1,13 @@
 #include "common/base/daemon_program.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -80,7 +85,7 @@ TEST(DaemonProgramTest, WordsThatMeanNothingAreExitCode2AndNothingIsDone) {
   for (const std::vector<const char*>& words : senseless) {
     Ferry ferry;
     EXPECT_EQ(ferry.Run(words), 2);
-    EXPECT_NE(ferry.error, "");
+    EXPECT_THAT(ferry.error, HasSubstr("[bad-arguments]\n"));
     EXPECT_FALSE(ferry.kept || ferry.checked_config);
   }
 }
@@ -105,6 +110,38 @@ TEST(DaemonProgramTest, VersionAndHelpAreOfTheWholeProgram) {
       EXPECT_THAT(asked_help.out, HasSubstr(command)) << word;
     }
   }
+}
+
+// In a child, whose standard output is what `open_output` makes of it: the exit code.
+int RunWithOutput(const std::vector<const char*>& words, const std::function<void()>& open_output) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    open_output();
+    Ferry ferry;
+    _exit(ferry.program.Run(static_cast<int>(words.size()), words.data()));
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WEXITSTATUS(status);
+}
+
+TEST(DaemonProgramTest, OutputThatCannotBeWrittenIsNoSuccess) {
+  const auto full = [] { dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO); };
+  const auto closed = [] { close(STDOUT_FILENO); };
+  const auto good = [] { dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO); };
+  for (const char* word : {"version", "help", "--help"}) {
+    EXPECT_EQ(RunWithOutput({"ferry", word}, full), 2) << word;
+    EXPECT_EQ(RunWithOutput({"ferry", word}, closed), 2) << word;
+    EXPECT_EQ(RunWithOutput({"ferry", word}, good), 0) << word;
+  }
+  EXPECT_EQ(RunWithOutput({"ferry", "check"}, full), 0) << "it prints nothing";
+}
+
+TEST(DaemonProgramTest, AFileThatIsNotThereIsBadInput) {
+  Ferry ferry;
+  ferry.ends = NamedError(StatusCode::kNotFound, "no-file", "cannot open /none");
+  EXPECT_EQ(ferry.Run({"check"}), 2);
 }
 
 // Without the descriptor the signal would end this process.

@@ -102,10 +102,11 @@ StatusOr<std::string> WriteBeside(const std::string& path, std::string_view cont
   const mode_t mode = access == FileAccess::kOwnerOnly ? 0600 : 0644;
   const Descriptor file(
       open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!file.valid()) return SystemError("create", beside, errno);
-  Status written = WriteAll(file.get(), beside, content);
+  // Messages name the file that was asked for: the other is there only for a moment.
+  if (!file.valid()) return SystemError("create", path, errno);
+  Status written = WriteAll(file.get(), path, content);
   if (written.ok() && fchmod(file.get(), mode) != 0) {
-    written = SystemError("set the mode of", beside, errno);
+    written = SystemError("set the mode of", path, errno);
   }
   if (!written.ok()) {
     unlink(beside.c_str());

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/testing/status_matchers.h"
 #include "common/base/thread.h"
 #include "gmock/gmock.h"
@@ -213,6 +214,15 @@ TEST_F(FilesTest, NamesAreListedInOrderAndRemovedOnesAreGone) {
 TEST_F(FilesTest, FreeBytesAreThoseOfTheFileSystem) {
   EXPECT_GT(*files_.FreeBytes(folder_), 0u);
   EXPECT_EQ(*files_.FreeBytes("/proc"), 0u);
+}
+
+TEST_F(FilesTest, AMessageNamesTheFileThatWasAskedForAndNotTheOneBesideIt) {
+  for (const Status& failed :
+       {files_.Create(folder_ + "/none/key", "x", FileAccess::kOwnerOnly),
+        files_.Replace(folder_ + "/none/key", "x", FileAccess::kOwnerOnly)}) {
+    EXPECT_EQ(failed.message(),
+              absl::StrCat("cannot create ", folder_, "/none/key: No such file or directory"));
+  }
 }
 
 }  // namespace

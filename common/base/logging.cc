@@ -1,14 +1,22 @@
 #include "common/base/logging.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <poll.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/base/mutex.h"
 
 namespace sluice {
 namespace {
@@ -50,6 +58,73 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::err;
 }
 
+// Standard error, of which somebody may have stopped reading: whoever logs waits for that reader
+// once, and then not until it reads again, when one line says how many were lost.
+class StandardError final : public spdlog::sinks::sink {
+ public:
+  void log(const spdlog::details::log_msg& message) override {
+    MutexLock lock(mutex_);
+    if (lost_ > 0 && !TellLost()) {
+      ++lost_;
+      return;
+    }
+    if (!Write(message, kReaderPatience)) ++lost_;
+  }
+  void flush() override {}
+  void set_pattern(const std::string& pattern) override {
+    set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern));
+  }
+  void set_formatter(std::unique_ptr<spdlog::formatter> formatter) override {
+    MutexLock lock(mutex_);
+    formatter_ = std::move(formatter);
+  }
+
+ private:
+  static constexpr absl::Duration kReaderPatience = absl::Seconds(1);
+  // What a pipe takes without waiting when poll(2) calls it writable (pipe(7), PIPE_BUF).
+  static constexpr size_t kPieceBytes = 4096;
+
+  bool TellLost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const std::string told = absl::StrCat("\"event\":\"log-lines-lost\",\"count\":", lost_, "}");
+    if (!Write({spdlog::string_view_t(), spdlog::level::warn, told}, absl::ZeroDuration())) {
+      return false;
+    }
+    lost_ = 0;
+    return true;
+  }
+
+  // False when nobody reads, within this time for each piece.
+  bool Write(const spdlog::details::log_msg& message, absl::Duration patience)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    spdlog::memory_buf_t line;
+    if (cut_) line.push_back('\n');
+    formatter_->format(message, line);
+    std::string_view rest(line.data(), line.size());
+    while (!rest.empty()) {
+      pollfd waited{STDERR_FILENO, POLLOUT, 0};
+      const int ready = poll(&waited, 1, static_cast<int>(absl::ToInt64Milliseconds(patience)));
+      if (ready < 0 && errno == EINTR) continue;
+      if (ready == 0) {
+        cut_ = cut_ || rest.size() < line.size();
+        return false;
+      }
+      const ssize_t written =
+          write(STDERR_FILENO, rest.data(), std::min<size_t>(rest.size(), kPieceBytes));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return true;  // closed, or a full disk: there is nobody to tell
+      rest.remove_prefix(static_cast<size_t>(written));
+    }
+    cut_ = false;
+    return true;
+  }
+
+  Mutex mutex_;
+  std::unique_ptr<spdlog::formatter> formatter_ ABSL_GUARDED_BY(mutex_) =
+      std::make_unique<spdlog::pattern_formatter>();
+  int64_t lost_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool cut_ ABSL_GUARDED_BY(mutex_) = false;  // what was written last has no end
+};
+
 void Write(LogLevel level, std::string_view event, const std::vector<LogField>& fields) {
   auto* logger = spdlog::default_logger_raw();
   if (!logger->should_log(ToSpdlog(level))) return;
@@ -74,7 +149,7 @@ void Write(LogLevel level, std::string_view event, const std::vector<LogField>& 
 
 void StartLogging(std::string_view program, LogLevel lowest) {
   auto logger = spdlog::default_logger();
-  logger->sinks() = {std::make_shared<spdlog::sinks::stderr_sink_mt>()};
+  logger->sinks() = {std::make_shared<StandardError>()};
   logger->set_level(ToSpdlog(lowest));
   logger->set_pattern("{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",\"program\":\"" +
                           std::string(program) + "\",%v",

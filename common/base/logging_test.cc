@@ -1,8 +1,12 @@
 // Every log line is one JSON object with known fields, whatever bytes a peer put into them.
 #include "common/base/logging.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "common/base/testing/status_matchers.h"
@@ -80,6 +84,37 @@ TEST_F(LoggingTest, LevelsAreReadByName) {
 TEST(LoggingDeathTest, FieldOutsideTheAllowListEndsTheProcess) {
   EXPECT_DEATH(Log(LogLevel::kError, "login-failed", {{"password", "hunter2"}}),
                "invariant does not hold");
+}
+
+// CTest's time limit ends a program that waits for ever.
+TEST(LogReaderTest, AReaderThatStopsHoldsNobodyUpAndHearsLaterHowManyLinesItMissed) {
+  constexpr int kLines = 400;
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  ASSERT_GT(fcntl(ends[1], F_SETPIPE_SZ, 16384), 0);
+  const int standard_error = dup(STDERR_FILENO);
+  dup2(ends[1], STDERR_FILENO);
+  StartLogging("sluice-agent", LogLevel::kInfo);
+  for (int i = 0; i < kLines; ++i) Log(LogLevel::kInfo, "app-found", {{"app", "checkout"}});
+  std::string said(1 << 16, '\0');
+  said.resize(static_cast<size_t>(read(ends[0], said.data(), said.size())));
+  Log(LogLevel::kInfo, "app-found", {{"app", "the last"}});
+  dup2(standard_error, STDERR_FILENO);
+  close(standard_error);
+  close(ends[1]);
+  std::string rest(1 << 16, '\0');
+  rest.resize(static_cast<size_t>(read(ends[0], rest.data(), rest.size())));
+  close(ends[0]);
+
+  EXPECT_THAT(rest, HasSubstr("the last"));
+  int64_t told = 0;
+  std::istringstream lines(said + rest);
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text);
+    told += line["event"] == "log-lines-lost" ? line["count"].get<int64_t>() : 1;
+  }
+  EXPECT_EQ(told, kLines + 1);
+  EXPECT_THAT(rest, HasSubstr("log-lines-lost"));
 }
 
 }  // namespace

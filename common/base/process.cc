@@ -1,5 +1,6 @@
 #include "common/base/process.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,6 +13,15 @@ void KeepMemoryPrivate() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+// As stdopen() of GNU coreutils: opened for the direction that nobody uses there.
+void HoldStandardDescriptors() {
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
+    if (fcntl(number, F_GETFD) >= 0) continue;
+    // The lowest free number, which is this one.
+    if (open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0) return;
+  }
 }
 
 void AllowManyDescriptors() {
@@ -28,7 +38,8 @@ std::map<std::string, std::string, std::less<>> ReadOverrides() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const size_t equals = text.find('=');
-    if (equals != std::string::npos && text.starts_with("SLUICE_")) {
+    if (equals != std::string::npos && text.starts_with("SLUICE_") &&
+        text.substr(0, equals) != "SLUICE_CONFIG") {
       overrides[text.substr(0, equals)] = text.substr(equals + 1);
     }
   }

@@ -19,6 +19,44 @@ TEST(ProcessTest, OverridesAreTheVariablesWithOurPrefixAndMayHoldEqualsSigns) {
   EXPECT_FALSE(overrides.contains("OTHER_SLUICE_WORD"));
 }
 
+TEST(ProcessTest, TheFileOfTheCommandLinesConfigurationIsNoKeyOfADaemons) {
+  ASSERT_EQ(setenv("SLUICE_CONFIG", "maria.yaml", 1), 0);
+  EXPECT_FALSE(ReadOverrides().contains("SLUICE_CONFIG"));
+}
+
+TEST(ProcessTest, ClosedStandardDescriptorsAreHeldAndFailAsBefore) {
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    for (int number = 0; number <= 2; ++number) close(number);
+    HoldStandardDescriptors();
+    char byte = 0;
+    const bool right =
+        dup(0) == 3 && read(0, &byte, 1) < 0 && write(1, "x", 1) < 0 && write(2, "x", 1) < 0;
+    _exit(right ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST(ProcessTest, OpenStandardDescriptorsAreLeftAlone) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    HoldStandardDescriptors();
+    _exit(write(STDOUT_FILENO, "x", 1) == 1 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  close(ends[0]);
+  close(ends[1]);
+}
+
 // In a child, so that this process can still be debugged.
 TEST(ProcessTest, PrivateMemoryLeavesNoCoreAndTakesNoDebugger) {
   const pid_t child = fork();

@@ -33,7 +33,7 @@ Meaning MeaningOf(int curl_code) {
               "the server's certificate is not trusted; configure the CA file of this foundation"};
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CERTPROBLEM:
-      return {StatusCode::kFailedPrecondition, "ca-file-unreadable",
+      return {StatusCode::kInvalidArgument, "ca-file-unreadable",
               "the configured CA file cannot be used"};
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CIPHER:

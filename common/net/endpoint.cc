@@ -1,9 +1,18 @@
 #include "common/net/endpoint.h"
 
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 
 namespace sluice::net {
 namespace {
@@ -33,6 +42,26 @@ std::optional<uint32_t> NumberOf(std::string_view port) {
   return number;
 }
 
+std::string HostOf(std::string_view endpoint) {
+  std::string host(endpoint.substr(kTcp.size(), endpoint.rfind(':') - kTcp.size()));
+  return host.front() == '[' ? host.substr(1, host.size() - 2) : host;
+}
+
+struct AddressesEnd {
+  void operator()(addrinfo* found) const { freeaddrinfo(found); }
+};
+using Addresses = std::unique_ptr<addrinfo, AddressesEnd>;
+
+// Null when there is none.
+Addresses Look(const std::string& host, int flags) {
+  addrinfo hints{};
+  hints.ai_flags = flags;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), "0", &hints, &found) != 0) return nullptr;
+  return Addresses(found);
+}
+
 }  // namespace
 
 bool IsDialledEndpoint(std::string_view endpoint) {
@@ -44,5 +73,21 @@ bool IsListenedEndpoint(std::string_view endpoint) {
   const auto port = PortOf(endpoint);
   return port && (*port == "*" || NumberOf(*port).has_value());
 }
+
+Status CheckListenAddress(std::string_view endpoint) {
+  const std::string host = HostOf(endpoint);
+  const Addresses found = Look(host, AI_NUMERICHOST | AI_PASSIVE);
+  if (!found) return absl::OkStatus();
+  const int descriptor = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool missing = descriptor >= 0 &&
+                       bind(descriptor, found->ai_addr, found->ai_addrlen) != 0 &&
+                       errno == EADDRNOTAVAIL;
+  if (descriptor >= 0) close(descriptor);
+  if (!missing) return absl::OkStatus();
+  return NamedError(StatusCode::kInvalidArgument, "no-such-address",
+                    absl::StrCat("this machine does not have the address ", host));
+}
+
+bool HostResolves(std::string_view endpoint) { return Look(HostOf(endpoint), 0) != nullptr; }
 
 }  // namespace sluice::net

@@ -225,8 +225,10 @@ Status CheckLifetime(const Lifetime& life, absl::Time now) {
                                  sluice::FormatTime(now), ": compare the clocks"));
   }
   if (now >= life.expires_at) {
-    return Untimely(named("expired"), absl::StrCat("the ", ToAbsl(life.what), " expired at ",
-                                                   sluice::FormatTime(life.expires_at)));
+    return Untimely(named("expired"),
+                    absl::StrCat("the ", ToAbsl(life.what), " expired at ",
+                                 sluice::FormatTime(life.expires_at), ", and here it is ",
+                                 sluice::FormatTime(now), ": compare the clocks, and ask again"));
   }
   if (life.expires_at - life.issued_at > life.life_max) {
     return Untimely(named("life-too-long"),

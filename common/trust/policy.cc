@@ -78,7 +78,14 @@ StatusOr<Policy> Policy::Parse(std::string_view yaml, const std::string& file_na
 
 StatusOr<Policy> Policy::Load(const Files& files, const std::string& path) {
   SLUICE_ASSIGN_OR_RETURN(const std::string yaml, files.Read(path, kPolicyBytesMax));
-  return Parse(yaml, path);
+  SLUICE_ASSIGN_OR_RETURN(Policy policy, Parse(yaml, path));
+  const bool narrows = policy.operators || policy.actions || policy.sources || policy.targets ||
+                       policy.stacks || policy.droplet_bytes_max;
+  if (narrows) return policy;
+  // More likely cut short than meant, and it would allow everything.
+  return NamedError(StatusCode::kInvalidArgument, "policy-empty",
+                    absl::StrCat(path, " narrows nothing: write a key of a policy, or leave "
+                                       "policy_file out"));
 }
 
 Status Policy::CheckOrder(const Order& order, std::string_view operator_name,

@@ -38,6 +38,7 @@ struct Policy {
   // InvalidArgument "bad-configuration": every mistake on a line of its own, FILE:LINE: what.
   static StatusOr<Policy> Parse(std::string_view yaml, const std::string& file_name);
   // NotFound "no-file" when there is none: the caller says whether that is a mistake.
+  // InvalidArgument "policy-empty" when it narrows nothing.
   static StatusOr<Policy> Load(const Files& files, const std::string& path);
 
   // PermissionDenied by name: policy-operator, policy-action, policy-source, policy-target,

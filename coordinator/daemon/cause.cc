@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "coordinator/daemon/job_states.h"
 #include "coordinator/daemon/promotion.h"
 #include "sluice/v1/control.pb.h"
@@ -28,13 +29,29 @@ int Interest(const Status& status) {
   return absl::IsCancelled(status) ? others + 2 : others;
 }
 
+// With where it happened before it, once. Agents begin most messages with that themselves: with the
+// app or with their foundation, and after it with the other end's, when that told them.
+Status Placed(const Status& error, const std::string& where, const PromotionTerms& terms) {
+  if (absl::StartsWith(error.message(), where)) return error;
+  const std::string own = where.substr(0, where.find(':'));
+  absl::string_view told = error.message();
+  absl::ConsumePrefix(&told, absl::StrCat(own, ": "));
+  const auto told_by = [&own, told](const std::string& foundation) {
+    return foundation != own && absl::StartsWith(told, absl::StrCat(foundation, ":"));
+  };
+  const bool of_another =
+      told_by(terms.source_foundation) ||
+      std::any_of(terms.targets.begin(), terms.targets.end(),
+                  [&](const auto& target) { return told_by(target.foundation); });
+  if (!of_another) return WithContext(error, where);
+  return NamedError(error.code(), ErrorName(error), FromAbsl(told));
+}
+
 // A job may end without saying why; that it ended is then the reason.
-Status ErrorOf(const Status& error, bool failed, bool cancelled, const std::string& where,
-               const std::string& state) {
+Status ErrorOf(const Status& error, bool failed, bool cancelled, const PromotionTerms& terms,
+               const std::string& where, const std::string& state) {
   if (!failed) return absl::OkStatus();
-  // Agents begin most messages with where it happened.
-  if (!error.ok())
-    return absl::StartsWith(error.message(), where) ? error : WithContext(error, where);
+  if (!error.ok()) return Placed(error, where, terms);
   return NamedError(cancelled ? StatusCode::kCancelled : StatusCode::kInternal,
                     cancelled ? "cancelled" : "no-reason-given", where + " reports " + state);
 }
@@ -43,13 +60,13 @@ std::vector<Status> Failures(const Promotion& promotion) {
   std::vector<Status> failures;
   if (!promotion.own_failure.ok()) failures.push_back(promotion.own_failure);
   failures.push_back(ErrorOf(promotion.source.error, IsFailure(promotion.source.state),
-                             promotion.source.state == v1::SOURCE_STATE_CANCELLED,
+                             promotion.source.state == v1::SOURCE_STATE_CANCELLED, promotion.terms,
                              promotion.terms.source, StateWord(promotion.source.state)));
   for (size_t i = 0; i < promotion.targets.size(); ++i) {
     const TargetJob& job = promotion.targets[i];
     const bool cancelled =
         job.state == v1::TARGET_STATE_CANCELLED || job.state == v1::TARGET_STATE_ROLLED_BACK;
-    failures.push_back(ErrorOf(job.error, IsEnd(job.state), cancelled,
+    failures.push_back(ErrorOf(job.error, IsEnd(job.state), cancelled, promotion.terms,
                                promotion.terms.targets[i].reference, StateWord(job.state)));
   }
   return failures;
@@ -141,9 +158,10 @@ std::string Reason(const Promotion& promotion) {
       return back.empty() ? "" : "rolled back by order at " + back;
     }
     case v1::PROMOTION_STATE_UNDOING: {
+      const std::string waiting = "waiting for the undo at " + Undoing(promotion);
+      if (promotion.undo == UndoKind::kCancel) return waiting + "; cancelled by order";
       const Status cause = Cause(promotion);
-      return absl::StrCat("waiting for the undo at ", Undoing(promotion),
-                          cause.ok() ? "" : "; because " + Describe(cause));
+      return cause.ok() ? waiting : absl::StrCat(waiting, "; because ", Describe(cause));
     }
     case v1::PROMOTION_STATE_FAILED:
       return Describe(Cause(promotion));

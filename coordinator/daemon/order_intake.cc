@@ -63,16 +63,18 @@ Status CheckGrants(const trust::Order& order, const IntakeContext& context) {
     }
     return Denied("not-granted",
                   absl::StrCat(context.submitter, " may not ", ToAbsl(trust::ActionName(action)),
-                               " at ", reference.text()));
+                               " at ", reference.text(),
+                               action == order.action ? "" : ", the source, as this order needs",
+                               "; ask whoever keeps the trust root for the grant"));
   };
-  SLUICE_RETURN_IF_ERROR(check(trust::Action::kRead, order.source.reference));
-  if (order.recipient && !trust::PermitsExport(order, context.submitter, context.trust)) {
-    SLUICE_RETURN_IF_ERROR(check(order.action, order.source.reference));
-  }
+  // What was asked for comes first: who lacks both wants to hear of that.
   for (const trust::OrderTarget& target : order.targets) {
     SLUICE_RETURN_IF_ERROR(check(order.action, target.reference));
   }
-  return absl::OkStatus();
+  if (order.recipient && !trust::PermitsExport(order, context.submitter, context.trust)) {
+    SLUICE_RETURN_IF_ERROR(check(order.action, order.source.reference));
+  }
+  return check(trust::Action::kRead, order.source.reference);
 }
 
 Status CheckPromotion(const trust::Order& order, const IntakeContext& context) {

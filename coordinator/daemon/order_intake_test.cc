@@ -14,6 +14,8 @@
 namespace sluice::coordinator {
 namespace {
 
+using ::testing::HasSubstr;
+
 class OrderIntakeTest : public ::testing::Test {
  protected:
   StatusOr<TakenOrder> TakeSigned(const std::string& envelope, const std::string& submitter) {
@@ -122,7 +124,18 @@ TEST_F(OrderIntakeTest, SpaceOutsideTheGrantsIsRefused) {
       "bob", {trust::AllActions({"dev:*/*"}), trust::AllActions({"prod:acme/other"})});
   const auto envelope = trust::SignOrder(order_, bob.signing);
   ASSERT_THAT(envelope, IsOk());
-  EXPECT_THAT(TakeSigned(*envelope, "bob"), HasErrorName("not-granted"));
+  const auto refused = TakeSigned(*envelope, "bob");
+  EXPECT_THAT(refused, HasErrorName("not-granted"));
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr("bob may not promote at prod:acme/payments"));
+}
+
+TEST_F(OrderIntakeTest, WhoLacksBothHearsFirstOfWhatWasAskedFor) {
+  const auto bob = trust_.AddOperator("bob", {});
+  const auto envelope = trust::SignOrder(order_, bob.signing);
+  ASSERT_THAT(envelope, IsOk());
+  EXPECT_THAT(std::string(TakeSigned(*envelope, "bob").status().message()),
+              HasSubstr("bob may not promote"));
 }
 
 TEST_F(OrderIntakeTest, ExportNeedsItsOwnRightAndIsRecordedWithItsRecipient) {
@@ -165,7 +178,10 @@ TEST_F(OrderIntakeTest, SourceThatTheOperatorMayNotReadIsRefused) {
   const auto bob = trust_.AddOperator("bob", {trust::AllActions({"prod:*/*"})});
   const auto envelope = trust::SignOrder(order_, bob.signing);
   ASSERT_THAT(envelope, IsOk());
-  EXPECT_THAT(TakeSigned(*envelope, "bob"), HasErrorName("not-granted"));
+  const auto refused = TakeSigned(*envelope, "bob");
+  EXPECT_THAT(refused, HasErrorName("not-granted"));
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr("bob may not read at dev:acme/payments/checkout, the source"));
 }
 
 TEST_F(OrderIntakeTest, FoundationThatNobodyKnowsIsRefused) {

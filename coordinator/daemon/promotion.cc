@@ -338,15 +338,24 @@ struct Machine {
       return NamedError(StatusCode::kNotFound, "no-promotion", "a step order for no promotion");
     }
     const std::string state = StateWord(before.state);
+    if (before.undo && !Ended(before)) {
+      return NamedError(
+          StatusCode::kFailedPrecondition, "promotion-ending",
+          absl::StrCat("promotion ", before.id,
+                       before.undo == UndoKind::kRollback ? " is being rolled back already"
+                                                          : " is being undone already",
+                       "; watch it with: sluice watch ", before.id));
+    }
     if (action == StepAction::kRollback) {
       if (before.state == v1::PROMOTION_STATE_DONE || before.state == v1::PROMOTION_STATE_STUCK) {
         return absl::OkStatus();
       }
       return NamedError(StatusCode::kFailedPrecondition, "promotion-not-done",
                         absl::StrCat("promotion ", before.id, " is ", state,
-                                     ": only what is done can be rolled back; to stop one that "
-                                     "goes on: sluice cancel ",
-                                     before.id));
+                                     Ended(before) ? ": there is nothing to roll back"
+                                                   : ": only what is done can be rolled back; to "
+                                                     "stop one that goes on: sluice cancel " +
+                                                         before.id));
     }
     if (Ended(before)) {
       return NamedError(
@@ -357,13 +366,13 @@ struct Machine {
                            ? "; to go back: sluice rollback " + before.id
                            : ""));
     }
-    if (before.undo) {
+    if (action == StepAction::kActivate && before.activate_step) {
       return NamedError(
-          StatusCode::kFailedPrecondition, "promotion-ending",
+          StatusCode::kFailedPrecondition, "promotion-activating",
           absl::StrCat("promotion ", before.id,
-                       " is being undone already; watch it with: sluice watch ", before.id));
+                       " is being activated already; watch it with: sluice watch ", before.id));
     }
-    if (action == StepAction::kActivate && (before.terms.activate || before.activate_step)) {
+    if (action == StepAction::kActivate && before.terms.activate) {
       return NamedError(
           StatusCode::kFailedPrecondition, "promotion-activates-itself",
           absl::StrCat("promotion ", before.id, " activates as soon as all targets are uploaded"));

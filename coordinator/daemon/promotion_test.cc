@@ -15,9 +15,11 @@
 namespace sluice::coordinator {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 Status Unavailable() { return NamedError(StatusCode::kUnavailable, "link-cut", "the link is cut"); }
 
@@ -410,6 +412,36 @@ TEST_F(PromotionTest, RollbackBeforeDoneIsRefusedAndPointsToCancel) {
 TEST_F(PromotionTest, ActivateOrdersForAPromotionThatActivatesByItselfAreRefused) {
   UntilTransfer();
   EXPECT_THAT(Try(Ordered(StepAction::kActivate)), HasErrorName("promotion-activates-itself"));
+}
+
+TEST_F(PromotionTest, WhatIsActivatedOrRolledBackAlreadyIsToBeWatched) {
+  UntilUploaded(1, false);
+  Do(Ordered(StepAction::kActivate));
+  EXPECT_THAT(Try(Ordered(StepAction::kActivate)), HasErrorName("promotion-activating"));
+  Target(v1::TARGET_STATE_VERIFIED);
+  Do(Ordered(StepAction::kRollback));
+  const Status refused = Try(Ordered(StepAction::kRollback));
+  EXPECT_THAT(refused, HasErrorName("promotion-ending"));
+  EXPECT_THAT(std::string(refused.message()),
+              AllOf(HasSubstr("rolled back already"), HasSubstr("sluice watch p-1"),
+                    Not(HasSubstr("sluice cancel"))));
+}
+
+TEST_F(PromotionTest, ACancelIsGivenAsTheReasonOfItsUndoAndNotItsEcho) {
+  UntilTransfer();
+  Do(Ordered(StepAction::kCancel));
+  Source(v1::SOURCE_STATE_CANCELLED,
+         NamedError(StatusCode::kCancelled, "cancelled", "sending was cancelled"));
+  EXPECT_EQ(Reason(promotion_), "waiting for the undo at prod-0; cancelled by order");
+}
+
+TEST_F(PromotionTest, WhatTheTargetToldTheSourceIsNotPlacedAtTheSource) {
+  UntilTransfer();
+  Source(v1::SOURCE_STATE_SENDING);
+  Source(v1::SOURCE_STATE_FAILED,
+         NamedError(StatusCode::kUnknown, "connect-failed", "dev: prod-0: GET https://api: no"));
+  EXPECT_THAT(Reason(promotion_),
+              AllOf(HasSubstr("because prod-0: GET https://api: no"), Not(HasSubstr("dev"))));
 }
 
 TEST_F(PromotionTest, ARepeatedReportIsRefusedByNameAndANewerOneOfTheSameStateIsTaken) {
