@@ -26,8 +26,8 @@ Status NoScope(std::string_view verb, const foundation::ProbeFacts& facts) {
                                  ToAbsl(verb), "; run sluice-agent doctor --grants"));
 }
 
-void Note(std::vector<std::string>& mistakes, const Status& status) {
-  if (!status.ok()) mistakes.push_back(Describe(status));
+void Note(std::vector<Status>& mistakes, const Status& status) {
+  if (!status.ok()) mistakes.push_back(status);
 }
 
 // Whether `run` could write in `path`, or make it: tried, where it is or where it would be, with a
@@ -164,7 +164,7 @@ void LogFindings(const std::vector<Finding>& findings, const std::string& founda
 }
 
 Status CheckFiles(const Settings& settings, Files& files) {
-  std::vector<std::string> mistakes;
+  std::vector<Status> mistakes;
   const auto key = LoadOwnKey(files, settings.key_file, settings.foundation);
   Note(mistakes, key.status());
   const auto trust =
@@ -187,8 +187,14 @@ Status CheckFiles(const Settings& settings, Files& files) {
     Note(mistakes, WithContext(net::CheckListenAddress(settings.bulk_listen), "bulk.listen"));
   }
   if (mistakes.empty()) return absl::OkStatus();
+  const Status& first = mistakes.front();
+  const bool as_run_says = absl::IsPermissionDenied(first) || absl::IsInvalidArgument(first);
+  if (mistakes.size() == 1 && as_run_says) return first;
+  const auto add = [](std::string* lines, const Status& mistake) {
+    lines->append(Describe(mistake));
+  };
   return NamedError(StatusCode::kInvalidArgument, "bad-configuration",
-                    absl::StrJoin(mistakes, "\n"));
+                    absl::StrJoin(mistakes, "\n", add));
 }
 
 StatusOr<std::vector<std::string>> GrantCommands(const Settings& settings, const Files& files,

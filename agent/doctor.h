@@ -40,8 +40,9 @@ std::string FormatFindings(const std::vector<Finding>& findings);
 void LogFindings(const std::vector<Finding>& findings, const std::string& foundation);
 
 // Every mistake in what the configuration names of this machine: key, trust document, policy,
-// secret, CA file, folders, the address to listen at. A line for each. A file is
-// made for a moment where the folders are, or would be.
+// secret, CA file, folders, the address to listen at. One that is not allowed, or bad input, is
+// what `run` says too; anything else is InvalidArgument "bad-configuration" with a line for each. A
+// file is made for a moment where the folders are, or would be.
 Status CheckFiles(const Settings& settings, Files& files);
 
 // The shell commands that grant what the agent's client lacks for these spaces: those given, or if

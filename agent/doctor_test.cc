@@ -66,9 +66,8 @@ class CheckFilesTest : public ::testing::Test {
   }
   void ExpectBothRefuse(const std::string& what) {
     const Status checked = CheckFiles(settings_, files_);
-    EXPECT_THAT(checked, HasErrorName("bad-configuration"));
-    EXPECT_THAT(std::string(checked.message()), HasSubstr(what));
-    EXPECT_THAT(Describe(Begin()), HasSubstr(what));
+    EXPECT_THAT(checked, HasErrorName(what));
+    EXPECT_EQ(Begin(), checked);
   }
 
   SystemFiles files_;
@@ -111,6 +110,26 @@ TEST_F(CheckFilesTest, KeyOfAnotherFoundationIsRefusedByBoth) {
   MakeKey("prod.key", "prod");
   settings_.key_file = folder_ + "/prod.key";
   ExpectBothRefuse("wrong-key-file");
+}
+
+TEST_F(CheckFilesTest, KeyFileThatOthersMayReadIsRefusedByBoth) {
+  Name(key_.identity.Public(), key_.curve.public_key());
+  std::filesystem::permissions(settings_.key_file, std::filesystem::perms::group_read,
+                               std::filesystem::perm_options::add);
+  ExpectBothRefuse("file-too-open");
+  EXPECT_EQ(ExitCode(CheckFiles(settings_, files_)), 3);
+}
+
+TEST_F(CheckFilesTest, SeveralMistakesAreAllSaidAndAreBadConfiguration) {
+  Name(key_.identity.Public(), key_.curve.public_key());
+  MakeKey("prod.key", "prod");
+  settings_.key_file = folder_ + "/prod.key";
+  settings_.trust_roots = {trust_.alice().signing.Public()};
+  const Status checked = CheckFiles(settings_, files_);
+  EXPECT_THAT(checked, HasErrorName("bad-configuration"));
+  EXPECT_THAT(std::string(checked.message()),
+              AllOf(HasSubstr("[wrong-key-file]"), HasSubstr("[unknown-key]"),
+                    HasSubstr("compare trust.roots")));
 }
 
 TEST_F(CheckFilesTest, FoldersFilesAndAddressesThatCannotBeUsedAreNamedWithTheirKeys) {
