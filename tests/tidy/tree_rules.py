@@ -33,7 +33,8 @@ MAY_INCLUDE = {
     # Side by side: they meet on the wire only.
     "agent": _GROUND | {"store", "http", "proto", "net", "trust", "transfer", "foundation"},
     "coordinator": _GROUND | {"store", "proto", "net", "trust"},
-    "cli": _GROUND | {"store", "proto", "net", "trust"},
+    # An export arrives at the command as at an agent, and is made into an image there.
+    "cli": _GROUND | {"store", "registry", "image", "proto", "net", "trust", "transfer"},
     # A second opinion: it shares no line with the client it judges.
     "foundation-box": _GROUND,
     "tests": _GROUND | {"store", "http", "registry", "image", "proto", "net", "trust", "transfer",

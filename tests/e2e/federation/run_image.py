@@ -34,7 +34,7 @@ def make_run_image(file, stack="cflinuxfs4"):
     layer = gzip.compress(raw.getvalue(), mtime=0)
     config = json.dumps({
         "architecture": "amd64", "os": "linux",
-        "config": {"Env": ["PATH=/usr/bin:/bin"], 
+        "config": {"Env": ["PATH=/usr/bin:/bin"],
                    "Labels": {"io.buildpacks.stack.id": "org.cloudfoundry.stacks." + stack}},
         "rootfs": {"type": "layers", "diff_ids": [digest_of(raw.getvalue())]}}).encode()
     manifest = json.dumps({
