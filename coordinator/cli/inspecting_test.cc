@@ -135,6 +135,7 @@ TEST_F(InspectingTest, PromotionsAreListedByAppAndState) {
   EXPECT_EQ(Out(), json::parse(R"({"promotions": [{
     "id": "promotion-1", "state": "recorded", "reason": null,
     "source": "dev:acme/payments/checkout", "targets": ["prod:acme/payments/checkout"],
+    "recipient": null,
     "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "operator": "alice", "created_at": "2026-01-01T00:00:00Z",
     "changed_at": "2026-01-01T00:00:00Z"}], "not_shown": 0, "not_searched": 0})"));
@@ -196,8 +197,8 @@ TEST_F(InspectingTest, APromotionsJsonHoldsItsEvidence) {
   for (const auto& [field, value] : shown.items()) fields.push_back(field);
   EXPECT_THAT(fields,
               ElementsAre("activate", "changed_at", "created_at", "entries", "entries_left_out",
-                          "id", "operator", "reason", "revoked_key", "sha256", "size_bytes",
-                          "source", "source_state", "state", "strategy", "targets"));
+                          "id", "operator", "reason", "recipient", "revoked_key", "sha256",
+                          "size_bytes", "source", "source_state", "state", "strategy", "targets"));
   fields.clear();
   for (const auto& [field, value] : target.items()) fields.push_back(field);
   EXPECT_THAT(fields, ElementsAre("droplet_guid", "error", "path", "previous_droplet_guid",

@@ -218,9 +218,9 @@ TEST_F(TrustKeepingTest, AKeyFileThatOthersCanReadIsRefused) {
 
 TEST_F(TrustKeepingTest, ShowSaysWhoMayDoWhatWhere) {
   EXPECT_EQ(Run({"trust", "show"}), 0) << terminal_.notes;
-  EXPECT_THAT(terminal_.out,
-              AllOf(HasSubstr("federation  test"), HasSubstr("maria"),
-                    HasSubstr("read,promote,activate,cancel,rollback@*:*/*"), HasSubstr("prod")));
+  EXPECT_THAT(terminal_.out, AllOf(HasSubstr("federation  test"), HasSubstr("maria"),
+                                   HasSubstr("read,promote,activate,cancel,rollback,export@*:*/*"),
+                                   HasSubstr("prod")));
   EXPECT_EQ(Run({"trust", "show", "--output", "json"}), 0);
   const json shown = Out();
   EXPECT_EQ(shown.at("federation"), "test");
@@ -233,7 +233,7 @@ TEST_F(TrustKeepingTest, ShowSaysWhoMayDoWhatWhere) {
   EXPECT_EQ(shown.at("operators")[1],
             json({{"name", "maria"},
                   {"keys", {maria_.signing.Public().text()}},
-                  {"grants", {"read,promote,activate,cancel,rollback@*:*/*"}}}));
+                  {"grants", {"read,promote,activate,cancel,rollback,export@*:*/*"}}}));
   EXPECT_EQ(shown.at("revoked"), json::array());
 }
 
