@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/units.h"
 #include "common/trust/order.h"
@@ -15,11 +16,13 @@
 #include "coordinator/cli/command_table.h"
 #include "coordinator/cli/command_words.h"
 #include "coordinator/cli/rendering/help_text.h"
+#include "coordinator/cli/rendering/text.h"
 
 namespace sluice::cli {
 namespace {
 
 constexpr size_t kReasonBytesMax = 512;
+constexpr uint32_t kListedMax = 1000;  // of the control protocol (proto/README.md)
 constexpr size_t kPromotionIdBytesMax = 64;
 constexpr size_t kGuidBytesMax = 64;
 constexpr size_t kDigestHexDigits = 64;
@@ -71,6 +74,12 @@ Status CheckPromotionId(std::string_view id, std::string_view what) {
                                    " letters, digits, dots, dashes and underscores"));
 }
 
+// Other commands take an id where they take flags, and people take it for a file's name.
+Status CheckNewId(std::string_view id) {
+  if (std::isalnum(static_cast<unsigned char>(id.front())) != 0) return absl::OkStatus();
+  return BadArguments("bad-promotion-id", "--id begins with a letter or a digit");
+}
+
 bool IsLowerHex(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isdigit(c) != 0 || (c >= 'a' && c <= 'f');
@@ -100,10 +109,9 @@ StatusOr<std::string> ReasonOf(const CommandWords& words) {
     return BadArguments("bad-arguments",
                         absl::StrCat("--reason is at most ", kReasonBytesMax, " bytes"));
   }
-  const auto control = [](unsigned char c) { return std::iscntrl(c) != 0; };
-  if (std::any_of(reason.begin(), reason.end(), control)) {
+  if (Printable(reason) != reason) {
     return BadArguments("bad-arguments",
-                        "--reason is one line: it may hold no line break or other control "
+                        "--reason is one line of UTF-8: it may hold no line break or other control "
                         "character");
   }
   return reason;
@@ -128,7 +136,10 @@ StatusOr<Command> PromoteOf(const CommandWords& words) {
   promote.targets = words.All("TARGET");
   if (words.Has("--strategy")) promote.strategy = words.One("--strategy");
   promote.id = words.One("--id");
-  if (words.Has("--id")) SLUICE_RETURN_IF_ERROR(CheckPromotionId(promote.id, "--id"));
+  if (words.Has("--id")) {
+    SLUICE_RETURN_IF_ERROR(CheckPromotionId(promote.id, "--id"));
+    SLUICE_RETURN_IF_ERROR(CheckNewId(promote.id));
+  }
   promote.create = words.Has("--create");
   promote.activate = !words.Has("--no-activate");
   promote.dry_run = words.Has("--dry-run");
@@ -191,6 +202,16 @@ StatusOr<Command> StepOf(const CommandWords& words) {
   return step;
 }
 
+StatusOr<Command> PromotionsOf(const CommandWords& words) {
+  PromotionsArguments promotions{words.One("--app"), words.One("--state")};
+  if (!words.Has("--limit")) return promotions;
+  if (!absl::SimpleAtoi(words.One("--limit"), &promotions.limit) || promotions.limit < 1 ||
+      promotions.limit > kListedMax) {
+    return BadArguments("bad-arguments", absl::StrCat("--limit is 1 to ", kListedMax));
+  }
+  return promotions;
+}
+
 StatusOr<Command> PromotionOf(const CommandWords& words) {
   SLUICE_RETURN_IF_ERROR(CheckPromotionId(words.One("ID"), "ID"));
   return PromotionArguments{words.One("ID"), words.Has("--explain")};
@@ -251,11 +272,8 @@ const std::map<std::string_view, Builder>& Builders() {
       {"activate", StepOf<ActivateArguments>},
       {"cancel", StepOf<CancelArguments>},
       {"rollback", StepOf<RollbackArguments>},
-      {"promotions",
-       [](const CommandWords& words) -> StatusOr<Command> {
-         return PromotionsArguments{words.One("--app"), words.One("--state")};
-       }},
       {"export", ExportOf},
+      {"promotions", PromotionsOf},
       {"promotion", PromotionOf},
       {"watch", WatchOf},
       {"foundations",

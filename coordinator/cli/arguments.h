@@ -84,6 +84,7 @@ struct RollbackArguments {
 struct PromotionsArguments {
   std::string app;
   std::string state;
+  uint32_t limit = 0;  // 0: as many as the coordinator shows by itself
 };
 
 struct PromotionArguments {

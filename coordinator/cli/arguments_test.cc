@@ -121,6 +121,17 @@ TEST(ArgumentsTest, ARateIsBytesASecondAndAnythingElseIsToldByItsName) {
   }
 }
 
+void ExpectMistakes(const std::vector<Mistake>& mistakes) {
+  for (const Mistake& mistake : mistakes) {
+    const StatusOr<Arguments> arguments = ParseArguments(mistake.words);
+    SCOPED_TRACE(absl::StrCat("'", absl::StrJoin(mistake.words, "' '"), "'"));
+    EXPECT_THAT(arguments, StatusIs(StatusCode::kInvalidArgument));
+    EXPECT_THAT(arguments, HasErrorName(mistake.name));
+    EXPECT_THAT(std::string(arguments.status().message()), HasSubstr(mistake.says));
+    EXPECT_FALSE(absl::StrContains(arguments.status().message(), "\n"));
+  }
+}
+
 TEST(ArgumentsTest, EveryMistakeIsToldByItsNameOnOneLine) {
   const std::string long_id(65, 'x');
   const std::vector<Mistake> mistakes = {
@@ -182,14 +193,22 @@ TEST(ArgumentsTest, EveryMistakeIsToldByItsNameOnOneLine) {
       {{"help", "promte"}, "unknown-command", "sluice help"},
       {{"version", "--short"}, "unknown-flag", "--short"},
   };
-  for (const Mistake& mistake : mistakes) {
-    const StatusOr<Arguments> arguments = ParseArguments(mistake.words);
-    SCOPED_TRACE(absl::StrCat("'", absl::StrJoin(mistake.words, "' '"), "'"));
-    EXPECT_THAT(arguments, StatusIs(StatusCode::kInvalidArgument));
-    EXPECT_THAT(arguments, HasErrorName(mistake.name));
-    EXPECT_THAT(std::string(arguments.status().message()), HasSubstr(mistake.says));
-    EXPECT_FALSE(absl::StrContains(arguments.status().message(), "\n"));
-  }
+  ExpectMistakes(mistakes);
+}
+
+TEST(ArgumentsTest, ValuesThatSomebodyWillRegretAreMistakes) {
+  ExpectMistakes({
+      {{"promote", kSource, kTarget, "--reason", "\xff\xfe"}, "bad-arguments", "UTF-8"},
+      {{"promote", kSource, kTarget, "--reason", "\xc2\x85"}, "bad-arguments", "control"},
+      {{"promote", kSource, kTarget, "--reason", "--dry-run"}, "bad-arguments", "no value"},
+      {{"promote", kSource, kTarget, "--id", "--yes"}, "bad-arguments", "--yes"},
+      {{"promote", kSource, kTarget, "--id", "--output"}, "bad-arguments", "--output"},
+      {{"promote", kSource, kTarget, "--id", "-x"}, "bad-promotion-id", "begins with"},
+      {{"promote", kSource, kTarget, "--id", ".."}, "bad-promotion-id", "begins with"},
+      {{"promotions", "--limit", "0"}, "bad-arguments", "1 to 1000"},
+      {{"promotions", "--limit", "1001"}, "bad-arguments", "1 to 1000"},
+      {{"promotions", "--limit", "many"}, "bad-arguments", "1 to 1000"},
+  });
 }
 
 TEST(ArgumentsTest, EveryCommandHasHelpWithUsageFlagsAndExamples) {

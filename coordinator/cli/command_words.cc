@@ -112,11 +112,26 @@ class CommandTree {
   std::map<std::string, CLI::App*> apps_;
 };
 
+// Does the command have a flag that is spelled exactly so?
+bool IsFlagOf(std::string_view command, std::string_view word) {
+  const auto is = [word](const FlagDescription& flag) { return flag.name == word; };
+  const CommandDescription* description = FindCommand(command);
+  return std::any_of(GlobalFlags().begin(), GlobalFlags().end(), is) ||
+         (description != nullptr &&
+          std::any_of(description->flags.begin(), description->flags.end(), is));
+}
+
 Status CheckFlag(const CommandWords& words, const FlagDescription& flag, std::string_view command) {
   if (!words.Has(flag.name)) {
     if (!flag.required) return absl::OkStatus();
     return BadArguments("bad-arguments", absl::StrCat(ToAbsl(command), " needs ", ToAbsl(flag.name),
                                                       " ", ToAbsl(flag.value)));
+  }
+  for (const std::string& value : words.All(flag.name)) {
+    if (flag.value.empty() || !IsFlagOf(command, value)) continue;
+    return BadArguments("bad-arguments",
+                        absl::StrCat(ToAbsl(flag.name), " has no value: ", value, ", a flag of ",
+                                     ToAbsl(command), ", follows it"));
   }
   if (flag.choices.empty()) return absl::OkStatus();
   const std::string value = words.One(flag.name);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/random.h"
 #include "common/net/control_client.h"
+#include "common/net/endpoint.h"
 #include "common/net/event_loop.h"
 #include "common/net/network.h"
 #include "coordinator/cli/version.h"
@@ -171,13 +172,19 @@ class CoordinatorConnection final : public CoordinatorLink {
                              answer->error().message());
     }
     if (interrupted_) return Interrupted();
-    if (refused_) return last_loss_;
+    if (refused_) {
+      return NamedError(last_loss_.code(), ErrorName(last_loss_),
+                        absl::StrCat(last_loss_.message(), "; or ", options_.endpoint,
+                                     " is not its control.listen: look at coordinator.endpoint"));
+    }
     if (lost_at_) {
       return NamedError(
           StatusCode::kUnavailable, "coordinator-unreachable",
           absl::StrCat("the coordinator at ", options_.endpoint, " is not reached within ",
                        absl::FormatDuration(options_.connect_wait),
-                       "; look at coordinator.endpoint and whether it runs"));
+                       net::HostResolves(options_.endpoint)
+                           ? "; look at coordinator.endpoint and whether it runs"
+                           : ": its host's name does not resolve; look at coordinator.endpoint"));
     }
     return NamedError(StatusCode::kUnavailable, "no-answer",
                       absl::StrCat("the coordinator at ", options_.endpoint,

@@ -176,12 +176,21 @@ TEST_F(CoordinatorConnectionTest, NobodyListeningIsUnreachable) {
   EXPECT_THAT(std::string(answer.status().message()), ::testing::HasSubstr(endpoint));
 }
 
+TEST_F(CoordinatorConnectionTest, AHostWithoutAnAddressIsToldAsSuch) {
+  const auto answer = Connect("tcp://coordinator.invalid:7710", absl::Milliseconds(200))
+                          ->Ask(Question("a"), absl::Hours(1));
+  EXPECT_THAT(answer, HasErrorName("coordinator-unreachable"));
+  EXPECT_THAT(std::string(answer.status().message()), ::testing::HasSubstr("does not resolve"));
+}
+
 TEST_F(CoordinatorConnectionTest, AnUnknownKeyIsNotAdmittedAndNotTriedForLong) {
   const auto coordinator = Start([](auto&, auto, const auto&) {});
   own_ = crypto::CurveKeyPair::Generate(entropy_);
   const auto answer = Connect(coordinator->endpoint())->Ask(Question("a"), absl::Hours(1));
   EXPECT_THAT(answer, StatusIs(StatusCode::kUnauthenticated));
   EXPECT_THAT(answer, HasErrorName("not-admitted"));
+  EXPECT_THAT(std::string(answer.status().message()),
+              ::testing::HasSubstr("is not its control.listen"));
 }
 
 TEST_F(CoordinatorConnectionTest, AnotherCoordinatorThanTheTrustDocumentNamesIsRefused) {

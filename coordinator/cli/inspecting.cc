@@ -56,6 +56,7 @@ Status RunPromotions(World& world, const GlobalArguments& global,
                      const PromotionsArguments& arguments) {
   v1::ControlMessage question;
   question.mutable_list_promotions()->set_state(arguments.state);
+  question.mutable_list_promotions()->set_limit(arguments.limit);
   if (!arguments.app.empty()) {
     SLUICE_ASSIGN_OR_RETURN(trust::AppReference app, trust::AppReference::Parse(arguments.app));
     question.mutable_list_promotions()->set_app(app.text());

@@ -79,6 +79,16 @@ TEST_F(InspectingTest, WhatFailsAtOneFoundationHidesNotTheOthers) {
   EXPECT_EQ(Out().at("foundations")[1].at("problems")[0].at("name"), "policy-operator");
 }
 
+TEST_F(InspectingTest, WhyALoginFailedStandsOnceInItsRow) {
+  federation_.Answer("dev", "foundation", std::string(R"({"cc_version": "", "login":
+    "dev: GET /: 503 [foundation-unavailable]", "problems": [{"name": "foundation-unavailable",
+    "message": "dev: GET /: 503", "remedy": "look whether its Cloud Controller is up"}]})"));
+  EXPECT_EQ(Run({"foundations"}), 0) << terminal_.notes;
+  EXPECT_THAT(terminal_.out,
+              ContainsRegex("fails .*dev: GET /: 503 \\(look whether its Cloud Controller is up"));
+  EXPECT_THAT(terminal_.out, Not(HasSubstr("[foundation-unavailable]")));
+}
+
 TEST_F(InspectingTest, AppsAsksForOneOrganizationOrSpace) {
   federation_.Answer("dev", "apps", std::string(R"({"apps": [
     {"organization": "acme", "space": "payments", "name": "checkout", "guid": "g-1",
@@ -127,9 +137,10 @@ TEST_F(InspectingTest, PromotionsAreListedByAppAndState) {
   federation_.Record(trust_.PromoteOrder());
   EXPECT_EQ(Run({"promotions"}), 0) << terminal_.notes;
   EXPECT_THAT(terminal_.out, HasSubstr("promotion-1  recorded"));
-  EXPECT_EQ(Run({"promotions", "--app", "prod:acme/payments/checkout", "--state", "done",
-                 "--output", "json"}),
+  EXPECT_EQ(Run({"promotions", "--app", "prod:acme/payments/checkout", "--state", "done", "--limit",
+                 "7", "--output", "json"}),
             0);
+  EXPECT_EQ(federation_.listed.limit(), 7u);
   EXPECT_EQ(federation_.listed.app(), "prod:acme/payments/checkout");
   EXPECT_EQ(federation_.listed.state(), "done");
   EXPECT_EQ(Out(), json::parse(R"({"promotions": [{

@@ -37,6 +37,7 @@ sluice::cli::Environment ReadEnvironment() {
 
 int main(int argc, char** argv) {
   sluice::KeepMemoryPrivate();
+  sluice::HoldStandardDescriptors();
   // Readable in every wait of the program alike.
   const auto signals = sluice::SignalDescriptor::Open({SIGINT, SIGTERM});
   if (!signals.ok()) {

@@ -324,6 +324,15 @@ TEST_F(PromotingTest, WhoIsSlowerWithAnIdWatchesTheFastersPromotion) {
   EXPECT_THAT(federation_.orders, IsEmpty());
 }
 
+TEST_F(PromotingTest, TheTimeoutSaysWhatWasBeingWaitedFor) {
+  federation_.moments = {{.change = [](v1::PromotionDetail& detail) {
+    detail.mutable_summary()->set_reason("waiting for the upload at prod");
+  }}};
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7", "--timeout", "90s"}), 6);
+  EXPECT_THAT(terminal_.notes,
+              HasSubstr("--timeout has passed (waiting for the upload at prod); the promotion "));
+}
+
 TEST_F(PromotingTest, TheTimeoutEndsTheWaitAndNotThePromotion) {
   federation_.moments = federation_.GoodEnd();
   federation_.moments.resize(3);
@@ -411,6 +420,19 @@ TEST_F(PromotingTest, AFailureOfTheSourceIsToldAndNotItsEchoAtTheTarget) {
                                        "[digest-mismatch]\n")));
     EXPECT_THAT(terminal_.out, HasSubstr("failed: dev: the blobstore gave other bytes"));
   }
+}
+
+TEST_F(PromotingTest, ARefusalByTheSourceForWantOfAGrantIsAQuestionOfRights) {
+  federation_.moments = {{.change = [](v1::PromotionDetail& detail) {
+    detail.mutable_summary()->set_state(v1::PROMOTION_STATE_FAILED);
+    detail.mutable_summary()->set_reason("dev: maria has no grant to read [not-granted]");
+    detail.set_source_state(v1::SOURCE_STATE_REFUSED);
+    v1::TargetDetail& target = *detail.mutable_targets(0);
+    target.set_state(v1::TARGET_STATE_CANCELLED);
+    target.mutable_error()->set_code(static_cast<int>(StatusCode::kCancelled));
+  }}};
+  EXPECT_EQ(Promote({"--yes", "--id", "CHG-7"}), 3);
+  EXPECT_THAT(terminal_.notes, HasSubstr("failed: dev: maria has no grant to read [not-granted]"));
 }
 
 TEST_F(PromotingTest, ThePlaceOfAFailureIsSaidOnce) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "coordinator/cli/rendering/promotion_json.h"
@@ -52,10 +53,16 @@ bool IsEcho(const v1::TargetDetail& target, const v1::PromotionSummary& summary)
   return Weight(static_cast<StatusCode>(target.error().code())) == 0 && !summary.reason().empty();
 }
 
+// Refusals of an order that are a question of rights, by name: a sum has no code.
+bool IsOfRights(const std::string& name) {
+  return name == "not-granted" || name == "key-revoked" || name == "unknown-operator" ||
+         name == "droplet-denied" || absl::StartsWith(name, "policy-");
+}
+
 // The coordinator's sum of it, "...message [name]", taken apart again.
-Status FailureBySummary(const v1::PromotionSummary& summary, std::string message,
+Status FailureBySummary(const v1::PromotionDetail& detail, std::string message,
                         std::string_view name) {
-  absl::string_view reason = summary.reason();
+  absl::string_view reason = detail.summary().reason();
   std::string cause_name(name);
   const size_t bracket = reason.rfind(" [");
   if (bracket != absl::string_view::npos && absl::ConsumeSuffix(&reason, "]")) {
@@ -63,7 +70,10 @@ Status FailureBySummary(const v1::PromotionSummary& summary, std::string message
     reason = reason.substr(0, bracket);
   }
   if (!reason.empty()) absl::StrAppend(&message, ": ", reason);
-  return NamedError(StatusCode::kFailedPrecondition, cause_name, message);
+  const bool of_rights =
+      detail.source_state() == v1::SOURCE_STATE_REFUSED && IsOfRights(cause_name);
+  return NamedError(of_rights ? StatusCode::kPermissionDenied : StatusCode::kFailedPrecondition,
+                    cause_name, message);
 }
 
 // The source's agent is the only one that an export could fail at.
@@ -86,7 +96,7 @@ Status Failure(const v1::PromotionDetail& detail, std::string_view what, std::st
   const v1::TargetDetail* target = WorstTarget(detail);
   std::string message = absl::StrCat("promotion ", detail.summary().id(), " ", ToAbsl(what));
   if (target == nullptr || IsEcho(*target, detail.summary())) {
-    return FailureBySummary(detail.summary(), std::move(message), name);
+    return FailureBySummary(detail, std::move(message), name);
   }
   absl::StrAppend(&message, " at ", WithPlace(target->target(), target->error().message()));
   const std::string& told_name = target->error().name();

@@ -20,7 +20,7 @@ std::string Variable(const Environment& environment, std::string_view name) {
 }
 
 struct ConfigFile {
-  std::string path;
+  std::string path;  // "" when nothing says where it would be
   bool required = false;
 };
 
@@ -33,7 +33,9 @@ ConfigFile ChooseFile(const Environment& environment,
   if (const std::string folder = Variable(environment, "XDG_CONFIG_HOME"); !folder.empty()) {
     return {absl::StrCat(folder, "/sluice/config.yaml"), false};
   }
-  return {absl::StrCat(Variable(environment, "HOME"), "/.config/sluice/config.yaml"), false};
+  const std::string home = Variable(environment, "HOME");
+  if (home.empty()) return {};
+  return {absl::StrCat(home, "/.config/sluice/config.yaml"), false};
 }
 
 ConfigReader::Overrides OverridesOf(const Environment& environment) {
@@ -89,8 +91,10 @@ void ReadConnection(const ConfigReader& config, const Environment& environment,
 StatusOr<Settings> Load(const Files& files, const Environment& environment,
                         const std::optional<std::string>& config_file, bool with_connection) {
   const ConfigFile chosen = ChooseFile(environment, config_file);
-  StatusOr<std::string> text = files.Read(chosen.path, kConfigFileBytesMax);
-  const bool absent = !text.ok() && absl::IsNotFound(text.status()) && !chosen.required;
+  StatusOr<std::string> text = "";
+  if (!chosen.path.empty()) text = files.Read(chosen.path, kConfigFileBytesMax);
+  const bool absent =
+      chosen.path.empty() || (!text.ok() && absl::IsNotFound(text.status()) && !chosen.required);
   if (!text.ok() && !absent) {
     return NamedError(StatusCode::kInvalidArgument, "no-configuration",
                       absl::StrCat("cannot read the configuration: ", text.status().message()));
@@ -110,7 +114,9 @@ StatusOr<Settings> Load(const Files& files, const Environment& environment,
   if (Status finished = config.Finish(); !finished.ok()) {
     if (!absent) return finished;
     return NamedError(StatusCode::kInvalidArgument, "no-configuration",
-                      absl::StrCat("there is no configuration at ", chosen.path,
+                      absl::StrCat("there is no configuration",
+                                   chosen.path.empty() ? ", and HOME is not set"
+                                                       : absl::StrCat(" at ", chosen.path),
                                    "; write one ('sluice help' says what is in it), or give "
                                    "--config FILE"));
   }

@@ -54,6 +54,16 @@ TEST_F(SettingsTest, TheEnvironmentAloneIsEnough) {
   EXPECT_EQ(settings->file, "");
 }
 
+TEST_F(SettingsTest, WithoutAHomeNoFileIsLookedForInTheRootOfTheFileSystem) {
+  for (const Environment& environment : {Environment{}, Environment{{"HOME", ""}}}) {
+    environment_ = environment;
+    const Status refused = Load().status();
+    EXPECT_THAT(refused, HasErrorName("no-configuration"));
+    EXPECT_THAT(std::string(refused.message()),
+                AllOf(HasSubstr("HOME is not set"), Not(HasSubstr("/.config"))));
+  }
+}
+
 TEST_F(SettingsTest, TheFileIsLookedForWhereOthersKeepTheirs) {
   const std::string text = ReadFile("config.yaml");
   ASSERT_THAT(files_.MakeFolder(Path("home/.config/sluice")), IsOk());

@@ -135,6 +135,11 @@ Status CheckDone(const v1::PromotionDetail& detail) {
   if (state == v1::PROMOTION_STATE_DONE || state == v1::PROMOTION_STATE_STUCK) {
     return absl::OkStatus();
   }
+  if (state == v1::PROMOTION_STATE_UNDOING) {
+    return NamedError(StatusCode::kFailedPrecondition, "promotion-ending",
+                      absl::StrCat("promotion ", id,
+                                   " is being undone already; watch it with: sluice watch ", id));
+  }
   const bool ended = AtRest(state) && state != v1::PROMOTION_STATE_WAITING;
   return NamedError(StatusCode::kFailedPrecondition,
                     ended ? "nothing-to-roll-back" : "promotion-not-done",

@@ -122,6 +122,7 @@ class Watcher {
         if (!lost_since_) {
           world_.terminal.Note("sluice: lost the coordinator; trying again\n");
           lost_since_ = world_.clock.Monotonic();
+          tracker_.ForgetRates();  // nobody can say how fast it goes on
         }
         break;
       case Heard::kMessage:
@@ -171,7 +172,10 @@ class Watcher {
     return Ending(StatusCode::kCancelled, "interrupted", "interrupted");
   }
   Status TimeoutPassed() const {
-    return Ending(StatusCode::kDeadlineExceeded, "timeout-passed", "--timeout has passed");
+    const std::string& reason = detail_.summary().reason();
+    return Ending(StatusCode::kDeadlineExceeded, "timeout-passed",
+                  reason.empty() ? "--timeout has passed"
+                                 : absl::StrCat("--timeout has passed (", reason, ")"));
   }
 
   World& world_;

@@ -113,6 +113,36 @@ TEST(ProgressTest, NothingIsCountedWhereNothingIsTransferred) {
   }
 }
 
+TEST(ProgressTest, AnUndoIsNotShownAsATransfer) {
+  v1::PromotionDetail detail = Detail();
+  ProgressTracker tracker;
+  tracker.Update(detail, absl::Seconds(0));
+  tracker.Update(Told(30), absl::Seconds(0));
+  detail.mutable_summary()->set_state(v1::PROMOTION_STATE_UNDOING);
+  tracker.Update(detail, absl::Seconds(2));
+  EXPECT_THAT(RenderBars(tracker.targets(), 200, 24, false),
+              AllOf(HasSubstr("] undoing\n"), Not(HasSubstr("%")), Not(HasSubstr("transfer"))));
+  v1::JobProgress told = Told(30);
+  told.mutable_progress()->set_phase("undo waiting for foundation");
+  tracker.Update(told, absl::Seconds(3));
+  EXPECT_THAT(RenderBars(tracker.targets(), 200, 24, false),
+              HasSubstr("] undoing  undo waiting for foundation\n"));
+}
+
+TEST(ProgressTest, WhatWasMeasuredBeforeALossIsNoRateAfterIt) {
+  ProgressTracker tracker;
+  tracker.Update(Detail(), absl::Seconds(0));
+  tracker.Update(Told(10), absl::Seconds(0));
+  tracker.Update(Told(20), absl::Seconds(1));
+  ASSERT_GT(tracker.targets()[0].bytes_per_second, 0);
+  tracker.ForgetRates();
+  EXPECT_THAT(RenderBars(tracker.targets(), 200, 24, false),
+              AllOf(HasSubstr("20%"), Not(HasSubstr("MiB/s")), Not(HasSubstr("left"))));
+  tracker.Update(Told(22), absl::Seconds(61));
+  tracker.Update(Told(24), absl::Seconds(62));
+  EXPECT_DOUBLE_EQ(tracker.targets()[0].bytes_per_second, 2.0 * kMebibyte);
+}
+
 TEST(ProgressTest, WhatFailedOnItsWayIsNotDrawnAsWhole) {
   v1::PromotionDetail detail = Detail();
   ProgressTracker tracker;
@@ -209,6 +239,20 @@ TEST_F(WatchingTest, AfterTheCoordinatorWasGoneItIsWatchedAgain) {
   EXPECT_EQ(Watch({{.heard = Heard::kLost}, {.heard = Heard::kConnected}}), 0) << terminal_.notes;
   EXPECT_THAT(terminal_.notes, HasSubstr("lost the coordinator; trying again"));
   EXPECT_EQ(federation_.watched, 2);
+}
+
+TEST_F(WatchingTest, WhileTheCoordinatorIsAwayNoRateIsShown) {
+  EXPECT_EQ(Watch({{.progress = Done(10)},
+                   {.progress = Done(20)},
+                   {.heard = Heard::kLost},
+                   {.after = absl::Seconds(30), .heard = Heard::kNothing},
+                   {.heard = Heard::kConnected}}),
+            0)
+      << terminal_.notes;
+  const size_t lost = terminal_.notes.find("lost the coordinator");
+  ASSERT_NE(lost, std::string::npos);
+  const std::string away = terminal_.notes.substr(lost, terminal_.notes.find("activating") - lost);
+  EXPECT_THAT(away, AllOf(HasSubstr("transferring  20%"), Not(HasSubstr("MiB/s"))));
 }
 
 TEST_F(WatchingTest, ACoordinatorThatStaysAwayIsUnreachableAfterAMinute) {

@@ -56,6 +56,11 @@ std::string Problems(const FoundationRow& row) {
   return absl::StrJoin(problems, "; ");
 }
 
+// Why a login failed stands once in the row, as a problem.
+std::string Login(const FoundationRow& row) {
+  return row.login.empty() || row.login == "ok" || row.problems.empty() ? row.login : "fails";
+}
+
 json FoundationJson(const FoundationRow& row) {
   json roles = json::array();
   for (const FoundationRole& role : row.roles) {
@@ -109,7 +114,7 @@ std::string Digest(const ListedDroplet& droplet) {
 std::string RenderFoundations(const std::vector<FoundationRow>& rows) {
   std::vector<std::vector<std::string>> cells;
   for (const FoundationRow& row : rows) {
-    cells.push_back({row.name, row.connected ? "yes" : "no", row.cc_version, row.login, Roles(row),
+    cells.push_back({row.name, row.connected ? "yes" : "no", row.cc_version, Login(row), Roles(row),
                      Milliseconds(row.clock_skew_milliseconds),
                      Milliseconds(row.latency_milliseconds), Problems(row)});
   }

@@ -129,9 +129,11 @@ std::string RenderRollbackTarget(const RollbackTargetPlan& target) {
   } else if (target.droplet_guid.empty()) {
     back = "no droplet, as before: the app is stopped";
   }
-  std::string out = absl::StrCat(Field("target", target.reference.text()),
-                                 Field("now", absl::StrCat(target.current_droplet_guid.value(),
-                                                           "  sha256:", target.current_sha256)),
+  const std::string now =
+      target.current_droplet_guid.empty()
+          ? "no droplet"
+          : absl::StrCat(target.current_droplet_guid.value(), "  sha256:", target.current_sha256);
+  std::string out = absl::StrCat(Field("target", target.reference.text()), Field("now", now),
                                  Field("back to", back));
   if (target.pushed_since) {
     absl::StrAppend(&out, Field("pushed", "since the promotion somebody pushed this app"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/base/clock.h"
@@ -61,7 +62,8 @@ enum class Length { kFull, kBrief };
 std::string Details(const TargetProgress& target, Length length = Length::kFull) {
   std::vector<std::string> parts;
   const bool begun = target.bytes_done > 0 || target.state == "transferring";
-  const bool moving = target.bytes_total > 0 && begun && !target.uploaded && !target.ended;
+  const bool moving =
+      target.bytes_total > 0 && begun && !target.uploaded && !target.undoing && !target.ended;
   const bool brief = moving && length == Length::kBrief;
   if (!brief) parts.push_back(Printable(target.state));
   if (moving) parts.push_back(absl::StrCat(Percent(target), "%"));
@@ -75,7 +77,11 @@ std::string Details(const TargetProgress& target, Length length = Length::kFull)
       parts.push_back(absl::StrCat(FormatSeconds(*left), " left"));
     }
   }
-  if (!target.phase.empty() && !target.ended && !brief) parts.push_back(Printable(target.phase));
+  // What went on before the undo says nothing of it.
+  const bool of_now = !target.undoing || absl::StartsWith(target.phase, "undo ");
+  if (!target.phase.empty() && of_now && !target.ended && !brief) {
+    parts.push_back(Printable(target.phase));
+  }
   if (!target.path.empty()) parts.push_back(Printable(target.path));
   if (target.retries > 0) parts.push_back(absl::StrCat("retry ", target.retries));
   return absl::StrJoin(parts, "  ");
@@ -141,8 +147,9 @@ void ProgressTracker::Update(const v1::PromotionDetail& detail, absl::Duration n
     const v1::TargetDetail& from = detail.targets(static_cast<int>(i));
     TargetProgress& target = targets_[i];
     target.target = from.target();
-    target.state = StateText(from);
     target.ended = Ended(from.state());
+    target.undoing = detail.summary().state() == v1::PROMOTION_STATE_UNDOING && !target.ended;
+    target.state = target.undoing ? "undoing" : StateText(from);
     target.uploaded = Uploaded(from.state());
     if (!from.path().empty()) target.path = from.path();
     if (target.bytes_total == 0 && !WasThere(from.path())) target.bytes_total = detail.size_bytes();
@@ -171,6 +178,11 @@ void ProgressTracker::TakeExport(const v1::PromotionDetail& detail, absl::Durati
       row.uploaded || state == v1::PROMOTION_STATE_FAILED || state == v1::PROMOTION_STATE_CANCELLED;
   row.bytes_total = detail.size_bytes();
   if (detail.source_progress().bytes_total() > 0) Take(0, detail.source_progress(), now);
+}
+
+void ProgressTracker::ForgetRates() {
+  for (TargetProgress& target : targets_) target.bytes_per_second = 0;
+  for (History& history : histories_) history.samples.clear();
 }
 
 void ProgressTracker::Take(size_t index, const v1::Progress& progress, absl::Duration now) {

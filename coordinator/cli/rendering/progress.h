@@ -29,6 +29,7 @@ struct TargetProgress {
   double bytes_per_second = 0;  // 0: not known yet
   int retries = 0;
   bool uploaded = false;  // no more bytes are to come
+  bool undoing = false;   // neither: what it did is being undone
   bool ended = false;
 };
 
@@ -40,6 +41,8 @@ class ProgressTracker {
   // `now` is monotonic time.
   void Update(const v1::PromotionDetail& detail, absl::Duration now);
   void Update(const v1::JobProgress& progress, absl::Duration now);
+  // After a pause in which nothing could be heard: rates are measured anew.
+  void ForgetRates();
   const std::vector<TargetProgress>& targets() const { return targets_; }
 
  private:

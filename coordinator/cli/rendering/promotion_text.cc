@@ -121,8 +121,8 @@ std::string RenderLeftOut(const v1::PromotionList& list) {
   std::string out;
   if (list.not_shown() > 0) {
     absl::StrAppend(&out, list.not_shown(),
-                    " older ones are not shown; narrow the list by --app "
-                    "or --state\n");
+                    " older ones are not shown; narrow the list by --app or --state, or give "
+                    "--limit\n");
   }
   if (list.not_searched() > 0) {
     absl::StrAppend(&out, list.not_searched(),
