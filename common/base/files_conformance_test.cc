@@ -176,6 +176,18 @@ TEST_P(FilesConformanceTest, RemovedFileIsUsableAsLongAsItIsOpen) {
   EXPECT_THAT(file->Sync(), IsOk());
 }
 
+TEST_P(FilesConformanceTest, AnEmptyFolderIsRemovedAndAFullOneStays) {
+  const std::string folder = disk_.folder + "/a";
+  EXPECT_THAT(files().RemoveFolder(folder), HasErrorName("no-file"));
+  EXPECT_THAT(files().MakeFolder(folder), IsOk());
+  EXPECT_THAT(files().Create(folder + "/file", "x", FileAccess::kOwnerOnly), IsOk());
+  EXPECT_FALSE(files().RemoveFolder(folder).ok());
+  EXPECT_THAT(*files().List(folder), ElementsAre("file"));
+  EXPECT_THAT(files().Remove(folder + "/file"), IsOk());
+  EXPECT_THAT(files().RemoveFolder(folder), IsOk());
+  EXPECT_FALSE(files().List(folder).ok());
+}
+
 TEST_P(FilesConformanceTest, FolderMayBeMadeAgainButNotWhereAFileIs) {
   EXPECT_THAT(files().MakeFolder(disk_.folder + "/a/b"), IsOk());
   EXPECT_THAT(files().MakeFolder(disk_.folder + "/a/b"), IsOk());
