@@ -31,8 +31,8 @@ TEST(ProcessTest, ClosedStandardDescriptorsAreHeldAndFailAsBefore) {
     for (int number = 0; number <= 2; ++number) close(number);
     HoldStandardDescriptors();
     char byte = 0;
-    const bool right =
-        dup(0) == 3 && read(0, &byte, 1) < 0 && write(1, "x", 1) < 0 && write(2, "x", 1) < 0;
+    const bool right = dup(0) > STDERR_FILENO && read(0, &byte, 1) < 0 && write(1, "x", 1) < 0 &&
+                       write(2, "x", 1) < 0;
     _exit(right ? 0 : 1);
   }
   int status = 0;
