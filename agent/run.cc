@@ -151,8 +151,8 @@ void Program::MakeAgent() {
       SourceSteps::Options{.outgoing_folder = settings_.OutgoingFolder(),
                            .leaving = leaving_.get_token(),
                            .reading_max = settings_.downloads_max},
-      cloud_controller, *exchange_, *spool_, authority_->key().identity, around_.clock, around_.entropy,
-      around_.files);
+      cloud_controller, *exchange_, *spool_, authority_->key().identity, around_.clock,
+      around_.entropy, around_.files);
   target_steps_ = std::make_unique<TargetSteps>(
       TargetSteps::Options{.deployment_poll = settings_.deployment_poll,
                            .upload_limits = settings_.upload_limits,

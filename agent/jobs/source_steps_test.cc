@@ -109,7 +109,8 @@ class SourceStepsTest : public testing::Test {
     spool_ = *transfer::Spool::Open(files_, folder_ + "-spool", uint64_t{1} << 20);
     steps_ = std::make_unique<SourceSteps>(
         SourceSteps::Options{.outgoing_folder = folder_, .leaving = leaving_.get_token()},
-        dev_.client(), exchange_, *spool_, trust_.agent("dev").identity, dev_.clock(), entropy_, files_);
+        dev_.client(), exchange_, *spool_, trust_.agent("dev").identity, dev_.clock(), entropy_,
+        files_);
   }
   ~SourceStepsTest() override {
     std::filesystem::remove_all(folder_);

@@ -92,8 +92,8 @@ TEST(TargetJob, FailureThatCameBeforeTheCancellationIsTheCauseThatIsTold) {
 
 TEST(TargetJob, CancelThatTheSourceObeyedAndToldFirstIsStillACancel) {
   const Status told = NamedError(StatusCode::kCancelled, "cancelled", "the source was cancelled");
-  const auto undoing = Decide(In(TargetPhase::kTransferring, TargetStep::kUpload),
-                              Ends(TargetStep::kUpload, told));
+  const auto undoing =
+      Decide(In(TargetPhase::kTransferring, TargetStep::kUpload), Ends(TargetStep::kUpload, told));
   const auto wished = Decide(undoing.state, UndoWished{UndoKind::kCancel});
   EXPECT_TRUE(wished.changed);
   EXPECT_EQ(wished.start, std::nullopt) << "the undo runs already";

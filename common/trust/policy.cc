@@ -84,8 +84,9 @@ StatusOr<Policy> Policy::Load(const Files& files, const std::string& path) {
   if (narrows) return policy;
   // More likely cut short than meant, and it would allow everything.
   return NamedError(StatusCode::kInvalidArgument, "policy-empty",
-                    absl::StrCat(path, " narrows nothing: write a key of a policy, or leave "
-                                       "policy_file out"));
+                    absl::StrCat(path,
+                                 " narrows nothing: write a key of a policy, or leave "
+                                 "policy_file out"));
 }
 
 Status Policy::CheckOrder(const Order& order, std::string_view operator_name,

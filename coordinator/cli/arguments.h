@@ -49,7 +49,7 @@ struct ExportArguments {
   std::string run_image_stack;
   std::string process;
   std::string format;
-  std::string droplet;      // as in PromoteArguments
+  std::string droplet;  // as in PromoteArguments
   std::string id;
   std::string reason;
   std::optional<int64_t> bytes_per_second_max;

@@ -54,10 +54,26 @@ Command Parsed(const Words& words) {
 }
 
 TEST(ArgumentsTest, PromoteTakesSourceTargetAndEveryFlag) {
-  const auto promote = Parsed<PromoteArguments>(
-      {"promote", kSource, kTarget, "--droplet", "11111111-0000-4000-8000-000000000002", "--create",
-       "--no-activate", "--strategy", "restart", "--startup-timeout", "90s", "--id", "CHG-7",
-       "--reason", "because --this", "--yes", "--timeout", "10m", "--deadline", "2h"});
+  const auto promote = Parsed<PromoteArguments>({"promote",
+                                                 kSource,
+                                                 kTarget,
+                                                 "--droplet",
+                                                 "11111111-0000-4000-8000-000000000002",
+                                                 "--create",
+                                                 "--no-activate",
+                                                 "--strategy",
+                                                 "restart",
+                                                 "--startup-timeout",
+                                                 "90s",
+                                                 "--id",
+                                                 "CHG-7",
+                                                 "--reason",
+                                                 "because --this",
+                                                 "--yes",
+                                                 "--timeout",
+                                                 "10m",
+                                                 "--deadline",
+                                                 "2h"});
   EXPECT_EQ(promote.source, kSource);
   EXPECT_THAT(promote.targets, ElementsAre(kTarget));
   EXPECT_EQ(promote.droplet, "11111111-0000-4000-8000-000000000002");

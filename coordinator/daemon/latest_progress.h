@@ -17,8 +17,8 @@ class LatestProgress {
   // What is told of one job sooner after what was passed on is kept only: it may be the last.
   static constexpr absl::Duration kEvery = absl::Milliseconds(100);
 
-  // Whether it is to be passed on. `target_index` is nothing for the source's job; the promotion has
-  // the job. `now` is monotonic.
+  // Whether it is to be passed on. `target_index` is nothing for the source's job; the promotion
+  // has the job. `now` is monotonic.
   bool Note(const std::string& promotion, std::optional<uint32_t> target_index,
             TransferProgress told, absl::Duration now);
   // With what was told of the jobs that move bytes just now, where the ledger knows the end only.

@@ -98,9 +98,8 @@ Status CheckPromotion(const trust::Order& order, const IntakeContext& context) {
                       absl::StrCat("the order is about another promotion than ", promotion->id));
   }
   if (order.source.reference.text() != promotion->terms.source) {
-    return NamedError(
-        StatusCode::kInvalidArgument, "source-differs",
-        absl::StrCat("the order's source is not that of promotion ", promotion->id));
+    return NamedError(StatusCode::kInvalidArgument, "source-differs",
+                      absl::StrCat("the order's source is not that of promotion ", promotion->id));
   }
   const auto same = [](const trust::OrderTarget& target, const PromotionTerms::Target& term) {
     return target.reference.text() == term.reference;

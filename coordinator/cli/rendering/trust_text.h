@@ -8,7 +8,7 @@
 namespace sluice::trust {
 class TrustDocument;
 struct TrustedOperator;
-}
+}  // namespace sluice::trust
 
 namespace sluice::cli {
 
