@@ -1,6 +1,5 @@
 #include "agent/jobs/droplet_copy.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "common/base/logging.h"
@@ -105,6 +104,11 @@ void DropletCopy::BeginTaking(const Place& place) {
 void DropletCopy::EndTaking(const Place& place) {
   MutexLock lock(mutex_);
   (*place)->taken_since.reset();
+}
+
+bool DropletCopy::Exists() {
+  MutexLock lock(mutex_);
+  return file_ != nullptr;
 }
 
 void DropletCopy::Put(uint32_t index, std::string_view plain) {

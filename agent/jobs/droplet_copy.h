@@ -6,7 +6,6 @@
 #include <list>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -58,6 +57,8 @@ class DropletCopy {
   void BeginTaking(const Place& place);
   void EndTaking(const Place& place);
 
+  // Whether there is one on the disk.
+  bool Exists();
   // Into the copy, if there is one and it does not have the chunk.
   void Put(uint32_t index, std::string_view plain);
   // A chunk of the copy. Nothing when the disk does not give back what was written: the chunk is

@@ -81,8 +81,10 @@ class Share final : public SharedDroplet {
     });
   }
 
-  // A chunk is left for the others before it is given to those who may be slow to take it.
+  // A chunk is left for the others before it is given to those who may be slow to take it. Whoever
+  // is alone copies nothing.
   void Keep(uint32_t index, std::string_view piece) {
+    if (plain_.empty() && !copy_->Exists()) return;
     if (BeginOf(index) + plain_.size() != offset_) return;  // its beginning was not read here
     plain_.append(piece);
     if (plain_.size() < layout().PlainBytes(index)) return;

@@ -51,10 +51,10 @@ class SourceWork {
                                                     const trust::TrustDocument& trust) = 0;
 
   // Downloads, seals and sends, all at once, from where an earlier process was. Promotions that
-  // send the same droplet at the same time read it together. OK when every
-  // receiver has the whole droplet, or needs none of it. Names of MakeSeed(); DataLoss
-  // "digest-mismatch" when the blobstore gives other bytes than Cloud Controller published; names
-  // of DownloadDroplet() and OutgoingTransfer.
+  // send the same droplet at the same time read it together. OK when every receiver has the whole
+  // droplet, or needs none of it. Names of MakeSeed(); DataLoss "digest-mismatch" when the
+  // blobstore gives other bytes than Cloud Controller published; names of DownloadDroplet() and
+  // OutgoingTransfer.
   virtual Status Send(const Sending& sending, const trust::TrustDocument& trust,
                       TransferMeter& meter, std::stop_token stop) = 0;
 

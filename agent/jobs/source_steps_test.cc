@@ -177,6 +177,17 @@ class SourceStepsTest : public testing::Test {
   Status Send(const Sending& sending, std::stop_token stop = {}) {
     return steps_->Send(sending, trust_.document(), meter_, std::move(stop));
   }
+  // The header is the source's, and the offered key finds the content key in it.
+  void ExpectOpensWithOffered(const transfer::TransferSeed& seed) const {
+    const auto header = transfer::ParseHeader(
+        seed.header, [this](std::string_view signature, std::string_view message) {
+          return trust_.agent("dev").identity.Public().Verify(signature, message);
+        });
+    ASSERT_THAT(header, IsOk());
+    const auto key = transfer::UnwrapFrom(*header, offered_);
+    ASSERT_THAT(key, IsOk());
+    EXPECT_EQ(key->Reveal(), seed.content_key.Reveal());
+  }
   Sending Seeded() {
     Sending sending = ToSend();
     const auto seed = steps_->MakeSeed(sending, trust_.document());
@@ -332,14 +343,7 @@ TEST_F(SourceStepsTest, DropletIsDownloadedAndSentToTheAgentThatOffered) {
   EXPECT_EQ(options.meetings[0].peer.name, "prod");
   EXPECT_EQ(options.meetings[0].peer.curve_key, trust_.agent("prod").curve.public_key().bytes());
   // The seed's header opens with the key that was offered, of whichever suite.
-  const auto header = transfer::ParseHeader(
-      options.seed.header, [this](std::string_view signature, std::string_view message) {
-        return trust_.agent("dev").identity.Public().Verify(signature, message);
-      });
-  ASSERT_THAT(header, IsOk());
-  const auto key = transfer::UnwrapFrom(*header, offered_);
-  ASSERT_THAT(key, IsOk());
-  EXPECT_EQ(key->Reveal(), options.seed.content_key.Reveal());
+  ExpectOpensWithOffered(options.seed);
 }
 
 TEST_F(SourceStepsTest, ExportIsSealedToTheKeyInTheOrderAndSentToTheOperatorAlone) {
@@ -367,14 +371,7 @@ TEST_F(SourceStepsTest, ExportIsSealedToTheKeyInTheOrderAndSentToTheOperatorAlon
   EXPECT_EQ(options.meetings[0].peer.role, net::PeerRole::kOperator);
   EXPECT_EQ(options.meetings[0].peer.name, "alice");
   EXPECT_EQ(options.meetings[0].peer.curve_key, trust_.alice().curve.public_key().bytes());
-  const auto header = transfer::ParseHeader(
-      options.seed.header, [this](std::string_view signature, std::string_view message) {
-        return trust_.agent("dev").identity.Public().Verify(signature, message);
-      });
-  ASSERT_THAT(header, IsOk());
-  const auto key = transfer::UnwrapFrom(*header, offered_);
-  ASSERT_THAT(key, IsOk());
-  EXPECT_EQ(key->Reveal(), options.seed.content_key.Reveal());
+  ExpectOpensWithOffered(options.seed);
 }
 
 TEST_F(SourceStepsTest, ExportToWhoIsNoOperatorAnyMoreOrByMorePathsThanOneIsRefused) {

@@ -2,14 +2,11 @@
 #include "coordinator/daemon/path_choice.h"
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/testing/status_matchers.h"
-#include "coordinator/daemon/agent_registry.h"
 #include "coordinator/daemon/messages.h"
-#include "coordinator/daemon/testing/promotion_events.h"
+#include "coordinator/daemon/testing/paths_fixture.h"
 #include "coordinator/daemon/wish.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -20,33 +17,12 @@ namespace {
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
 
-constexpr char kRelay[] = "tcp://*:7711";
-
-class PathChoiceTest : public testing::Test {
+class PathChoiceTest : public PathsTest {
  protected:
-  void Connect(const std::string& foundation, const std::string& bulk_endpoint) {
-    AgentSession session;
-    session.session = ++sessions_;
-    session.bulk_endpoint = bulk_endpoint;
-    agents_.Open(foundation, session);
-  }
   void Accept(size_t targets) {
     Do(TestOrder(targets));
-    Do(SourceSays(1, v1::SOURCE_STATE_ACCEPTED));
-    for (uint32_t i = 0; i < targets; ++i) Do(TargetSays(i, 1, v1::TARGET_STATE_ACCEPTED));
-  }
-  template <typename What>
-  void Do(What what) {
-    auto after = Apply(promotion_, Event{absl::UnixEpoch(), std::move(what)});
-    ASSERT_THAT(after, IsOk());
-    promotion_ = *std::move(after);
-  }
-  void Choose(const std::string& relay_endpoint) {
-    const auto event = ChoosePaths(promotion_, agents_, relay_endpoint, absl::UnixEpoch());
-    ASSERT_TRUE(event);
-    auto after = Apply(promotion_, *event);
-    ASSERT_THAT(after, IsOk());
-    promotion_ = *std::move(after);
+    Source(v1::SOURCE_STATE_ACCEPTED);
+    for (uint32_t i = 0; i < targets; ++i) TargetAt(i, v1::TARGET_STATE_ACCEPTED);
   }
   // What one agent is told: "relay dial tcp://... dev", "peer 1 wait prod-1".
   std::vector<std::string> Told(v1::JobRole role, uint32_t index = 0) const {
@@ -65,10 +41,6 @@ class PathChoiceTest : public testing::Test {
     }
     return told;
   }
-
-  Promotion promotion_;
-  AgentRegistry agents_;
-  net::SessionId sessions_ = 0;
 };
 
 TEST_F(PathChoiceTest, WhereBothListenBothDialAndTheRelayIsOfferedToo) {

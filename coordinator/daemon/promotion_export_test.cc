@@ -1,40 +1,22 @@
 // An export in the promotion's machine: it has no targets, and its state is the source's.
 #include <variant>
 
-#include "coordinator/daemon/agent_registry.h"
 #include "coordinator/daemon/messages.h"
-#include "coordinator/daemon/path_choice.h"
-#include "coordinator/daemon/testing/promotion_fixture.h"
+#include "coordinator/daemon/testing/paths_fixture.h"
 #include "gmock/gmock.h"
 
 namespace sluice::coordinator {
 namespace {
 
-constexpr char kRelay[] = "tcp://*:7711";
-
-class PromotionExportTest : public PromotionTest {
+class PromotionExportTest : public PathsTest {
  protected:
-  PromotionExportTest() {
-    AgentSession session;
-    session.session = 1;
-    session.bulk_endpoint = "tcp://dev:7720";
-    agents_.Open("dev", session);
-  }
-  void Choose(const std::string& relay_endpoint) {
-    const auto event = ChoosePaths(promotion_, agents_, relay_endpoint, absl::UnixEpoch());
-    ASSERT_TRUE(event);
-    auto after = Apply(promotion_, *event);
-    ASSERT_THAT(after, IsOk());
-    promotion_ = *std::move(after);
-  }
+  PromotionExportTest() { Connect("dev", "tcp://dev:7720"); }
   void UntilSending() {
     Do(TestExport());
     Source(v1::SOURCE_STATE_ACCEPTED);
     Choose(kRelay);
     Source(v1::SOURCE_STATE_SENDING);
   }
-
-  AgentRegistry agents_;
 };
 
 TEST_F(PromotionExportTest, ItIsDoneWhenTheSourceHasSentAndNeverBefore) {
